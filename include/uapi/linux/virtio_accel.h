@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause */
+/*
+ * Virtio accelerator device: the format that the guest driver, the guest's transport plugin and
+ * the host share. docs/virtio-accel.md is the specification; this header is its only home in code.
+ *
+ * All fields are little-endian; no pointer of either side is ever on the wire.
+ */
+#ifndef _UAPI_LINUX_VIRTIO_ACCEL_H
+#define _UAPI_LINUX_VIRTIO_ACCEL_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* ---- Part 1: the device, as the driver sees it -------------------------------------------- */
+
+#define VIRTIO_ACCEL_DEVICE_ID		21
+#define VIRTIO_ACCEL_MAGIC		0x4c434341u	/* "ACCL" read as bytes */
+#define VIRTIO_ACCEL_VERSION		1
+
+/* Feature bits (0..23 belong to the device type). Bit 0 is kept for registered memory. */
+#define VIRTIO_ACCEL_F_MEMORY		0
+
+#define VIRTIO_ACCEL_MAX_QUEUES		64
+
+/**
+ * struct virtio_accel_config - configuration space (64 bytes; the rest reads as zero)
+ * @magic:        VIRTIO_ACCEL_MAGIC; anything else is another device
+ * @version:      VIRTIO_ACCEL_VERSION; a driver must not use a version that it does not know
+ * @num_queues:   request queues that the device serves (1..VIRTIO_ACCEL_MAX_QUEUES)
+ * @max_segments: segments in one request
+ * @max_message:  bytes of the message in one request
+ * @max_reply:    bytes of the reply in one response
+ */
+struct virtio_accel_config {
+	__le32 magic;
+	__le32 version;
+	__le32 num_queues;
+	__le32 max_segments;
+	__le32 max_message;
+	__le32 max_reply;
+	__u8 reserved[40];
+};
+
+/* Request types */
+#define VIRTIO_ACCEL_T_CALL		1	/* a message from a program */
+#define VIRTIO_ACCEL_T_CONTEXT_CLOSE	2	/* the context's owner is gone: free what it owned */
+/* 3 and 4 are kept for registering and unregistering memory. */
+
+/**
+ * struct virtio_accel_req - starts the device-readable part of every request
+ * @type:        VIRTIO_ACCEL_T_*
+ * @flags:       0
+ * @context:     owner of the sessions and resources that the message names; chosen by the driver,
+ *               one per open file, never 0, never reused before VIRTIO_ACCEL_T_CONTEXT_CLOSE
+ * @nr_segments: entries of struct virtio_accel_segment that follow
+ * @nr_runs:     entries of struct virtio_accel_run that follow the segments
+ * @message_len: bytes of the message that follows the runs
+ * @reserved:    0
+ *
+ * The device-readable part is one stream of bytes, however it is cut into descriptors:
+ * request, segments, runs, message.
+ */
+struct virtio_accel_req {
+	__le32 type;
+	__le32 flags;
+	__le64 context;
+	__le32 nr_segments;
+	__le32 nr_runs;
+	__le32 message_len;
+	__le32 reserved;
+};
+
+/* Segment flags */
+#define VIRTIO_ACCEL_SEG_READ		(1u << 0)	/* the device may read it */
+#define VIRTIO_ACCEL_SEG_WRITE		(1u << 1)	/* the device may write it */
+#define VIRTIO_ACCEL_SEG_MEMORY		(1u << 2)	/* kept for registered memory */
+
+/**
+ * struct virtio_accel_segment - one piece of a program's memory, outside of the message
+ * @len:      bytes, equal to the sum of its runs
+ * @flags:    VIRTIO_ACCEL_SEG_*
+ * @nr_runs:  how many of the following runs are its; runs are used up in order
+ * @memory:   0 (kept for the id of registered memory)
+ * @reserved: 0
+ * @offset:   0 (kept for the offset in registered memory)
+ */
+struct virtio_accel_segment {
+	__le64 len;
+	__le32 flags;
+	__le32 nr_runs;
+	__le32 memory;
+	__le32 reserved;
+	__le64 offset;
+};
+
+/** struct virtio_accel_run - a contiguous run of guest-physical memory, @len in bytes, not 0 */
+struct virtio_accel_run {
+	__le64 addr;
+	__le64 len;
+};
+
+/**
+ * struct virtio_accel_resp - starts the device-writable part of every request
+ * @status:    0, or what went wrong: the numbers of asm-generic/errno.h (= vAccel's error codes)
+ * @reply_len: bytes of the reply that follow; may be non-zero whatever the status
+ * @reserved:  0
+ *
+ * It lies within the first device-writable descriptor, so that it can be filled in without reading
+ * the rest of the chain.
+ */
+struct virtio_accel_resp {
+	__le32 status;
+	__le32 reply_len;
+	__le64 reserved;
+};
+
+/* Statuses that the device itself gives; all others come from the called operation. */
+#define VIRTIO_ACCEL_S_OK	0
+#define VIRTIO_ACCEL_S_PERM	1	/* the operator's policy refuses it */
+#define VIRTIO_ACCEL_S_NOENT	2	/* no such resource, or kept output, in this context */
+#define VIRTIO_ACCEL_S_AGAIN	11	/* the device is starting again after a failure; try again */
+#define VIRTIO_ACCEL_S_NOMEM	12	/* a limit on memory was reached */
+#define VIRTIO_ACCEL_S_INVAL	22	/* malformed request or message */
+#define VIRTIO_ACCEL_S_USERS	87	/* a limit on the number of objects was reached */
+#define VIRTIO_ACCEL_S_NOTSUP	95	/* unknown type, operation or flag */
+#define VIRTIO_ACCEL_S_SESS	104	/* no such session in this context, or it was lost */
+
+/* ---- Part 2: messages and replies, which the driver passes through unread ------------------ */
+
+/*
+ * A message is a struct virtio_accel_msg and then the operation's parameters: first the plain
+ * values, one __le64 each (integers sign-extended, a float as its IEEE-754 bits), then all others,
+ * each group in the order of the operation's table entry. Everything starts on a multiple of
+ * 8 bytes counted from the start of the message; padding is 0.
+ *
+ * A reply is the operation's outputs, in the order of the table entry, under the same rules.
+ */
+
+/**
+ * struct virtio_accel_msg - starts every message
+ * @op:       operation: vaccel_op_type_t, or VIRTIO_ACCEL_OP_*
+ * @flags:    0
+ * @reserved: 0
+ * @session:  id that VIRTIO_ACCEL_OP_SESSION_INIT gave, or 0 where the operation needs none
+ */
+struct virtio_accel_msg {
+	__le16 op;
+	__le16 flags;
+	__le32 reserved;
+	__le64 session;
+};
+
+/* Operations on the device's own objects; parameters as in the table of operations. */
+#define VIRTIO_ACCEL_OP_SESSION_INIT		0x8000
+#define VIRTIO_ACCEL_OP_SESSION_UPDATE		0x8001
+#define VIRTIO_ACCEL_OP_SESSION_RELEASE		0x8002
+#define VIRTIO_ACCEL_OP_RESOURCE_CREATE		0x8010
+#define VIRTIO_ACCEL_OP_RESOURCE_ADD		0x8011
+#define VIRTIO_ACCEL_OP_RESOURCE_WRITE		0x8012
+#define VIRTIO_ACCEL_OP_RESOURCE_READ		0x8013
+#define VIRTIO_ACCEL_OP_RESOURCE_REGISTER	0x8014
+#define VIRTIO_ACCEL_OP_RESOURCE_UNREGISTER	0x8015
+#define VIRTIO_ACCEL_OP_RESOURCE_SYNC		0x8016
+#define VIRTIO_ACCEL_OP_RESOURCE_DESTROY	0x8017
+#define VIRTIO_ACCEL_OP_OUTPUT_FETCH		0x8020
+#define VIRTIO_ACCEL_OP_OUTPUT_DROP		0x8021
+
+/* Where the bytes of a buffer are */
+#define VIRTIO_ACCEL_BUF_NULL		0	/* no buffer: a null pointer */
+#define VIRTIO_ACCEL_BUF_INLINE		1	/* in the message or the reply, right behind */
+#define VIRTIO_ACCEL_BUF_SEGMENT	2	/* in segment @ref of the request */
+#define VIRTIO_ACCEL_BUF_KEPT		3	/* replies: kept by the device under the id @ref */
+
+/**
+ * struct virtio_accel_buf - a buffer parameter
+ * @len:   bytes: the length in a message, the bytes produced in a reply
+ * @ref:   segment index, or id of the kept output, else 0
+ * @where: VIRTIO_ACCEL_BUF_*
+ * @reserved: 0
+ *
+ * In a message, INLINE buffers that the device reads are followed by their bytes; those that it only
+ * writes are not, and come back INLINE in the reply. SEGMENT buffers are written in place.
+ */
+struct virtio_accel_buf {
+	__le64 len;
+	__le64 ref;
+	__le32 where;
+	__le32 reserved;
+};
+
+/** struct virtio_accel_arg - an element of an argument list, before its buffer */
+struct virtio_accel_arg {
+	__le32 type;		/* vaccel_arg_type_t */
+	__le32 custom_id;
+};
+
+/** struct virtio_accel_tensor - before @nr_dims dimensions of __le64 and the buffer of its data */
+struct virtio_accel_tensor {
+	__le32 data_type;	/* the framework's own number */
+	__le32 nr_dims;
+};
+
+/** struct virtio_accel_node - before the buffer of its name (a terminated string) */
+struct virtio_accel_node {
+	__le64 id;
+};
+
+/** struct virtio_accel_op_status - before the buffer of its message (a terminated string) */
+struct virtio_accel_op_status {
+	__le32 code;
+	__le32 reserved;
+};
+
+/* ---- Part 3: the driver's device node ------------------------------------------------------ */
+
+/**
+ * struct virtio_accel_user_segment - memory of the calling process
+ * @addr:  its start, any alignment
+ * @len:   bytes, not 0
+ * @flags: VIRTIO_ACCEL_SEG_READ and/or _WRITE
+ * @reserved: 0
+ */
+struct virtio_accel_user_segment {
+	__u64 addr;
+	__u64 len;
+	__u32 flags;
+	__u32 reserved;
+};
+
+/**
+ * struct virtio_accel_call - argument of VIRTIO_ACCEL_IOC_CALL
+ * @message:     address of the message
+ * @segments:    address of @nr_segments entries of struct virtio_accel_user_segment
+ * @reply:       address that the reply goes to
+ * @message_len: bytes of the message
+ * @nr_segments: may be 0
+ * @reply_len:   in: room at @reply in bytes; out: bytes of the reply
+ * @status:      out: struct virtio_accel_resp.status
+ * @flags:       0
+ * @reserved:    0
+ */
+struct virtio_accel_call {
+	__u64 message;
+	__u64 segments;
+	__u64 reply;
+	__u32 message_len;
+	__u32 nr_segments;
+	__u32 reply_len;
+	__u32 status;
+	__u32 flags;
+	__u32 reserved;
+};
+
+/** struct virtio_accel_info - answer of VIRTIO_ACCEL_IOC_INFO; fields as in the configuration */
+struct virtio_accel_info {
+	__u32 version;
+	__u32 num_queues;
+	__u32 max_segments;
+	__u32 max_message;
+	__u32 max_reply;
+	__u32 reserved;
+	__u64 features;		/* negotiated feature bits of the device type */
+};
+
+/*
+ * VIRTIO_ACCEL_IOC_CALL sends one request and waits for its response. 0: the device has answered, see
+ * @status. Errors: EINVAL (a reserved field is not 0, a length is 0 or above the limit), EFAULT,
+ * ENOMEM (memory cannot be pinned), EINTR (the process is being killed; the device may still be
+ * working and keeps the pages until it is done), ENODEV (the device is gone).
+ */
+#define VIRTIO_ACCEL_IOC_INFO	_IOR(0xAC, 0x00, struct virtio_accel_info)
+#define VIRTIO_ACCEL_IOC_CALL	_IOWR(0xAC, 0x01, struct virtio_accel_call)
+
+#endif
