@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs one request of a guest: decodes its message, checks it, calls libvaccel, encodes the reply.
+ * Knows nothing of virtqueues; host/worker.c hands it requests whose addresses are translated.
+ */
+#ifndef HOST_DISPATCH_H
+#define HOST_DISPATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+struct dispatch;
+
+/** One segment of a request: guest memory as the worker has it mapped. */
+struct host_segment {
+	const struct iovec *runs; /* checked, in order, adjoining runs merged */
+	size_t nr_runs;
+	uint64_t len;		  /* sum of the runs in bytes */
+	uint32_t flags;		  /* VIRTIO_ACCEL_SEG_READ | VIRTIO_ACCEL_SEG_WRITE */
+};
+
+/** A request of type VIRTIO_ACCEL_T_CALL. @message is a private copy that no guest can write. */
+struct host_request {
+	uint64_t context;
+	const uint8_t *message;
+	uint32_t message_len;
+	const struct host_segment *segments;
+	uint32_t nr_segments;
+	uint8_t *reply;		  /* private memory, reply_cap bytes */
+	uint32_t reply_cap;
+	uint32_t reply_len;	  /* out: bytes written to reply */
+};
+
+/** What the operator allows one VM. */
+struct host_policy {
+	uint32_t max_sessions;
+	uint64_t max_resource_bytes; /* of all resources together */
+	uint64_t max_staging_bytes;  /* copies of segments and kept outputs, together */
+	uint64_t allowed_ops;	     /* bit per vaccel_op_type_t */
+	bool allow_url;		     /* resources that the host downloads */
+};
+
+/**
+ * dispatch_new() - a VM's sessions and resources, all empty
+ * @policy:     copied
+ * @generation: counts the workers of this VM; ids of another generation are unknown ids
+ *
+ * Return: NULL when out of memory. libvaccel must be initialised.
+ */
+struct dispatch *dispatch_new(const struct host_policy *policy, uint32_t generation);
+
+/** dispatch_delete() - frees all sessions and resources; no call may be running */
+void dispatch_delete(struct dispatch *d);
+
+/**
+ * dispatch_call() - runs one request to its end (may take as long as the plugin does)
+ *
+ * Any number of threads may call it at once. Return: status for struct virtio_accel_resp; the reply
+ * (rq->reply_len bytes) is valid whatever the status.
+ */
+uint32_t dispatch_call(struct dispatch *d, struct host_request *rq);
+
+/**
+ * dispatch_is_short() - whether this message may run where it was popped
+ *
+ * True only for operations that were quick the last time in the same session, and for the
+ * device's own bookkeeping. Cheap; takes no lock that is held while an operation runs.
+ */
+bool dispatch_is_short(struct dispatch *d, const struct host_request *rq);
+
+/**
+ * dispatch_context_close() - frees the sessions and resources of a context
+ *
+ * Operations of that context that still run keep what they use until they end.
+ */
+void dispatch_context_close(struct dispatch *d, uint64_t context);
+
+#endif
