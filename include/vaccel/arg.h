@@ -87,7 +87,7 @@ VACCEL_ENUM_DEF_WITH_STR_FUNCS(vaccel_arg_type, _ENUM_PREFIX, VACCEL_ARG_TYPE_EN
  *  buf             the bytes; NULL exactly when size is 0
  *  size            bytes in buf
  *  type            what buf holds; VACCEL_ARG_MAX after release
- *  custom_type_id  the program's own type id, with VACCEL_ARG_CUSTOM (0 otherwise)
+ *  custom_type_id  the program's own type id, with VACCEL_ARG_CUSTOM
  *  owned           release frees buf
  */
 struct vaccel_arg {
@@ -241,8 +241,8 @@ int vaccel_arg_array_add_string(struct vaccel_arg_array *array, char *str);
 int vaccel_arg_array_add_buffer(struct vaccel_arg_array *array, void *buf, size_t size);
 
 /*
- * An object of the program's own type custom_id. EINVAL: also when validator is NULL or rejects
- * the object.
+ * An object of the program's own type custom_id. EINVAL: also when validator rejects it; NULL
+ * stands for a validator that accepts everything.
  */
 int vaccel_arg_array_add_custom(struct vaccel_arg_array *array, uint32_t custom_id, void *buf,
 				size_t size, vaccel_arg_type_validator_fn validator);
@@ -280,7 +280,7 @@ int vaccel_arg_array_get_raw(struct vaccel_arg_array *array, void **buf, size_t 
 int vaccel_arg_array_get_string(struct vaccel_arg_array *array, char **str);
 int vaccel_arg_array_get_buffer(struct vaccel_arg_array *array, void **buf, size_t *size);
 
-/* EINVAL: also when the entry's id is not expected_id or validator is NULL or rejects it. */
+/* EINVAL: also when the entry's id is not expected_id or validator (if given) rejects it. */
 int vaccel_arg_array_get_custom(struct vaccel_arg_array *array, uint32_t expected_id, void **buf,
 				size_t *size, vaccel_arg_type_validator_fn validator);
 
@@ -295,8 +295,8 @@ int vaccel_arg_array_get_serialized(struct vaccel_arg_array *array,
 
 /*
  * The set functions below follow vaccel_arg_array_set_T: they copy into the entry at the
- * position and step past it. size is in bytes and may be smaller than the entry for a string or
- * a buffer; raw, custom and serialized data must have exactly the entry's size.
+ * position and step past it. Raw data, strings and buffers may be smaller than the entry (size is
+ * in bytes); custom and serialized data must have exactly the entry's size.
  */
 int vaccel_arg_array_set_raw(struct vaccel_arg_array *array, void *buf, size_t size);
 int vaccel_arg_array_set_string(struct vaccel_arg_array *array, char *str);
@@ -337,7 +337,7 @@ struct vaccel_arg *vaccel_arg_array_raw(struct vaccel_arg_array *array);
  *  size                  slots
  *  list                  the arguments, as ops take them
  *  curr_idx              the next free slot
- *  idcs_allocated_space  indices of the slots whose buffer the list owns, ended by -1
+ *  idcs_allocated_space  for each slot: its index when the list owns the buffer, otherwise -1
  */
 struct vaccel_arg_list {
 	uint32_t size;
