@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The public call of each op, made from the table of operations. */
+#include "op.h"
+#include "ops/vop.h"
+
+#include <dlfcn.h>
+
+/* Name of an object that a plugin may export, see short_form(). */
+#define VACCEL_PLUGIN_TAKES_TEXT "vaccel_plugin_takes_text"
+
+/* What comes before every call of a plugin: the session, the resource that the op takes, lookup. */
+static int begin(struct vaccel_session *sess, vaccel_op_type_t type, const union vop_val *vals,
+		 void **func)
+{
+	const struct vop_desc *desc = vop_find((uint16_t)type);
+
+	for (unsigned int i = 0; i < desc->nr_params; i++)
+		if (desc->params[i].kind == VOP_RES)
+			return op_begin_resource(sess, type, vals[i].p,
+						 desc->params[i].resource_type, func);
+
+	return op_begin(sess, type, func);
+}
+
+/*
+ * Without a buffer for text, the plugin's classification function gets the parameters of the other
+ * image ops. A function that takes the text unconditionally would then read a length as a pointer.
+ * Such plugins (all that forward to a host, and those that export VACCEL_PLUGIN_TAKES_TEXT) get
+ * the full form always, with the NULL or the length 0 that the program gave.
+ */
+static bool short_form(const struct vaccel_session *sess, const union vop_val *vals)
+{
+	if (vals[IMAGE_CLASSIFY_out_text].p && vals[IMAGE_CLASSIFY_len_out_text].i)
+		return false;
+	if (sess->is_virtio || !sess->plugin)
+		return false;
+	return !sess->plugin->dl_handle ||
+	       !dlsym(sess->plugin->dl_handle, VACCEL_PLUGIN_TAKES_TEXT);
+}
+
+static int classify_without_text(void *func, struct vaccel_session *sess, const union vop_val *vals)
+{
+	return ((int (*)(struct vaccel_session * VOP_TYPES(IMAGE_DETECT)))func)(
+		sess, vals[IMAGE_CLASSIFY_img].p, vals[IMAGE_CLASSIFY_out_imgname].p,
+		(size_t)vals[IMAGE_CLASSIFY_len_img].i,
+		(size_t)vals[IMAGE_CLASSIFY_len_out_imgname].i);
+}
+
+#define X_CALL(NAME, number, call, ...)                                                           \
+	int call(struct vaccel_session *sess VOP_PROTO(NAME))                                     \
+	{                                                                                         \
+		const union vop_val vals[] = VOP_VALS(NAME);                                      \
+		void *func;                                                                       \
+		int ret = begin(sess, VACCEL_OP_##NAME, vals, &func);                             \
+		if (ret)                                                                          \
+			return ret;                                                               \
+                                                                                                  \
+		uint64_t start = op_prof_start();                                                 \
+		if (VACCEL_OP_##NAME == VACCEL_OP_IMAGE_CLASSIFY && short_form(sess, vals))       \
+			ret = classify_without_text(func, sess, vals);                            \
+		else                                                                              \
+			ret = ((int (*)(struct vaccel_session * VOP_TYPES(NAME)))func)(           \
+				sess VOP_ARGS(NAME));                                             \
+		op_prof_stop(VACCEL_OP_##NAME, start);                                            \
+		return ret;                                                                       \
+	}
+
+/* The names of deprecated calls are defined here, not used. */
+OPS(X_CALL)
+
+/* Exported without a declaration since old plugins for the host side call it. */
+int vaccel_opencv(struct vaccel_session *sess VOP_PROTO(OPENCV))
+	__attribute__((alias("vaccel_opencv_unpack"), visibility("default")));

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Any op through one call with arguments. Which parameter each argument stands for, its type and
+ * how lengths hang together is in the table of operations; nothing here knows a single op.
+ *
+ * The arguments are a program's or, on a host, a guest's: every size is checked before the op sees
+ * a pointer.
+ */
+#include <string.h>
+
+#include "ops/vop.h"
+#include "vaccel/ops/genop.h"
+
+/* What has been taken from the arguments so far. */
+struct call {
+	const struct vop_desc *desc;
+	union vop_val vals[VOP_MAX_PARAMS];
+	uint64_t sizes[VOP_MAX_PARAMS]; /* bytes of buffers, entries of argument arrays */
+	bool given[VOP_MAX_PARAMS];
+};
+
+/* ---- The op's public call with values from an array ---------------------------------------- */
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+#define X_THUNK(NAME, number, call, ...)                                                          \
+	static int thunk_##NAME(struct vaccel_session *sess, const union vop_val *v)              \
+	{                                                                                         \
+		(void)v;                                                                          \
+		return call(sess VOP_CALL_ARGS(NAME));                                            \
+	}
+OPS(X_THUNK)
+#pragma GCC diagnostic pop
+
+#define X_ENTRY(NAME, ...) [VACCEL_OP_##NAME] = thunk_##NAME,
+static int (*const thunks[VACCEL_OP_MAX])(struct vaccel_session *, const union vop_val *) = {
+	OPS(X_ENTRY)};
+
+/* ---- One argument to one parameter ---------------------------------------------------------- */
+
+static int take_number(const struct vop_param *p, const struct vaccel_arg *arg, union vop_val *val)
+{
+	int32_t i32;
+	uint32_t u32;
+
+	if (!arg->buf)
+		return VACCEL_EINVAL;
+
+	switch (p->ctype) {
+	case VOP_F32:
+		if (arg->size != sizeof(val->f))
+			return VACCEL_EINVAL;
+		memcpy(&val->f, arg->buf, sizeof(val->f));
+		return VACCEL_OK;
+	case VOP_I32:
+		if (arg->size != sizeof(i32))
+			return VACCEL_EINVAL;
+		memcpy(&i32, arg->buf, sizeof(i32));
+		val->i = i32;
+		return VACCEL_OK;
+	case VOP_U32:
+		if (arg->size != sizeof(u32))
+			return VACCEL_EINVAL;
+		memcpy(&u32, arg->buf, sizeof(u32));
+		val->i = u32;
+		return VACCEL_OK;
+	default:
+		if (arg->size != sizeof(val->i))
+			return VACCEL_EINVAL;
+		memcpy(&val->i, arg->buf, sizeof(val->i));
+		return vop_fits(p, val->i) ? VACCEL_OK : VACCEL_EINVAL;
+	}
+}
+
+static int take_resource(const struct vaccel_arg *arg, union vop_val *val)
+{
+	struct vaccel_resource *res;
+	int64_t id;
+	int ret;
+
+	if (!arg->buf || arg->size != sizeof(id))
+		return VACCEL_EINVAL;
+	memcpy(&id, arg->buf, sizeof(id));
+
+	ret = vaccel_resource_get_by_id(&res, id);
+	if (!ret)
+		val->p = res;
+	return ret;
+}
+
+static int take(struct call *call, unsigned int index, const struct vaccel_arg *arg)
+{
+	const struct vop_param *p = &call->desc->params[index];
+	union vop_val *val = &call->vals[index];
+
+	if (p->gtype != VACCEL_ARG_RAW && arg->type != p->gtype)
+		return VACCEL_EINVAL;
+	call->given[index] = true;
+
+	switch (p->kind) {
+	case VOP_VAL:
+		return take_number(p, arg, val);
+	case VOP_RES:
+		return take_resource(arg, val);
+	case VOP_STR:
+		if (!arg->buf || !arg->size || ((const char *)arg->buf)[arg->size - 1])
+			return VACCEL_EINVAL;
+		val->p = arg->buf;
+		return VACCEL_OK;
+	case VOP_IN:
+	case VOP_OUT:
+	case VOP_INOUT:
+		if (!arg->buf || !arg->size)
+			return VACCEL_EINVAL;
+		val->p = arg->buf;
+		call->sizes[index] = arg->size;
+		return VACCEL_OK;
+	default:
+		return VACCEL_EINVAL;
+	}
+}
+
+/* ---- All arguments -------------------------------------------------------------------------- */
+
+static int find_param(const struct vop_desc *desc, const char *name, size_t len)
+{
+	for (int i = 0; i < desc->nr_params; i++)
+		if (strlen(desc->params[i].name) == len && !memcmp(desc->params[i].name, name, len))
+			return i;
+	return -1;
+}
+
+/* Takes the parameters that the blank-separated names say; they use up all arguments. */
+static int take_list(struct call *call, const char *names, struct vaccel_arg *args, size_t nr_args)
+{
+	size_t used = 0;
+
+	while (*names) {
+		size_t len = strcspn(names, " ");
+		int index = find_param(call->desc, names, len);
+		int ret;
+
+		if (index < 0)
+			return VACCEL_EINVAL;
+		names += len;
+		names += strspn(names, " ");
+
+		switch (call->desc->params[index].kind) {
+		case VOP_ARGS_IN:
+		case VOP_ARGS_INOUT:
+			call->vals[index].p = used < nr_args ? &args[used] : NULL;
+			call->sizes[index] = nr_args - used;
+			call->given[index] = true;
+			used = nr_args;
+			continue;
+		default:
+			if (used == nr_args)
+				return VACCEL_EINVAL;
+			ret = take(call, (unsigned int)index, &args[used++]);
+			if (ret)
+				return ret;
+		}
+	}
+
+	return used == nr_args ? VACCEL_OK : VACCEL_EINVAL;
+}
+
+/* Number of elements in a given buffer or argument array. */
+static int elements(const struct call *call, unsigned int index, uint64_t *count)
+{
+	const struct vop_param *p = &call->desc->params[index];
+
+	if (p->kind == VOP_ARGS_IN || p->kind == VOP_ARGS_INOUT) {
+		*count = call->sizes[index];
+		return VACCEL_OK;
+	}
+	if (call->sizes[index] % p->elem_size)
+		return VACCEL_EINVAL;
+	*count = call->sizes[index] / p->elem_size;
+	return VACCEL_OK;
+}
+
+/* A length that has no argument of its own is that of the first buffer that it belongs to. */
+static int derive_lengths(struct call *call)
+{
+	const struct vop_desc *desc = call->desc;
+
+	for (unsigned int i = 0; i < desc->nr_params; i++) {
+		const struct vop_param *p = &desc->params[i];
+		uint64_t count;
+		int len, ret;
+
+		if (p->length.rule != VOP_LEN_OF || !call->given[i])
+			continue;
+		len = p->length.arg[0];
+		if (call->given[len])
+			continue;
+
+		ret = elements(call, i, &count);
+		if (ret)
+			return ret;
+		if (count > INT64_MAX || !vop_fits(&desc->params[len], (int64_t)count))
+			return VACCEL_EINVAL;
+		call->vals[len].i = (int64_t)count;
+		call->given[len] = true;
+	}
+	return VACCEL_OK;
+}
+
+/* Every buffer is at least as long as the numbers say, and no parameter is missing. */
+static int check(const struct call *call)
+{
+	const struct vop_desc *desc = call->desc;
+
+	for (unsigned int i = 0; i < desc->nr_params; i++) {
+		const struct vop_param *p = &desc->params[i];
+		uint64_t bytes;
+
+		if (!call->given[i])
+			return VACCEL_EINVAL;
+		if (p->kind != VOP_IN && p->kind != VOP_OUT && p->kind != VOP_INOUT)
+			continue;
+		if (vop_length(desc, i, call->vals, &bytes) || bytes > call->sizes[i])
+			return VACCEL_EINVAL;
+	}
+	return VACCEL_OK;
+}
+
+static const struct vop_desc *find_op(const struct vaccel_arg *arg)
+{
+	uint8_t code;
+
+	if (arg->type != VACCEL_ARG_UINT8 || arg->size != sizeof(code) || !arg->buf)
+		return NULL;
+	code = *(const uint8_t *)arg->buf;
+	if (code == VACCEL_OP_NOOP || code >= VACCEL_OP_MAX)
+		return NULL;
+	return vop_find(code);
+}
+
+int vaccel_genop(struct vaccel_session *sess, struct vaccel_arg *read, int nr_read,
+		 struct vaccel_arg *write, int nr_write)
+{
+	struct call call = {0};
+	int ret;
+
+	if (!sess || !read || nr_read < 1 || nr_write < 0 || (!write && nr_write)) {
+		vaccel_error("genop: no session or no arguments");
+		return VACCEL_EINVAL;
+	}
+
+	call.desc = find_op(&read[0]);
+	if (!call.desc) {
+		vaccel_error("genop: the first argument is not the code of an operation");
+		return VACCEL_EINVAL;
+	}
+	if (!*call.desc->genop_read && !*call.desc->genop_write) {
+		vaccel_error("genop: %s has no generic form", call.desc->name);
+		return VACCEL_ENOTSUP;
+	}
+
+	ret = take_list(&call, call.desc->genop_read, &read[1], (size_t)nr_read - 1);
+	if (!ret)
+		ret = take_list(&call, call.desc->genop_write, write, (size_t)nr_write);
+	if (!ret)
+		ret = derive_lengths(&call);
+	if (!ret)
+		ret = check(&call);
+	if (ret) {
+		vaccel_error("genop: the arguments do not fit %s (%d)", call.desc->name, ret);
+		return ret;
+	}
+
+	return thunks[call.desc->code](sess, call.vals);
+}
