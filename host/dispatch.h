@@ -9,17 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/uio.h>
+
+#include "ops/codec.h"
 
 struct dispatch;
-
-/** One segment of a request: guest memory as the worker has it mapped. */
-struct host_segment {
-	const struct iovec *runs; /* checked, in order, adjoining runs merged */
-	size_t nr_runs;
-	uint64_t len;		  /* sum of the runs in bytes */
-	uint32_t flags;		  /* VIRTIO_ACCEL_SEG_READ | VIRTIO_ACCEL_SEG_WRITE */
-};
 
 /** A request of type VIRTIO_ACCEL_T_CALL. @message is a private copy that no guest can write. */
 struct host_request {

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/codec.h"
+
+#include <stdlib.h>
+
+#define BLOCK_SIZE ((size_t)64 << 10)
+
+struct vop_arena_block {
+	struct vop_arena_block *next;
+	size_t size;
+	size_t used;
+	uint8_t data[] __attribute__((aligned(16)));
+};
+
+void *vop_arena_alloc(struct vop_arena *a, size_t size)
+{
+	struct vop_arena_block *b;
+	size_t padded;
+
+	if (__builtin_add_overflow(size, (size_t)15, &padded))
+		return NULL;
+	padded &= ~(size_t)15;
+
+	for (b = a->blocks; b; b = b->next)
+		if (b->size - b->used >= padded)
+			break;
+	if (!b) {
+		size_t data = padded > BLOCK_SIZE ? padded : BLOCK_SIZE, total;
+
+		if (__builtin_add_overflow(data, sizeof(*b), &total))
+			return NULL;
+		b = malloc(total);
+		if (!b)
+			return NULL;
+		b->size = data;
+		b->used = 0;
+		b->next = a->blocks;
+		a->blocks = b;
+	}
+	b->used += padded;
+	return b->data + b->used - padded;
+}
+
+void vop_arena_reset(struct vop_arena *a)
+{
+	struct vop_arena_block **link = &a->blocks;
+	size_t kept = 0;
+
+	while (*link) {
+		struct vop_arena_block *b = *link;
+
+		if (b->size > a->retain - kept) {
+			*link = b->next;
+			free(b);
+		} else {
+			kept += b->size;
+			b->used = 0;
+			link = &b->next;
+		}
+	}
+}
+
+void vop_arena_release(struct vop_arena *a)
+{
+	a->retain = 0;
+	vop_arena_reset(a);
+}
