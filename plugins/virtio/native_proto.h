@@ -2,9 +2,9 @@
 /*
  * The front end's side of the vhost-user protocol: one message at a time, each with a time limit.
  *
- * Functions return 0 or a positive errno value: ENODEV when the back end has gone, ETIMEDOUT when it
- * does not answer in time, EPROTO when its answer makes no sense or is a refusal. After any of these
- * the connection can only be closed. One thread at a time may use a connection.
+ * Functions return 0 or a positive errno value: ENODEV when the back end has gone, ETIMEDOUT when
+ * it does not answer in time, EPROTO when its answer makes no sense or is a refusal. After any of
+ * these the connection can only be closed. One thread at a time may use a connection.
  */
 #ifndef VIRTIO_NATIVE_PROTO_H
 #define VIRTIO_NATIVE_PROTO_H
@@ -93,7 +93,7 @@ struct vu_config {
 	uint8_t data[VU_MAX_CONFIG];
 };
 
-/** struct vu_msg - a message; fields in the machine's byte order, as both ends are on one machine */
+/** struct vu_msg - a message; fields in the byte order of the machine that both ends are on */
 struct vu_msg {
 	uint32_t request;
 	uint32_t flags;
@@ -117,7 +117,7 @@ struct vu_conn {
 	uint64_t protocol_features;	/* acknowledged; set by the owner */
 };
 
-/** vu_connect() - connects to a listening unix socket, waiting for room in its backlog if need be */
+/** vu_connect() - connects to a listening unix socket; waits for room in its backlog if need be */
 int vu_connect(struct vu_conn *c, const char *path, int timeout_ms);
 
 /** vu_close() - closes the connection; nothing happens if it is closed already (@fd is -1) */

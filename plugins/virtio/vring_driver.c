@@ -77,7 +77,8 @@ void vring_driver_fini(struct vring_driver *vr)
 	vr->chains = NULL;
 }
 
-int vring_driver_add(struct vring_driver *vr, const struct vring_buffer *buffers, uint16_t nr, void *token)
+int vring_driver_add(struct vring_driver *vr, const struct vring_buffer *buffers, uint16_t nr,
+		     void *token)
 {
 	uint16_t head = vr->free_head;
 	uint16_t index = head;
@@ -118,7 +119,8 @@ int vring_driver_add(struct vring_driver *vr, const struct vring_buffer *buffers
 	return 0;
 }
 
-void vring_driver_publish(struct vring_driver *vr, uint16_t head, void *token, uint32_t writable)
+void vring_driver_publish(struct vring_driver *vr, uint16_t head, void *token,
+			  uint32_t writable)
 {
 	if (head < vr->size) {
 		struct vring_chain *c = &vr->chains[head];

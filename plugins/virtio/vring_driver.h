@@ -2,7 +2,7 @@
 /*
  * The driver side of a split virtqueue in shared memory: puts buffers in, takes used buffers out.
  *
- * Nothing here locks: one thread at a time may use a ring, except vring_driver_pending(), which any may call.
+ * Nothing here locks: one thread at a time may use a ring; any may call vring_driver_pending().
  * What the device writes is never believed: all state that decisions rest on is private.
  */
 #ifndef VIRTIO_VRING_DRIVER_H
@@ -46,7 +46,7 @@ struct vring_driver {
 	struct vring_chain *chains;
 };
 
-/** vring_driver_bytes() - memory that a ring of @size descriptors needs; 16 byte alignment suffices */
+/** vring_driver_bytes() - memory that a ring of @size descriptors needs */
 size_t vring_driver_bytes(uint16_t size);
 
 /**
@@ -72,22 +72,24 @@ void vring_driver_fini(struct vring_driver *vr);
  * The device may start at once if it polls; otherwise see vring_driver_kick_needed().
  * Return: 0, ENOSPC when too few descriptors are free, EINVAL, or EIO when the ring is broken.
  */
-int vring_driver_add(struct vring_driver *vr, const struct vring_buffer *buffers, uint16_t nr, void *token);
+int vring_driver_add(struct vring_driver *vr, const struct vring_buffer *buffers, uint16_t nr,
+		     void *token);
 
 /**
- * vring_driver_publish() - the second half of vring_driver_add(), for tests that write descriptors themselves
+ * vring_driver_publish() - the second half of vring_driver_add(), for tests that write descriptors
  * @head:     any number; becomes the entry of the available ring
  * @token:    as for vring_driver_add()
  * @writable: bytes that the device may claim to have written
  *
  * The free list is left alone, so such a ring must not be used with vring_driver_add() as well.
  */
-void vring_driver_publish(struct vring_driver *vr, uint16_t head, void *token, uint32_t writable);
+void vring_driver_publish(struct vring_driver *vr, uint16_t head, void *token,
+			  uint32_t writable);
 
-/** vring_driver_kick_needed() - whether the device wants to be notified of what was added since last asked */
+/** vring_driver_kick_needed() - whether the device wants to hear of what was added since last asked */
 bool vring_driver_kick_needed(struct vring_driver *vr);
 
-/** vring_driver_pending() - whether used buffers wait to be taken out; a hint unless the caller has the ring */
+/** vring_driver_pending() - whether used buffers wait; a hint unless the caller has the ring */
 bool vring_driver_pending(const struct vring_driver *vr);
 
 /**

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The transport without a VM: a vhost-user front end that shares a memory file with
+ * vhost-user-accel and is the driver of its virtqueues. native_request.c lays requests out in that
+ * memory, native_queue.c moves them, native_mem.c has the memory, native_proto.c the control messages.
+ * Here are opening and closing.
+ */
+#define _GNU_SOURCE
+#include "native.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <linux/virtio_config.h>
+
+#include "native_proto.h"
+#include "vaccel/log.h"
+
+#define QUEUE_SIZE	128
+#define CONTROL_TIMEOUT_MS	10000
+#define CLOSE_TIMEOUT_MS	2000
+
+#define DEFAULT_POLL_US		50u
+#define MAX_POLL_US		1000000u
+#define DEFAULT_MEMORY_MIB	(sizeof(void *) > 4 ? 8192u : 512u)
+#define MIN_MEMORY_MIB		1u
+#define MAX_MEMORY_MIB		(sizeof(void *) > 4 ? 1u << 20 : 2047u)
+
+/* ---- fork ---------------------------------------------------------------------------------- */
+
+/* Open transports, so that a child of fork() can let go of its parent's connections. */
+static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct native_transport *open_transports;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&open_lock);
+}
+
+static void after_fork_parent(void)
+{
+	pthread_mutex_unlock(&open_lock);
+}
+
+/*
+ * A child that kept the socket open would keep the back end from seeing the end of its parent. What
+ * locks its parent's other threads held is unknown, so that nothing else is touched ever after.
+ */
+static void after_fork_child(void)
+{
+	for (struct native_transport *n = open_transports; n; n = n->next) {
+		n->forked = true;
+		vu_close(&n->conn);
+		close_fd(&n->mem.fd);
+		for (unsigned int i = 0; i < n->nr_queues; i++) {
+			close_fd(&n->queues[i].kick_fd);
+			close_fd(&n->queues[i].call_fd);
+		}
+	}
+	open_transports = NULL;
+	pthread_mutex_unlock(&open_lock);
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+}
+
+static void list_add(struct native_transport *n)
+{
+	pthread_once(&fork_once, watch_forks);
+	pthread_mutex_lock(&open_lock);
+	n->next = open_transports;
+	open_transports = n;
+	pthread_mutex_unlock(&open_lock);
+}
+
+static void list_remove(struct native_transport *n)
+{
+	pthread_mutex_lock(&open_lock);
+	for (struct native_transport **p = &open_transports; *p; p = &(*p)->next) {
+		if (*p == n) {
+			*p = n->next;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&open_lock);
+}
+
+/* ---- Calls --------------------------------------------------------------------------------- */
+
+static int native_call(struct transport *t, const void *message, uint32_t message_len,
+		       const struct virtio_accel_user_segment *segments, uint32_t nr_segments,
+		       void *reply, uint32_t *reply_len, uint32_t *status)
+{
+	struct native_transport *n = to_native(t);
+
+	if (n->forked) {
+		vaccel_error("virtio: the connection of a parent process cannot be used after fork(); "
+			     "initialise vAccel in the child");
+		return ENODEV;
+	}
+	if (message_len == 0)
+		return EINVAL;
+	if (!message || (nr_segments && !segments) || (*reply_len && !reply))
+		return EFAULT;
+	return native_request(n, VIRTIO_ACCEL_T_CALL, -1, message, message_len, segments,
+			      nr_segments, reply, reply_len, status);
+}
+
+/* ---- Opening and closing ------------------------------------------------------------------- */
+
+static void free_transport(struct native_transport *n)
+{
+	vu_close(&n->conn);
+	for (unsigned int i = 0; i < n->nr_queues; i++)
+		native_queue_fini(&n->queues[i]);
+	if (n->mem.base)
+		native_mem_fini(&n->mem);
+	free(n);
+}
+
+/* What fork() left: a copy of the private memory, and the memory file's descriptor. */
+static void free_transport_child(struct native_transport *n)
+{
+	for (unsigned int i = 0; i < n->nr_queues; i++)
+		vring_driver_fini(&n->queues[i].vr);
+	native_mem_fini_child(&n->mem);
+	free(n);
+}
+
+static void native_close(struct transport *t)
+{
+	struct native_transport *n = to_native(t);
+	uint32_t reply_len = 0, status, base;
+
+	if (n->forked) {
+		free_transport_child(n);
+		return;
+	}
+	if (!native_failed(n))
+		(void)native_request(n, VIRTIO_ACCEL_T_CONTEXT_CLOSE, CLOSE_TIMEOUT_MS, NULL, 0,
+				     NULL, 0, NULL, &reply_len, &status);
+	list_remove(n);
+	n->conn.timeout_ms = CLOSE_TIMEOUT_MS;
+	for (unsigned int i = 0; i < n->nr_queues; i++)
+		if (vu_get_vring_base(&n->conn, i, &base))
+			break;
+	free_transport(n);
+}
+
+static const struct transport_ops native_ops = {
+	.call = native_call,
+	.close = native_close,
+};
+
+/* Reads a number from the environment; anything else than one within limits is reported. */
+static unsigned int env_number(const char *name, unsigned int min, unsigned int max,
+			       unsigned int fallback)
+{
+	const char *text = getenv(name);
+	unsigned long v;
+	char *end;
+
+	if (!text || !*text)
+		return fallback;
+	errno = 0;
+	v = strtoul(text, &end, 10);
+	if (errno || *end || *text == '-' || v < min || v > max) {
+		vaccel_warn("virtio: %s=%s is not a number from %u to %u; using %u", name, text, min,
+			    max, fallback);
+		return fallback;
+	}
+	return (unsigned int)v;
+}
+
+/* Processors that this process may run on */
+static unsigned int nr_cpus(void)
+{
+	cpu_set_t set;
+	long n;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		return (unsigned int)CPU_COUNT(&set);
+	n = sysconf(_SC_NPROCESSORS_ONLN);
+	return n > 0 ? (unsigned int)n : 1;
+}
+
+/*
+ * Features, then the configuration. *@reported tells whether the log has the reason of a failure.
+ * Return: 0 or a positive errno value.
+ */
+static int negotiate(struct native_transport *n, const char *path, bool *reported)
+{
+	const uint64_t must = 1ull << VIRTIO_F_VERSION_1 | 1ull << VU_F_PROTOCOL_FEATURES;
+	const uint64_t may = 1ull << VIRTIO_RING_F_EVENT_IDX;
+	const uint64_t pmust = 1ull << VU_P_CONFIG;
+	const uint64_t pmay = 1ull << VU_P_MQ | 1ull << VU_P_REPLY_ACK;
+	struct vu_conn *c = &n->conn;
+	struct virtio_accel_config config;
+	uint64_t offered, poffered = 0, max_queues = 1;
+	int err;
+
+	*reported = false;
+	if ((err = vu_get_u64(c, VU_GET_FEATURES, &offered)))
+		return err;
+	if (offered & 1ull << VU_F_PROTOCOL_FEATURES)
+		err = vu_get_u64(c, VU_GET_PROTOCOL_FEATURES, &poffered);
+	if (err)
+		return err;
+	if ((offered & must) != must || (poffered & pmust) != pmust) {
+		vaccel_error("virtio: what listens at %s does not offer what a virtio accelerator needs "
+			     "(features 0x%" PRIx64 ", 0x%" PRIx64 "); is it vhost-user-accel?", path,
+			     offered, poffered);
+		*reported = true;
+		return ENODEV;
+	}
+	n->features = offered & (must | may);
+
+	err = vu_set_u64(c, VU_SET_PROTOCOL_FEATURES, poffered & (pmust | pmay), -1);
+	if (err)
+		return err;
+	c->protocol_features = poffered & (pmust | pmay);
+	if ((err = vu_set(c, &(struct vu_msg){ .request = VU_SET_OWNER }, NULL, 0)))
+		return err;
+	if (c->protocol_features & 1ull << VU_P_MQ)
+		err = vu_get_u64(c, VU_GET_QUEUE_NUM, &max_queues);
+	if (!err)
+		err = vu_get_config(c, 0, &config, sizeof(config));
+	if (err)
+		return err;
+
+	*reported = true;
+	if (le32toh(config.magic) != VIRTIO_ACCEL_MAGIC) {
+		vaccel_error("virtio: what listens at %s is not a virtio accelerator (magic number 0x%x); "
+			     "is it vhost-user-accel?", path, le32toh(config.magic));
+		return ENODEV;
+	}
+	if (le32toh(config.version) != VIRTIO_ACCEL_VERSION) {
+		vaccel_error("virtio: the device at %s has version %u and this plugin knows %u; install "
+			     "matching versions of vhost-user-accel and libvaccel-virtio", path,
+			     le32toh(config.version), VIRTIO_ACCEL_VERSION);
+		return ENODEV;
+	}
+	n->t.info = (struct virtio_accel_info){
+		.version = le32toh(config.version),
+		.num_queues = le32toh(config.num_queues),
+		.max_segments = le32toh(config.max_segments),
+		.max_message = le32toh(config.max_message),
+		.max_reply = le32toh(config.max_reply),
+		.features = n->features & 0xffffff,
+	};
+	if (n->t.info.num_queues == 0 || n->t.info.num_queues > VIRTIO_ACCEL_MAX_QUEUES ||
+	    max_queues == 0 || n->t.info.max_message == 0 || n->t.info.max_reply == 0) {
+		vaccel_error("virtio: the device at %s announces limits that make no sense", path);
+		return ENODEV;
+	}
+	if (max_queues < n->t.info.num_queues)
+		n->t.info.num_queues = (uint32_t)max_queues;
+	*reported = false;
+	return vu_set_u64(c, VU_SET_FEATURES, n->features, -1);
+}
+
+static int share_memory(struct native_transport *n)
+{
+	struct vu_msg m = {
+		.request = VU_SET_MEM_TABLE,
+		.size = offsetof(struct vu_memory, regions) + sizeof(struct vu_region),
+		.memory = {
+			.nr_regions = 1,
+			.regions[0] = {
+				.guest_addr = NATIVE_MEM_GUEST_BASE,
+				.size = n->mem.size,
+				.user_addr = (uintptr_t)n->mem.base,
+			},
+		},
+	};
+
+	return vu_set(&n->conn, &m, &n->mem.fd, 1);
+}
+
+static int start_queue(struct native_transport *n, unsigned int index)
+{
+	struct native_queue *q = &n->queues[index];
+	struct vu_conn *c = &n->conn;
+	struct vu_msg addr = {
+		.request = VU_SET_VRING_ADDR,
+		.size = sizeof(addr.addr),
+		.addr = {
+			.index = index,
+			.desc = (uintptr_t)q->vr.desc,
+			.avail = (uintptr_t)q->vr.avail,
+			.used = (uintptr_t)q->vr.used,
+		},
+	};
+	int err;
+
+	if ((err = vu_set_state(c, VU_SET_VRING_NUM, index, q->vr.size)) ||
+	    (err = vu_set_state(c, VU_SET_VRING_BASE, index, 0)) ||
+	    (err = vu_set(c, &addr, NULL, 0)) ||
+	    (err = vu_set_u64(c, VU_SET_VRING_CALL, index, q->call_fd)) ||
+	    (err = vu_set_u64(c, VU_SET_VRING_KICK, index, q->kick_fd)))
+		return err;
+	return vu_set_state(c, VU_SET_VRING_ENABLE, index, 1);
+}
+
+/* One queue per processor, as many as the device has. */
+static int start_queues(struct native_transport *n, unsigned int cpus)
+{
+	bool event_idx = n->features & 1ull << VIRTIO_RING_F_EVENT_IDX;
+	unsigned int nr = n->t.info.num_queues;
+	int err = 0;
+
+	if (nr > NATIVE_MAX_QUEUES)
+		nr = NATIVE_MAX_QUEUES;
+	if (nr > cpus)
+		nr = cpus;
+	for (unsigned int i = 0; i < nr && !err; i++) {
+		err = native_queue_init(&n->queues[i], &n->mem, QUEUE_SIZE, event_idx);
+		if (err)
+			break;
+		n->nr_queues++;
+		err = start_queue(n, i);
+	}
+	return err;
+}
+
+static void report(const char *path, int err)
+{
+	switch (err) {
+	case ENOENT:
+	case ECONNREFUSED:
+		vaccel_error("virtio: nothing listens at %s: start vhost-user-accel --socket-path=%s", path,
+			     path);
+		break;
+	case EACCES:
+	case EPERM:
+		vaccel_error("virtio: no permission to connect to %s: ask its owner for access, or run "
+			     "vhost-user-accel as the same user", path);
+		break;
+	case ETIMEDOUT:
+		vaccel_error("virtio: no answer from %s in %d s: each vhost-user-accel serves one client at "
+			     "a time; is it in use?", path, CONTROL_TIMEOUT_MS / 1000);
+		break;
+	case ENODEV:
+	case EPROTO:
+		vaccel_error("virtio: %s closed or refused the connection: see vhost-user-accel's log for "
+			     "the reason", path);
+		break;
+	default:
+		vaccel_error("virtio: cannot use the accelerator at %s: %s", path, strerror(err));
+	}
+}
+
+int transport_open_native(const char *socket_path, struct transport **out)
+{
+	static atomic_uint opened;
+	unsigned int cpus = nr_cpus();
+	struct native_transport *n;
+	bool reported = false;
+	int err;
+
+	n = aligned_alloc(64, (sizeof(*n) + 63) & ~(size_t)63);
+	if (!n) {
+		report(socket_path, ENOMEM);
+		return ENOMEM;
+	}
+	memset(n, 0, sizeof(*n));
+	n->t.ops = &native_ops;
+	n->conn.fd = -1;
+	n->mem.fd = -1;
+	n->max_spinners = cpus - 1;
+	n->poll_ns = 1000ull * env_number("VACCEL_VIRTIO_POLL_US", 0, MAX_POLL_US, DEFAULT_POLL_US);
+	/* Unlike any context that a back end may still remember. */
+	n->context = (uint64_t)getpid() << 32 | (uint32_t)(opened++ + 1);
+
+	err = vu_connect(&n->conn, socket_path, CONTROL_TIMEOUT_MS);
+	if (!err)
+		err = negotiate(n, socket_path, &reported);
+	if (err)
+		goto fail;
+
+	err = native_mem_init(&n->mem, (size_t)env_number("VACCEL_VIRTIO_MEMORY", MIN_MEMORY_MIB,
+							  MAX_MEMORY_MIB, DEFAULT_MEMORY_MIB) << 20);
+	if (!err)
+		err = share_memory(n);
+	if (!err)
+		err = start_queues(n, cpus);
+	if (err)
+		goto fail;
+	list_add(n);
+	*out = &n->t;
+	return 0;
+
+fail:
+	if (!reported)
+		report(socket_path, err);
+	free_transport(n);
+	return err == EPROTO || err == ETIMEDOUT ? ENODEV : err;
+}
