@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vaccel/core.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "op.h"
+#include "plugin.h"
+#include "resource.h"
+#include "rundir.h"
+#include "session.h"
+#include "vaccel.h"
+
+static struct vaccel_config active = { .log_level = VACCEL_LOG_ERROR };
+static atomic_bool initialized;
+static pid_t owner; /* process that initialised the library */
+
+static int load_plugins(void)
+{
+	return active.plugins ? vaccel_plugin_parse_and_load(active.plugins) : VACCEL_OK;
+}
+
+/* The parts of the library in the order of their start, which is that of their end too. */
+static int start(void)
+{
+	int ret;
+
+	ret = rundir_create();
+	if (ret)
+		return ret;
+	ret = sessions_bootstrap();
+	if (ret)
+		goto remove_rundir;
+	ret = resources_bootstrap();
+	if (ret)
+		goto end_sessions;
+	ret = plugins_bootstrap();
+	if (ret)
+		goto end_resources;
+	ret = load_plugins();
+	if (ret)
+		goto end_all;
+	return VACCEL_OK;
+
+end_all:
+	/* A plugin that was loaded may have made sessions and resources. */
+	sessions_cleanup();
+	resources_cleanup();
+	plugins_cleanup();
+	goto remove_rundir;
+end_resources:
+	resources_cleanup();
+end_sessions:
+	sessions_cleanup();
+remove_rundir:
+	rundir_remove();
+	return ret;
+}
+
+/* Initialises the library with *config, which becomes the active configuration. */
+static int bootstrap(struct vaccel_config *config)
+{
+	int ret;
+
+	if (atomic_load(&initialized)) {
+		vaccel_debug("Reloading vAccel");
+		vaccel_cleanup();
+	}
+
+	vaccel_config_release(&active);
+	active = *config;
+	vaccel_log_init();
+	vaccel_debug("Initializing vAccel");
+	vaccel_info("vAccel %s", VACCEL_VERSION);
+	vaccel_config_print_debug(&active);
+
+	ret = start();
+	if (ret) {
+		vaccel_config_release(&active);
+		return ret;
+	}
+	owner = getpid();
+	atomic_store(&initialized, true);
+	return VACCEL_OK;
+}
+
+int vaccel_bootstrap(void)
+{
+	struct vaccel_config config;
+	int ret = vaccel_config_init_from_env(&config);
+
+	return ret ? ret : bootstrap(&config);
+}
+
+int vaccel_bootstrap_with_config(struct vaccel_config *config)
+{
+	struct vaccel_config copy;
+	int ret;
+
+	/* Copied first: config may be the active one, which a reload releases. */
+	ret = vaccel_config_init_from(&copy, config);
+	return ret ? ret : bootstrap(&copy);
+}
+
+int vaccel_cleanup(void)
+{
+	if (!atomic_exchange(&initialized, false))
+		return VACCEL_OK;
+
+	vaccel_debug("Cleaning up vAccel");
+	op_prof_flush();
+	vaccel_debug("Cleaning up sessions");
+	sessions_cleanup();
+	vaccel_debug("Cleaning up resources");
+	resources_cleanup();
+	vaccel_debug("Cleaning up plugins");
+	plugins_cleanup();
+	rundir_remove();
+	vaccel_config_release(&active);
+	return VACCEL_OK;
+}
+
+bool vaccel_is_initialized(void)
+{
+	return atomic_load(&initialized);
+}
+
+const char *vaccel_rundir(void)
+{
+	return rundir_path();
+}
+
+const struct vaccel_config *vaccel_config(void)
+{
+	return &active;
+}
+
+/* Whether the variable switches something off. */
+static bool is_off(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && !strcmp(value, "0");
+}
+
+__attribute__((constructor)) static void at_load(void)
+{
+	int ret;
+
+	if (is_off("VACCEL_BOOTSTRAP_ENABLED"))
+		return;
+	ret = vaccel_bootstrap();
+	if (ret) {
+		vaccel_error("Could not start vAccel: %s (%d)", strerror(ret), ret);
+		exit(ret);
+	}
+}
+
+__attribute__((destructor)) static void at_unload(void)
+{
+	/* What a child of fork() inherited is still in use by its parent. */
+	if (is_off("VACCEL_CLEANUP_ENABLED") || owner != getpid())
+		return;
+	vaccel_cleanup();
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "op.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "plugin.h"
+#include "prof.h"
+#include "vaccel/error.h"
+#include "vaccel/log.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* protects regions */
+static struct vaccel_prof_region regions[VACCEL_OP_MAX];
+
+int op_begin(struct vaccel_session *sess, vaccel_op_type_t type, void **func)
+{
+	if (!sess || sess->id <= 0 || !sess->plugin) {
+		vaccel_error("Cannot run %s: no session, or one that is not in use",
+			     vaccel_op_type_to_str(type));
+		return VACCEL_EINVAL;
+	}
+	*func = vaccel_plugin_op_func(sess, type);
+	return *func ? VACCEL_OK : VACCEL_ENOTSUP;
+}
+
+int op_begin_resource(struct vaccel_session *sess, vaccel_op_type_t type,
+		      struct vaccel_resource *res, vaccel_resource_type_t res_type, void **func)
+{
+	char need[VACCEL_ENUM_STR_MAX];
+
+	if (!res || res->type != res_type) {
+		vaccel_error("Cannot run %s: it takes a resource of type %s",
+			     vaccel_op_type_to_str(type),
+			     vaccel_resource_type_name(res_type, need, sizeof(need)));
+		return VACCEL_EINVAL;
+	}
+	if (sess && sess->id > 0 && !vaccel_session_has_resource(sess, res)) {
+		vaccel_error("Cannot run %s: resource %" PRId64
+			     " is not registered with session %" PRId64,
+			     vaccel_op_type_to_str(type), res->id, sess->id);
+		return VACCEL_EPERM;
+	}
+	return op_begin(sess, type, func);
+}
+
+uint64_t op_prof_start(void)
+{
+	return vaccel_prof_enabled() ? prof_now() : 0;
+}
+
+void op_prof_stop(vaccel_op_type_t type, uint64_t start)
+{
+	uint64_t end;
+
+	if (!start || type >= VACCEL_OP_MAX)
+		return;
+	end = prof_now();
+	pthread_mutex_lock(&lock);
+	/* Without memory the sample is missing in the report, which is all it is for. */
+	prof_region_add(&regions[type], start, end - start);
+	pthread_mutex_unlock(&lock);
+}
+
+void op_prof_flush(void)
+{
+	pthread_mutex_lock(&lock);
+	for (int type = 0; type < VACCEL_OP_MAX; type++) {
+		char op[VACCEL_ENUM_STR_MAX];
+		char name[VACCEL_ENUM_STR_MAX + 16];
+
+		vaccel_op_type_name((vaccel_op_type_t)type, op, sizeof(op));
+		snprintf(name, sizeof(name), "vaccel_%s_op", op);
+		regions[type].name = name;
+		vaccel_prof_region_print(&regions[type]);
+		free(regions[type].samples);
+		regions[type] = (struct vaccel_prof_region){ 0 };
+	}
+	pthread_mutex_unlock(&lock);
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin.h"
+
+#include <ctype.h>
+#include <dlfcn.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "list.h"
+#include "vaccel.h"
+
+/*
+ * Plugins are in starting while their init runs, which keeps them from being loaded twice, and
+ * then in plugins, where sessions find them. Both under lock, which is not held while a plugin's
+ * code runs.
+ */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct vaccel_list_entry plugins = LIST_ENTRY_INIT(plugins);
+static struct vaccel_list_entry starting = LIST_ENTRY_INIT(starting);
+static atomic_bool ready;
+
+struct version {
+	unsigned long major, minor, patch;
+};
+
+/* One number of a version, with the dot after it if any. */
+static bool parse_number(const char **text, unsigned long *number, bool dot)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)**text))
+		return false;
+	*number = strtoul(*text, &end, 10);
+	if (dot && *end++ != '.')
+		return false;
+	*text = end;
+	return true;
+}
+
+/* "[v]X.Y.Z[anything]" */
+static bool parse_version(const char *text, struct version *v)
+{
+	text += *text == 'v';
+	return parse_number(&text, &v->major, true) && parse_number(&text, &v->minor, true) &&
+	       parse_number(&text, &v->patch, false);
+}
+
+static int check_version(const struct vaccel_plugin_info *info)
+{
+	struct version own, other;
+
+	if (vaccel_config()->version_ignore)
+		return VACCEL_OK;
+	if (!info->vaccel_version || !parse_version(info->vaccel_version, &other) ||
+	    !parse_version(VACCEL_VERSION, &own) || other.major != own.major) {
+		vaccel_error("Plugin %s was built for vAccel %s, this is vAccel %s: rebuild it, or "
+			     "set VACCEL_VERSION_IGNORE=1 to try it all the same",
+			     info->name,
+			     info->vaccel_version ? info->vaccel_version : "(unknown)",
+			     VACCEL_VERSION);
+		return VACCEL_EINVAL;
+	}
+	if (strcmp(info->vaccel_version, VACCEL_VERSION))
+		vaccel_warn("Plugin %s was built for vAccel %s, this is vAccel %s", info->name,
+			    info->vaccel_version, VACCEL_VERSION);
+	return VACCEL_OK;
+}
+
+static int check_plugin(const struct vaccel_plugin *plugin)
+{
+	const struct vaccel_plugin_info *info = plugin->info;
+
+	if (!info || !info->name || !info->version || !info->init || !info->fini) {
+		vaccel_error("Plugin %s lacks its name, version, init or fini",
+			     info && info->name ? info->name : "(unnamed)");
+		return VACCEL_EINVAL;
+	}
+	return check_version(info);
+}
+
+/* Takes the plugin out of its list and forgets its operations. */
+static void unlink_plugin(struct vaccel_plugin *plugin)
+{
+	pthread_mutex_lock(&lock);
+	list_unlink(&plugin->entry);
+	pthread_mutex_unlock(&lock);
+}
+
+static void end_plugin(struct vaccel_plugin *plugin)
+{
+	int ret = plugin->info->fini();
+
+	if (ret)
+		vaccel_warn("Plugin %s could not end properly: %s (%d)", plugin->info->name,
+			    strerror(ret), ret);
+	memset(plugin->ops, 0, sizeof(plugin->ops));
+	vaccel_debug("Unregistered plugin %s", plugin->info->name);
+}
+
+int plugin_register(struct vaccel_plugin *plugin)
+{
+	bool known;
+	int ret;
+
+	if (!atomic_load(&ready)) {
+		vaccel_error("Cannot load a plugin: vAccel is not initialized");
+		return VACCEL_EBACKEND;
+	}
+	if (!plugin)
+		return VACCEL_EINVAL;
+
+	pthread_mutex_lock(&lock);
+	known = list_contains(&plugins, &plugin->entry) ||
+		list_contains(&starting, &plugin->entry);
+	if (!known)
+		list_add_tail(&starting, &plugin->entry);
+	pthread_mutex_unlock(&lock);
+	if (known) {
+		vaccel_error("Plugin %s is loaded already", plugin->info->name);
+		return VACCEL_EEXIST;
+	}
+
+	ret = check_plugin(plugin);
+	if (ret) {
+		unlink_plugin(plugin);
+		return ret;
+	}
+
+	vaccel_info("Registered plugin %s %s", plugin->info->name, plugin->info->version);
+	ret = plugin->info->init();
+	if (ret) {
+		vaccel_error("Plugin %s could not start: %s (%d)", plugin->info->name,
+			     strerror(ret), ret);
+		unlink_plugin(plugin);
+		end_plugin(plugin);
+		return ret;
+	}
+
+	pthread_mutex_lock(&lock);
+	list_unlink(&plugin->entry);
+	list_add_tail(&plugins, &plugin->entry);
+	pthread_mutex_unlock(&lock);
+	return VACCEL_OK;
+}
+
+int plugin_unregister(struct vaccel_plugin *plugin)
+{
+	void *handle = plugin->dl_handle;
+
+	unlink_plugin(plugin);
+	end_plugin(plugin);
+	plugin->dl_handle = NULL;
+	if (handle && dlclose(handle))
+		vaccel_warn("Could not close a plugin's library: %s", dlerror());
+	return VACCEL_OK;
+}
+
+int vaccel_plugin_register_ops(struct vaccel_op *ops, size_t nr_ops)
+{
+	char name[VACCEL_ENUM_STR_MAX];
+
+	if (!ops || !nr_ops || nr_ops > VACCEL_OP_MAX) {
+		vaccel_error("Cannot register %zu ops: give 1 to %u", ops ? nr_ops : 0,
+			     (unsigned int)VACCEL_OP_MAX);
+		return VACCEL_EINVAL;
+	}
+	for (size_t i = 0; i < nr_ops; i++) {
+		if (ops[i].type < VACCEL_OP_MAX && ops[i].owner)
+			continue;
+		vaccel_error("Cannot register op %u: unknown type, or no plugin",
+			     (unsigned int)ops[i].type);
+		return VACCEL_EINVAL;
+	}
+	for (size_t i = 0; i < nr_ops; i++) {
+		struct vaccel_plugin *owner = ops[i].owner;
+
+		owner->ops[ops[i].type] = &ops[i];
+		vaccel_debug("Registered op %s from plugin %s",
+			     vaccel_op_type_name(ops[i].type, name, sizeof(name)),
+			     owner->info && owner->info->name ? owner->info->name : "(unnamed)");
+	}
+	return VACCEL_OK;
+}
+
+int vaccel_plugin_load(const char *lib)
+{
+	struct vaccel_plugin **symbol;
+	void *handle;
+	int ret;
+
+	if (!lib)
+		return VACCEL_EINVAL;
+
+	handle = dlopen(lib, RTLD_LAZY);
+	if (!handle) {
+		vaccel_error("Could not load plugin %s: %s; give the path of a plugin, or the name "
+			     "of one in the library search path",
+			     lib, dlerror());
+		return VACCEL_ENOENT;
+	}
+	symbol = dlsym(handle, "vaccel_plugin");
+	if (!symbol || !*symbol) {
+		vaccel_error("Could not load plugin %s: it is a library, but not a vAccel plugin",
+			     lib);
+		ret = VACCEL_ELIBBAD;
+		goto close;
+	}
+	ret = plugin_register(*symbol);
+	if (ret)
+		goto close;
+	(*symbol)->dl_handle = handle;
+	vaccel_debug("Loaded plugin %s from %s", (*symbol)->info->name, lib);
+	return VACCEL_OK;
+
+close:
+	dlclose(handle);
+	return ret;
+}
+
+int vaccel_plugin_parse_and_load(const char *lib_str)
+{
+	int ret = VACCEL_OK;
+	char *copy, *rest, *lib;
+
+	if (!lib_str)
+		return VACCEL_EINVAL;
+	copy = strdup(lib_str);
+	if (!copy)
+		return VACCEL_ENOMEM;
+	rest = copy;
+	while (!ret && (lib = strsep(&rest, ":")))
+		if (*lib)
+			ret = vaccel_plugin_load(lib);
+	free(copy);
+	return ret;
+}
+
+/* First plugin of the kind (virtio or local) that shares a bit with types. Under lock. */
+static struct vaccel_plugin *find_by_type(unsigned int types)
+{
+	list_for_each(plugin, &plugins, struct vaccel_plugin, entry)
+		if (plugin->info->type & types)
+			return plugin;
+	return NULL;
+}
+
+static struct vaccel_plugin *find_by_virtio(bool is_virtio)
+{
+	list_for_each(plugin, &plugins, struct vaccel_plugin, entry)
+		if (plugin->info->is_virtio == is_virtio)
+			return plugin;
+	return NULL;
+}
+
+struct vaccel_plugin *plugin_select(unsigned int flags)
+{
+	const bool remote = flags & VACCEL_PLUGIN_REMOTE;
+	/* All bits are no wish for a remote plugin in particular. */
+	const bool any = (flags & VACCEL_PLUGIN_ALL) == VACCEL_PLUGIN_ALL;
+	const char *problem = NULL;
+	struct vaccel_plugin *plugin = NULL;
+
+	pthread_mutex_lock(&lock);
+	if (list_empty(&plugins)) {
+		problem = "No plugins registered";
+		goto out;
+	}
+	if (remote) {
+		plugin = find_by_virtio(true);
+		if (!plugin && !any) {
+			problem = "Could not select plugin, no VirtIO plugin registered";
+			goto out;
+		}
+	}
+	if (!plugin)
+		plugin = find_by_type(flags & ~VACCEL_PLUGIN_REMOTE);
+	if (!plugin)
+		plugin = find_by_virtio(false);
+	if (!plugin && plugins.next == plugins.prev)
+		plugin = list_container(plugins.next, struct vaccel_plugin, entry);
+	if (!plugin)
+		problem = "Could not select plugin, no local plugin registered";
+out:
+	pthread_mutex_unlock(&lock);
+	if (problem)
+		vaccel_error("%s", problem);
+	return plugin;
+}
+
+void *vaccel_plugin_op_func(struct vaccel_session *sess, vaccel_op_type_t type)
+{
+	const struct vaccel_plugin *plugin = sess->plugin;
+	const struct vaccel_op *op = type < VACCEL_OP_MAX ? plugin->ops[type] : NULL;
+	const char *name = plugin->info->name;
+
+	vaccel_debug("session:%" PRId64 " Looking for plugin implementing %s", sess->id,
+		     vaccel_op_type_to_str(type));
+	if (!op || !op->func) {
+		vaccel_error("Could not return func, plugin %s does not implement %s", name,
+			     vaccel_op_type_to_str(type));
+		return NULL;
+	}
+	vaccel_debug("Returning func from hint plugin %s", name);
+	vaccel_debug("Found implementation in %s plugin", name);
+	return op->func;
+}
+
+int plugins_bootstrap(void)
+{
+	atomic_store(&ready, true);
+	return VACCEL_OK;
+}
+
+int plugins_cleanup(void)
+{
+	atomic_store(&ready, false);
+	for (;;) {
+		struct vaccel_plugin *plugin = NULL;
+
+		pthread_mutex_lock(&lock);
+		if (!list_empty(&plugins))
+			plugin = list_container(plugins.prev, struct vaccel_plugin, entry);
+		pthread_mutex_unlock(&lock);
+		if (!plugin)
+			return VACCEL_OK;
+		plugin_unregister(plugin);
+	}
+}

@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fs.h"
+#include "id.h"
+#include "list.h"
+#include "path.h"
+#include "plugin.h"
+#include "resource.h"
+#include "rundir.h"
+#include "vaccel/error.h"
+#include "vaccel/log.h"
+
+#define SESSIONS_MAX 1024
+
+ID_POOL_DEFINE(ids, SESSIONS_MAX);
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* protects sessions */
+static struct vaccel_list_entry sessions = LIST_ENTRY_INIT(sessions);
+static atomic_bool ready;
+
+static bool is_live(const struct vaccel_session *sess)
+{
+	bool live;
+
+	pthread_mutex_lock(&lock);
+	live = list_contains(&sessions, &sess->entry);
+	pthread_mutex_unlock(&lock);
+	return live;
+}
+
+static int create_rundir(struct vaccel_session *sess)
+{
+	int len = snprintf(sess->rundir, sizeof(sess->rundir), "%s/session.%" PRId64,
+			   rundir_path(), sess->id);
+	int err;
+
+	if (len < 0 || (size_t)len >= sizeof(sess->rundir)) {
+		sess->rundir[0] = '\0';
+		return VACCEL_ENAMETOOLONG;
+	}
+	if (mkdir(sess->rundir, 0700)) {
+		err = errno;
+		vaccel_error("Could not make rundir %s for session %" PRId64 ": %s", sess->rundir,
+			     sess->id, strerror(err));
+		sess->rundir[0] = '\0';
+		return fs_error(err);
+	}
+	vaccel_debug("New rundir for session %" PRId64 ": %s", sess->id, sess->rundir);
+	return VACCEL_OK;
+}
+
+static void remove_rundir(struct vaccel_session *sess)
+{
+	path_remove_dir(sess->rundir, "session rundir");
+	sess->rundir[0] = '\0';
+}
+
+/* Starts the session on the host. */
+static int start_remote(struct vaccel_session *sess, uint32_t flags)
+{
+	const struct vaccel_plugin_info *info = sess->plugin->info;
+	int ret;
+
+	if (!info->session_init) {
+		vaccel_error("Plugin %s cannot start sessions", info->name);
+		return VACCEL_ENOTSUP;
+	}
+	ret = info->session_init(sess, flags & ~VACCEL_PLUGIN_REMOTE);
+	if (ret)
+		vaccel_error("Plugin %s could not start session %" PRId64 ": %s (%d)", info->name,
+			     sess->id, strerror(ret), ret);
+	/* The hook may have its own idea of the hint. */
+	sess->hint = flags;
+	return ret;
+}
+
+int vaccel_session_init(struct vaccel_session *sess, uint32_t flags)
+{
+	vaccel_id_t id;
+	int ret;
+
+	if (!atomic_load(&ready))
+		return VACCEL_ESESS;
+	if (!sess)
+		return VACCEL_EINVAL;
+	if (is_live(sess)) {
+		vaccel_error("Session %" PRId64 " is in use: release it before its next init",
+			     sess->id);
+		return VACCEL_EBUSY;
+	}
+
+	memset(sess, 0, sizeof(*sess));
+	list_init(&sess->entry);
+	for (size_t i = 0; i < VACCEL_RESOURCE_MAX; i++)
+		list_init(&sess->resources[i]);
+	sess->hint = flags;
+
+	id = id_pool_get(&ids);
+	sess->id = id;
+	if (id < 0) {
+		vaccel_error("Too many sessions: %d are in use", SESSIONS_MAX);
+		return (int)-id;
+	}
+	sess->plugin = plugin_select(flags);
+	if (!sess->plugin) {
+		ret = VACCEL_ENOTSUP;
+		goto put_id;
+	}
+	sess->is_virtio = sess->plugin->info->is_virtio;
+	pthread_mutex_init(&sess->resources_lock, NULL);
+	ret = create_rundir(sess);
+	if (ret)
+		goto destroy_lock;
+	if (sess->is_virtio) {
+		ret = start_remote(sess, flags);
+		if (ret)
+			goto remove_rundir;
+	}
+
+	pthread_mutex_lock(&lock);
+	list_add_tail(&sessions, &sess->entry);
+	pthread_mutex_unlock(&lock);
+
+	if (sess->is_virtio)
+		vaccel_debug("Initialized session %" PRId64 " with plugin %s (remote id: %" PRId64
+			     ")",
+			     id, sess->plugin->info->name, sess->remote_id);
+	else
+		vaccel_debug("Initialized session %" PRId64, id);
+	return VACCEL_OK;
+
+remove_rundir:
+	remove_rundir(sess);
+destroy_lock:
+	pthread_mutex_destroy(&sess->resources_lock);
+	sess->plugin = NULL;
+	sess->is_virtio = false;
+	sess->priv = NULL;
+put_id:
+	id_pool_put(&ids, id);
+	sess->id = 0;
+	return ret;
+}
+
+/* Ends a live session, whose plugin can end it when it is a virtio one. */
+static void end_session(struct vaccel_session *sess)
+{
+	const struct vaccel_plugin_info *info = sess->plugin->info;
+	const vaccel_id_t id = sess->id;
+	int ret;
+
+	resources_unregister_session(sess);
+	if (sess->is_virtio && info->session_release) {
+		ret = info->session_release(sess);
+		if (ret)
+			vaccel_warn("Plugin %s could not release session %" PRId64 ": %s (%d)",
+				    info->name, id, strerror(ret), ret);
+	}
+	remove_rundir(sess);
+
+	pthread_mutex_lock(&lock);
+	list_unlink(&sess->entry);
+	pthread_mutex_unlock(&lock);
+	pthread_mutex_destroy(&sess->resources_lock);
+
+	sess->plugin = NULL;
+	sess->priv = NULL;
+	sess->remote_id = 0;
+	sess->id = 0;
+	id_pool_put(&ids, id);
+	vaccel_debug("Released session %" PRId64, id);
+}
+
+int vaccel_session_release(struct vaccel_session *sess)
+{
+	if (!atomic_load(&ready))
+		return VACCEL_ESESS;
+	if (!sess || !is_live(sess))
+		return VACCEL_EINVAL;
+	if (sess->is_virtio && !sess->plugin->info->session_release) {
+		vaccel_error("Plugin %s cannot release sessions", sess->plugin->info->name);
+		return VACCEL_ENOTSUP;
+	}
+	end_session(sess);
+	return VACCEL_OK;
+}
+
+int vaccel_session_new(struct vaccel_session **sess, uint32_t flags)
+{
+	struct vaccel_session *new;
+	int ret;
+
+	if (!atomic_load(&ready))
+		return VACCEL_ESESS;
+	if (!sess)
+		return VACCEL_EINVAL;
+	new = malloc(sizeof(*new));
+	if (!new)
+		return VACCEL_ENOMEM;
+	ret = vaccel_session_init(new, flags);
+	if (ret) {
+		free(new);
+		return ret;
+	}
+	*sess = new;
+	return VACCEL_OK;
+}
+
+int vaccel_session_delete(struct vaccel_session *sess)
+{
+	int ret = vaccel_session_release(sess);
+
+	if (!ret)
+		free(sess);
+	return ret;
+}
+
+int vaccel_session_get_by_id(struct vaccel_session **sess, vaccel_id_t id)
+{
+	int ret = VACCEL_ENOENT;
+
+	if (!atomic_load(&ready))
+		return VACCEL_EPERM;
+	if (!sess)
+		return VACCEL_EINVAL;
+	pthread_mutex_lock(&lock);
+	list_for_each(it, &sessions, struct vaccel_session, entry) {
+		if (it->id == id) {
+			*sess = it;
+			ret = VACCEL_OK;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+/* A session in which resources can be looked up. */
+static bool is_valid(const struct vaccel_session *sess)
+{
+	return sess && sess->id > 0;
+}
+
+/* Walks the registrations of one type, under sess->resources_lock. */
+#define for_each_registration(reg, sess, type) \
+	list_for_each(reg, &(sess)->resources[type], struct resource_registration, session_entry)
+
+bool vaccel_session_has_resource(struct vaccel_session *sess, struct vaccel_resource *res)
+{
+	bool found = false;
+
+	if (!is_valid(sess) || !res || res->type >= VACCEL_RESOURCE_MAX)
+		return false;
+	pthread_mutex_lock(&sess->resources_lock);
+	for_each_registration(reg, sess, res->type) {
+		if (reg->res == res) {
+			found = true;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&sess->resources_lock);
+	return found;
+}
+
+int vaccel_session_resource_by_id(struct vaccel_session *sess, struct vaccel_resource **res,
+				  vaccel_id_t id)
+{
+	int ret = VACCEL_ENOENT;
+
+	if (!is_valid(sess) || !res || id <= 0)
+		return VACCEL_EINVAL;
+	pthread_mutex_lock(&sess->resources_lock);
+	for (size_t type = 0; type < VACCEL_RESOURCE_MAX; type++) {
+		for_each_registration(reg, sess, type) {
+			if (reg->res->id == id) {
+				*res = reg->res;
+				ret = VACCEL_OK;
+				goto out;
+			}
+		}
+	}
+out:
+	pthread_mutex_unlock(&sess->resources_lock);
+	return ret;
+}
+
+int vaccel_session_resource_by_type(struct vaccel_session *sess, struct vaccel_resource **res,
+				    vaccel_resource_type_t type)
+{
+	int ret = VACCEL_ENOENT;
+
+	if (!is_valid(sess) || !res || type >= VACCEL_RESOURCE_MAX)
+		return VACCEL_EINVAL;
+	pthread_mutex_lock(&sess->resources_lock);
+	for_each_registration(reg, sess, type) {
+		*res = reg->res;
+		ret = VACCEL_OK;
+		break;
+	}
+	pthread_mutex_unlock(&sess->resources_lock);
+	return ret;
+}
+
+int vaccel_session_resources_by_type(struct vaccel_session *sess,
+				     struct vaccel_resource ***resources, size_t *nr_found,
+				     vaccel_resource_type_t type)
+{
+	struct vaccel_resource **found;
+	size_t n = 0;
+	int ret = VACCEL_OK;
+
+	if (!is_valid(sess) || !resources || !nr_found || type >= VACCEL_RESOURCE_MAX)
+		return VACCEL_EINVAL;
+	*nr_found = 0;
+
+	pthread_mutex_lock(&sess->resources_lock);
+	if (list_empty(&sess->resources[type])) {
+		ret = VACCEL_ENOENT;
+		goto out;
+	}
+	found = calloc(sess->resource_counts[type], sizeof(struct vaccel_resource *));
+	if (!found) {
+		ret = VACCEL_ENOMEM;
+		goto out;
+	}
+	for_each_registration(reg, sess, type)
+		found[n++] = reg->res;
+	*resources = found;
+	*nr_found = n;
+out:
+	pthread_mutex_unlock(&sess->resources_lock);
+	return ret;
+}
+
+static bool has_resources(struct vaccel_session *sess)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&sess->resources_lock);
+	for (size_t type = 0; type < VACCEL_RESOURCE_MAX; type++)
+		found = found || sess->resource_counts[type];
+	pthread_mutex_unlock(&sess->resources_lock);
+	return found;
+}
+
+int vaccel_session_update(struct vaccel_session *sess, uint32_t flags)
+{
+	struct vaccel_plugin *plugin;
+
+	if (!atomic_load(&ready))
+		return VACCEL_ESESS;
+	if (!sess || !is_live(sess))
+		return VACCEL_EINVAL;
+
+	if (sess->is_virtio) {
+		const struct vaccel_plugin_info *info = sess->plugin->info;
+
+		if (!info->session_update) {
+			vaccel_error("Plugin %s cannot update sessions", info->name);
+			return VACCEL_ENOTSUP;
+		}
+		return info->session_update(sess, flags & ~VACCEL_PLUGIN_REMOTE);
+	}
+
+	if (has_resources(sess)) {
+		vaccel_error("Cannot update session %" PRId64 ": unregister its resources first",
+			     sess->id);
+		return VACCEL_ENOTSUP;
+	}
+	plugin = plugin_select(flags);
+	if (!plugin)
+		return VACCEL_ENOTSUP;
+	if (plugin->info->is_virtio) {
+		vaccel_error("Cannot update session %" PRId64 ": it is local, plugin %s is not",
+			     sess->id, plugin->info->name);
+		return VACCEL_ENOTSUP;
+	}
+	sess->plugin = plugin;
+	sess->hint = flags;
+	return VACCEL_OK;
+}
+
+int vaccel_sess_init(struct vaccel_session *sess, uint32_t flags)
+{
+	return vaccel_session_init(sess, flags);
+}
+
+/* One deprecated name for another. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+int vaccel_sess_update(struct vaccel_session *sess, uint32_t flags)
+{
+	return vaccel_session_update(sess, flags);
+}
+#pragma GCC diagnostic pop
+
+int vaccel_sess_free(struct vaccel_session *sess)
+{
+	return vaccel_session_release(sess);
+}
+
+bool vaccel_sess_has_resource(struct vaccel_session *sess, struct vaccel_resource *res)
+{
+	return vaccel_session_has_resource(sess, res);
+}
+
+int sessions_bootstrap(void)
+{
+	id_pool_reset(&ids);
+	atomic_store(&ready, true);
+	return VACCEL_OK;
+}
+
+int sessions_cleanup(void)
+{
+	atomic_store(&ready, false);
+	for (;;) {
+		struct vaccel_session *sess = NULL;
+
+		pthread_mutex_lock(&lock);
+		if (!list_empty(&sessions))
+			sess = list_container(sessions.next, struct vaccel_session, entry);
+		pthread_mutex_unlock(&lock);
+		if (!sess)
+			return VACCEL_OK;
+		end_session(sess);
+	}
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "slog.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+
+/* Room for date, thread id, tag and colours before a message, and for the reset after it. */
+#define HEADER_MAX 96
+#define TRAILER_MAX 8
+/* How long a line waits for a reader of a full non-blocking stream before it is dropped. */
+#define WRITE_TIMEOUT_MS 1000
+
+#define COLOR_RESET "\033[0m"
+
+static const struct kind {
+	SLOG_FLAGS_E flag;
+	const char *tag;
+	const char *color;
+} kinds[] = {
+	{ SLOG_NOTAG, "", "" },
+	{ SLOG_NOTE, "<note>", "" },
+	{ SLOG_INFO, "<info>", "\033[32m" },
+	{ SLOG_WARN, "<warn>", "\033[33m" },
+	{ SLOG_DEBUG, "<debug>", "\033[34m" },
+	{ SLOG_TRACE, "<trace>", "\033[36m" },
+	{ SLOG_ERROR, "<error>", "\033[31m" },
+	{ SLOG_FATAL, "<fatal>", "\033[35m" },
+};
+
+/*
+ * The settings; flags is apart so that a disabled message costs one load. Until somebody sets
+ * them, errors go to standard output.
+ */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static SLogConfig settings = {
+	.sFilePath = "./",
+	.eColorFormat = SLOG_COLOR_TAG,
+	.nToScreen = 1,
+	.nFlush = 1,
+};
+static atomic_uint enabled = SLOG_ERROR;
+static atomic_int screen = STDOUT_FILENO;
+/* The log file could not be opened, which was reported; lines go to the screen. */
+static atomic_bool file_failed;
+
+static void lock_settings(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void unlock_settings(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+/* A child of fork() must be able to log, whatever other threads were doing. */
+__attribute__((constructor)) static void prepare_fork(void)
+{
+	pthread_atfork(lock_settings, unlock_settings, unlock_settings);
+}
+
+static void write_fully(int fd, const char *buf, size_t size)
+{
+	while (size) {
+		ssize_t n = write(fd, buf, size);
+
+		if (n >= 0) {
+			buf += n;
+			size -= n;
+		} else if (errno == EAGAIN) {
+			struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+
+			if (poll(&pfd, 1, WRITE_TIMEOUT_MS) == 0)
+				return;
+		} else if (errno != EINTR) {
+			return;
+		}
+	}
+}
+
+/* One write per line, after what the program has printed so far: the stream stays in order. */
+static void write_screen(const char *buf, size_t size)
+{
+	int fd = atomic_load(&screen);
+
+	if (fd != STDOUT_FILENO) {
+		write_fully(fd, buf, size);
+		return;
+	}
+	flockfile(stdout);
+	fflush_unlocked(stdout);
+	write_fully(fd, buf, size);
+	funlockfile(stdout);
+}
+
+static void format_header(char *buf, const struct kind *kind, const struct tm *tm, long centi,
+			  const SLogConfig *config, bool color)
+{
+	const bool full = color && config->eColorFormat == SLOG_COLOR_FULL && *kind->color;
+	const bool tag = color && config->eColorFormat == SLOG_COLOR_TAG && *kind->color;
+	char tid[24] = "";
+
+	if (config->nTraceTid)
+		snprintf(tid, sizeof(tid), "(%ld) ", (long)syscall(SYS_gettid));
+	snprintf(buf, HEADER_MAX, "%s%s%04d.%02d.%02d-%02d:%02d:%02d.%02ld - %s%s%s%s",
+		 full ? kind->color : "", tid, tm->tm_year + 1900, tm->tm_mon + 1, tm->tm_mday,
+		 tm->tm_hour, tm->tm_min, tm->tm_sec, centi, tag ? kind->color : "", kind->tag,
+		 tag ? COLOR_RESET : "", *kind->tag ? " " : "");
+}
+
+/*
+ * Builds the line around the size bytes of text at msg, which has HEADER_MAX bytes before and
+ * TRAILER_MAX bytes after it, and writes it.
+ */
+static void write_line(int fd, const struct kind *kind, const SLogConfig *config, char *msg,
+		       size_t size, bool newline)
+{
+	const bool to_screen = fd < 0;
+	const bool color = to_screen && config->eColorFormat != SLOG_COLOR_DISABLE &&
+			   isatty(atomic_load(&screen));
+	char header[HEADER_MAX];
+	struct timespec now;
+	struct tm tm;
+	size_t len;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	localtime_r(&now.tv_sec, &tm);
+	format_header(header, kind, &tm, now.tv_nsec / 10000000, config, color);
+	len = strlen(header);
+	memcpy(msg - len, header, len);
+
+	if (color && config->eColorFormat == SLOG_COLOR_FULL && *kind->color) {
+		memcpy(msg + size, COLOR_RESET, strlen(COLOR_RESET));
+		size += strlen(COLOR_RESET);
+	}
+	if (newline)
+		msg[size++] = '\n';
+
+	if (to_screen)
+		write_screen(msg - len, len + size);
+	else
+		write_fully(fd, msg - len, len + size);
+}
+
+/* Opens the day's log file; reports the first failure on the screen. Returns -1 on failure. */
+static int open_file(const SLogConfig *config)
+{
+	char path[SLOG_PATH_MAX + SLOG_NAME_MAX + 64]; /* with the date suffix */
+	char buf[HEADER_MAX + SLOG_MAXMSG + TRAILER_MAX];
+	char *msg = buf + HEADER_MAX;
+	const time_t now = time(NULL);
+	struct tm tm;
+	int fd;
+	int len;
+
+	localtime_r(&now, &tm);
+	snprintf(path, sizeof(path), "%s%s-%04d-%02d-%02d.log", config->sFilePath,
+		 config->sFileName, tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+	if (fd >= 0 || atomic_exchange(&file_failed, true))
+		return fd;
+
+	len = snprintf(msg, SLOG_MAXMSG,
+		       "Cannot open log file %s: %s; logging to standard output or error instead",
+		       path, strerror(errno));
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i].flag == SLOG_ERROR)
+			write_line(-1, &kinds[i], config, msg,
+				   len < SLOG_MAXMSG ? len : SLOG_MAXMSG - 1, true);
+	return -1;
+}
+
+void slog_print(SLOG_FLAGS_E flag, uint8_t newline, const char *format, ...)
+{
+	char buf[HEADER_MAX + SLOG_MAXMSG + TRAILER_MAX];
+	char *msg = buf + HEADER_MAX;
+	const int saved_errno = errno;
+	const struct kind *kind = NULL;
+	SLogConfig config;
+	bool to_screen;
+	va_list args;
+	int len;
+
+	if (!(atomic_load_explicit(&enabled, memory_order_relaxed) & flag) || !format)
+		return;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i].flag == flag)
+			kind = &kinds[i];
+	if (!kind)
+		return;
+
+	va_start(args, format);
+	len = vsnprintf(msg, SLOG_MAXMSG, format, args);
+	va_end(args);
+	if (len < 0)
+		goto out;
+	if (len >= SLOG_MAXMSG)
+		len = SLOG_MAXMSG - 1;
+
+	lock_settings();
+	config = settings;
+	unlock_settings();
+
+	to_screen = config.nToScreen;
+	if (config.nToFile) {
+		int fd = open_file(&config);
+
+		if (fd >= 0) {
+			write_line(fd, kind, &config, msg, len, newline);
+			close(fd);
+		} else {
+			to_screen = true;
+		}
+	}
+	if (to_screen)
+		write_line(-1, kind, &config, msg, len, newline);
+out:
+	errno = saved_errno;
+}
+
+void slog_set_screen(int fd)
+{
+	atomic_store(&screen, fd);
+}
+
+void slog_config_get(SLogConfig *config)
+{
+	if (!config)
+		return;
+	lock_settings();
+	*config = settings;
+	unlock_settings();
+	config->nFlags = atomic_load(&enabled);
+}
+
+void slog_config_set(SLogConfig *config)
+{
+	if (!config)
+		return;
+	lock_settings();
+	settings = *config;
+	/* Names of foreign programs need not be terminated. */
+	settings.sFileName[sizeof(settings.sFileName) - 1] = '\0';
+	settings.sFilePath[sizeof(settings.sFilePath) - 1] = '\0';
+	unlock_settings();
+	atomic_store(&file_failed, false);
+	atomic_store(&enabled, config->nFlags);
+}
+
+void slog_enable(SLOG_FLAGS_E flag)
+{
+	atomic_fetch_or(&enabled, flag);
+}
+
+void slog_disable(SLOG_FLAGS_E flag)
+{
+	atomic_fetch_and(&enabled, ~(unsigned int)flag);
+}
+
+void slog_init(const char *name, uint16_t flags, uint8_t thread_safe)
+{
+	SLogConfig config = {
+		.sFilePath = "./",
+		.eColorFormat = SLOG_COLOR_TAG,
+		.nToScreen = 1,
+		.nFlush = 1,
+		.nFlags = flags,
+	};
+
+	(void)thread_safe;
+	if (name)
+		snprintf(config.sFileName, sizeof(config.sFileName), "%s", name);
+	slog_config_set(&config);
+}
+
+void slog_destroy(void)
+{
+}
+
+const char *slog_version(uint8_t short_form)
+{
+#define VERSION SLOG_STR(SLOG_VERSION_MAJOR) "." SLOG_STR(SLOG_VERSION_MINOR) "." \
+		SLOG_STR(SLOG_BUILD_NUM)
+	return short_form ? VERSION : VERSION " interface of libvaccel";
+}
