@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Files and directories: reading, mapping, creating, listing, removing. */
+/* Files and directories: reading, mapping, creating, listing. */
 
 #define _GNU_SOURCE
 #include "fs.h"
@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -387,24 +386,4 @@ void fs_paths_free(char **paths, size_t nr_paths)
 	for (size_t i = 0; i < nr_paths; i++)
 		free(paths[i]);
 	free(paths);
-}
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	/* Go on after a failure: remove what can be removed. */
-	if (remove(path) && errno != ENOENT)
-		vaccel_warn("Could not remove %s: %s", path, strerror(errno));
-	return 0;
-}
-
-int fs_dir_remove(const char *dir)
-{
-	if (nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS) && errno != ENOENT)
-		return fs_error(errno);
-	if (!access(dir, F_OK))
-		return VACCEL_EIO;
-	return VACCEL_OK;
 }

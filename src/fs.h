@@ -57,9 +57,3 @@ int fs_file_create(const char *dir, const char *name, bool randomize, const void
  */
 int fs_dir_files(const char *dir, char ***paths, size_t *nr_paths);
 void fs_paths_free(char **paths, size_t nr_paths);
-
-/*
- * Removes the directory dir and all it contains, without following symbolic links. A directory
- * that does not exist is fine.
- */
-int fs_dir_remove(const char *dir);

@@ -59,11 +59,12 @@ struct vaccel_blob {
  * @randomize: use a fresh name made from filename ("stem_XXXXXX.ext")
  *
  * When dir/filename exists it is left alone and a fresh name is taken, with a warning. The blob
- * becomes MAPPED: data is a private mapping of the new file, the old buffer is freed when the
- * blob owned it.
+ * becomes MAPPED: data is a mapping of the new file (what is written there reaches the file) and
+ * the old buffer is freed when the blob owned it. The blob takes a fresh name as its own; it keeps
+ * its name otherwise. Release removes the file.
  *
- * EINVAL: NULL, no data, unknown type, a filename that is not a plain file name. ENOENT: no such
- * directory. EEXIST: the blob has a file already. ENOSPC, EROFS, EACCES, ENAMETOOLONG, EIO,
+ * EINVAL: NULL, no data, unknown type, a filename that is no file's name. ENOENT: no such
+ * directory, a filename with a directory. EEXIST: the blob has a file already. ENOSPC, EROFS, EACCES, ENAMETOOLONG, EIO,
  * ENOMEM. A failed call leaves the blob as it was and no file behind.
  */
 int vaccel_blob_persist(struct vaccel_blob *blob, const char *dir, const char *filename,

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the path of a resource is: a file, a directory, or a URL. */
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#ifdef HAVE_CURL
+#include <curl/curl.h>
+#endif
+
+#include "fs.h"
+#include "resource_priv.h"
+#include "vaccel/error.h"
+#include "vaccel/log.h"
+
+#define SCHEME_END "://"
+
+static bool has_scheme(const char *path, const char *scheme)
+{
+	size_t len = strlen(scheme);
+
+	return !strncasecmp(path, scheme, len) &&
+	       !strncmp(path + len, SCHEME_END, strlen(SCHEME_END));
+}
+
+static bool url_valid(const char *url)
+{
+#ifdef HAVE_CURL
+	CURLU *parsed = curl_url();
+	bool valid;
+
+	if (!parsed)
+		return false;
+	valid = curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK;
+	curl_url_cleanup(parsed);
+	return valid;
+#else
+	(void)url;
+	return true;
+#endif
+}
+
+static int parse_local(const char *path, vaccel_path_type_t *type)
+{
+	struct stat st;
+
+	if (strlen(fs_basename(path)) > FS_NAME_MAX)
+		return VACCEL_ENAMETOOLONG;
+	if (stat(path, &st)) {
+		int ret = errno == ENAMETOOLONG ? VACCEL_ENAMETOOLONG : VACCEL_EINVAL;
+
+		vaccel_error("Could not find path %s: %s", path, strerror(errno));
+		return ret;
+	}
+	if (S_ISREG(st.st_mode)) {
+		*type = VACCEL_PATH_LOCAL_FILE;
+	} else if (S_ISDIR(st.st_mode)) {
+		*type = VACCEL_PATH_LOCAL_DIR;
+	} else {
+		vaccel_error("Path %s is neither a regular file nor a directory", path);
+		return VACCEL_EINVAL;
+	}
+	return VACCEL_OK;
+}
+
+int resource_path_parse(const char *path, vaccel_path_type_t *type, const char **bare)
+{
+	int ret;
+
+	if (!path || !*path) {
+		vaccel_error("A resource needs a path");
+		return VACCEL_EINVAL;
+	}
+	if (strlen(path) >= PATH_MAX) {
+		vaccel_error("A path of %zu bytes is too long", strlen(path));
+		return VACCEL_ENAMETOOLONG;
+	}
+
+	*bare = path;
+	if (has_scheme(path, "http") || has_scheme(path, "https") || has_scheme(path, "ftp")) {
+		if (!url_valid(path)) {
+			vaccel_error("%s is not a valid URL", path);
+			return VACCEL_EINVAL;
+		}
+		*type = VACCEL_PATH_REMOTE_FILE;
+		return VACCEL_OK;
+	}
+
+	if (has_scheme(path, "file")) {
+		*bare = path + strlen("file" SCHEME_END);
+	} else if (strstr(path, SCHEME_END)) {
+		vaccel_error("Path %s has an unknown scheme; use file, http, https or ftp", path);
+		return VACCEL_EINVAL;
+	} else {
+		vaccel_warn("Path %s has no scheme", path);
+		vaccel_warn("Assuming file://%s", path);
+	}
+
+	ret = parse_local(*bare, type);
+	if (ret == VACCEL_ENAMETOOLONG)
+		vaccel_error("Path %s is too long", *bare);
+	return ret;
+}
+
+char *resource_url_name(const char *url)
+{
+	size_t len = strcspn(url, "?#");
+	const char *end = url + len, *host = strstr(url, SCHEME_END), *start = end;
+	char *name;
+
+	host = host ? host + strlen(SCHEME_END) : url;
+	while (start > host && start[-1] != '/')
+		start--;
+	/* Without a path, what follows the last '/' is the host. */
+	if (start <= host)
+		return NULL;
+
+	name = strndup(start, end - start);
+	if (name && fs_name_check(name)) {
+		free(name);
+		return NULL;
+	}
+	return name;
+}
