@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Requests on the virtqueues.
+ *
+ * Waiting is adaptive. A caller first spins for poll_us, taking all answers off its queue, its own
+ * and those of others; while anyone spins, the queue's interrupt is off. Then it sleeps, and the last
+ * spinner that leaves turns the interrupt on if the device still has requests. A VMM that gives
+ * the device a single interrupt vector makes Linux use INTx, which costs tens of microseconds: most
+ * answers should be found by polling.
+ *
+ * VIRTIO_RING_F_EVENT_IDX is not negotiated (see main.c): with it the core cannot really turn an
+ * interrupt off, and each answer found by polling would leave an interrupt that nobody handles.
+ */
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "accel.h"
+#include "compat.h"
+
+#define ACCEL_MAX_POLL_US	100000U
+/* As TASK_KILLABLE; and a sleeping caller does not keep the system from being suspended. */
+#define ACCEL_SLEEP		(TASK_KILLABLE | TASK_FREEZABLE)
+
+static unsigned int poll_us = 50;
+module_param(poll_us, uint, 0644);
+MODULE_PARM_DESC(poll_us, "microseconds to poll for an answer before sleeping (default 50, 0: never)");
+
+static void accel_complete(struct accel_device *dev, struct accel_request *rq, int error, u32 used)
+{
+	rq->error = error;
+	rq->used = used;
+	if (unlikely(rq->orphan)) {
+		llist_add(&rq->orphan_node, &dev->orphans);
+		queue_work(accel_wq, &dev->reaper);
+		return;
+	}
+	/* From here on the request may be gone. */
+	complete(&rq->done);
+}
+
+/* Takes all answers off the queue. q->lock is held and q->vq is not NULL. */
+static void accel_harvest(struct accel_queue *q)
+{
+	struct accel_device *dev = q->dev;
+	struct accel_request *rq;
+	bool any = false;
+	unsigned int used;
+
+	while ((rq = virtqueue_get_buf(q->vq, &used))) {
+		q->inflight--;
+		any = true;
+		accel_complete(dev, rq, 0, used);
+	}
+	if (any) {
+		if (waitqueue_active(&q->room))
+			wake_up_all(&q->room);
+		if (unlikely(READ_ONCE(dev->closes_wait)))
+			queue_work(accel_wq, &dev->reaper);
+	}
+	if (unlikely(virtqueue_is_broken(q->vq)))
+		queue_work(accel_wq, &dev->fail_work);
+}
+
+/* Nobody spins: the interrupt must be on if there is anything to wait for. As accel_harvest(). */
+static void accel_arm(struct accel_queue *q)
+{
+	if (q->spinners)
+		return;
+	while (q->inflight && !virtqueue_enable_cb(q->vq)) {
+		virtqueue_disable_cb(q->vq);
+		accel_harvest(q);
+	}
+}
+
+static void accel_interrupt(struct virtqueue *vq)
+{
+	struct accel_device *dev = vq->vdev->priv;
+	struct accel_queue *q = &dev->queues[vq->index];
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->lock, flags);
+	if (q->vq) {
+		q->interrupts++;
+		virtqueue_disable_cb(vq);
+		accel_harvest(q);
+		accel_arm(q);
+	}
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+/* Return: 0, -ENOSPC (try again when there is room), -ENOMEM or -ENODEV. */
+static int accel_queue_add(struct accel_queue *q, struct accel_request *rq, bool spin)
+{
+	struct scatterlist *sgs[2] = { rq->out.sg, rq->in.sg };
+	struct virtqueue *vq;
+	unsigned long flags;
+	bool notify = false;
+	int err = -ENODEV;
+
+	/* The queue is not deleted before this section ends, see accel_stop(). */
+	rcu_read_lock();
+	spin_lock_irqsave(&q->lock, flags);
+	vq = q->vq;
+	if (unlikely(!vq))
+		goto unlock;
+
+	rq->queue = q;
+	rq->spinning = spin;
+	err = virtqueue_add_sgs(vq, sgs, 1, 1, rq, GFP_ATOMIC);
+	if (unlikely(err == -ENOSPC)) {
+		accel_harvest(q);
+		err = virtqueue_add_sgs(vq, sgs, 1, 1, rq, GFP_ATOMIC);
+		/* The ring is empty and still too small: memory for indirect descriptors. */
+		if (err == -ENOSPC && !q->inflight)
+			err = -ENOMEM;
+	}
+	if (unlikely(err)) {
+		if (err == -EIO) {
+			queue_work(accel_wq, &q->dev->fail_work);
+			err = -ENODEV;
+		}
+		goto unlock;
+	}
+	q->requests++;
+	q->inflight++;
+	if (spin) {
+		if (!q->spinners++)
+			virtqueue_disable_cb(vq);
+	} else {
+		accel_arm(q);
+	}
+	notify = virtqueue_kick_prepare(vq);
+unlock:
+	spin_unlock_irqrestore(&q->lock, flags);
+	if (notify)
+		virtqueue_notify(vq);
+	rcu_read_unlock();
+	return err;
+}
+
+static struct accel_queue *accel_this_queue(struct accel_device *dev)
+{
+	return &dev->queues[raw_smp_processor_id() % dev->nr_queues];
+}
+
+/**
+ * accel_submit() - gives a request to the device
+ * @dev: the device
+ * @rq:  prepared
+ *
+ * Waits while the queue is full. Return: 0 (accel_wait() must follow), or an error and the
+ * request is still the caller's: -EINTR (the caller is being killed), -ENOMEM, -ENODEV.
+ */
+int accel_submit(struct accel_device *dev, struct accel_request *rq)
+{
+	struct accel_queue *q = accel_this_queue(dev);
+	bool spin = READ_ONCE(poll_us);
+	DEFINE_WAIT(wait);
+	int err;
+
+	err = accel_queue_add(q, rq, spin);
+	if (likely(err != -ENOSPC))
+		return err;
+	for (;;) {
+		prepare_to_wait(&q->room, &wait, ACCEL_SLEEP);
+		err = accel_queue_add(q, rq, spin);
+		if (err != -ENOSPC)
+			break;
+		if (fatal_signal_pending(current)) {
+			err = -EINTR;
+			break;
+		}
+		schedule();
+	}
+	finish_wait(&q->room, &wait);
+	return err;
+}
+
+/* Return: whether the answer came. */
+static bool accel_poll(struct accel_queue *q, struct accel_request *rq)
+{
+	u64 end = local_clock() + min(READ_ONCE(poll_us), ACCEL_MAX_POLL_US) * (u64)NSEC_PER_USEC;
+	unsigned long flags;
+	bool done;
+
+	for (;;) {
+		done = completion_done(&rq->done);
+		if (done || local_clock() >= end || fatal_signal_pending(current)) {
+			spin_lock_irqsave(&q->lock, flags);
+			break;
+		}
+		if (spin_trylock_irqsave(&q->lock, flags)) {
+			if (q->vq)
+				accel_harvest(q);
+			done = completion_done(&rq->done);
+			if (done)
+				break;
+			spin_unlock_irqrestore(&q->lock, flags);
+		}
+		cpu_relax();
+		cond_resched();
+	}
+	q->polled += done;
+	q->spinners--;
+	if (q->vq)
+		accel_arm(q);
+	spin_unlock_irqrestore(&q->lock, flags);
+	return done;
+}
+
+/**
+ * accel_wait() - waits for the answer to a submitted request
+ * @rq:  submitted
+ * @ctx: whose request it is
+ *
+ * Return: true when it came (or the device went away: rq->error) and the request is the caller's
+ * again; false when the caller is being killed and the request is not its any more.
+ */
+bool accel_wait(struct accel_request *rq, struct accel_context *ctx)
+{
+	struct accel_queue *q = rq->queue;
+	unsigned long flags;
+	bool done;
+
+	if (rq->spinning && accel_poll(q, rq))
+		return true;
+	if (!wait_for_completion_state(&rq->done, ACCEL_SLEEP))
+		return true;
+
+	spin_lock_irqsave(&q->lock, flags);
+	done = completion_done(&rq->done);
+	if (!done) {
+		kref_get(&ctx->ref);
+		rq->orphan_of = ctx;
+		rq->orphan = true;
+	}
+	spin_unlock_irqrestore(&q->lock, flags);
+	return done;
+}
+
+/* A context is closed, as far as the device can know, and its request freed. */
+static void accel_closed(struct accel_device *dev, struct accel_request *close)
+{
+	accel_request_free(dev, close);
+	atomic_dec(&dev->contexts);
+}
+
+/**
+ * accel_close_context() - tells the device, sooner or later, that a context is closed
+ * @dev:   the device
+ * @close: from accel_request_alloc_close(); freed here or by the reaper
+ */
+void accel_close_context(struct accel_device *dev, struct accel_request *close)
+{
+	bool removed;
+
+	spin_lock(&dev->closing_lock);
+	removed = dev->removed;
+	if (!removed) {
+		list_add_tail(&close->closing_node, &dev->closing);
+		queue_work(accel_wq, &dev->reaper);
+	}
+	spin_unlock(&dev->closing_lock);
+	if (removed)
+		accel_closed(dev, close);
+}
+
+/* Sends what is to be closed. Only the reaper calls this, and there is one. */
+static void accel_send_closes(struct accel_device *dev)
+{
+	struct accel_request *close;
+	int err = 0;
+
+	/* From here on, whoever makes room in a queue calls the reaper again. */
+	WRITE_ONCE(dev->closes_wait, true);
+	for (;;) {
+		spin_lock(&dev->closing_lock);
+		close = list_first_entry_or_null(&dev->closing, struct accel_request, closing_node);
+		if (close)
+			list_del(&close->closing_node);
+		spin_unlock(&dev->closing_lock);
+		if (!close)
+			break;
+		err = accel_queue_add(accel_this_queue(dev), close, false);
+		if (err == -ENOSPC) {
+			spin_lock(&dev->closing_lock);
+			list_add(&close->closing_node, &dev->closing);
+			spin_unlock(&dev->closing_lock);
+			return;
+		}
+		if (err)
+			accel_closed(dev, close);
+	}
+	WRITE_ONCE(dev->closes_wait, false);
+}
+
+/**
+ * accel_reap() - frees the requests that nobody waits for and sends the closes of contexts
+ * @work: the device's reaper
+ *
+ * In a work item, because unpinning pages may sleep.
+ */
+void accel_reap(struct work_struct *work)
+{
+	struct accel_device *dev = container_of(work, struct accel_device, reaper);
+	struct llist_node *orphans = llist_del_all(&dev->orphans);
+	struct accel_request *rq, *next;
+
+	llist_for_each_entry_safe(rq, next, orphans, orphan_node) {
+		struct accel_context *ctx = rq->orphan_of;
+
+		if (ctx) {
+			accel_request_free(dev, rq);
+			accel_context_put(ctx);
+		} else {
+			accel_closed(dev, rq);
+		}
+		cond_resched();
+	}
+	accel_send_closes(dev);
+}
+
+/**
+ * accel_start() - finds the virtqueues and starts the device
+ * @dev: the device, stopped
+ *
+ * Takes as many as the transport has, at most @dev->nr_queues. Return: 0 or an error.
+ */
+int accel_start(struct accel_device *dev)
+{
+	struct virtqueue *vqs[VIRTIO_ACCEL_MAX_QUEUES];
+	unsigned int nr = dev->nr_queues;
+	unsigned int ring_size = UINT_MAX;
+	unsigned int i;
+	int err;
+
+	for (;;) {
+		err = accel_find_vqs(dev->vdev, nr, vqs, accel_interrupt, "requests");
+		/* Which of the two it is for a queue that is not there depends on the transport. */
+		if ((err != -ENOENT && err != -EINVAL) || nr == 1)
+			break;
+		nr--;
+	}
+	if (err) {
+		dev_err(&dev->vdev->dev, "cannot set up a virtqueue: %d\n", err);
+		return err;
+	}
+	if (nr < dev->nr_queues)
+		dev_info(&dev->vdev->dev, "the transport has %u queues, %u would be used\n", nr,
+			 dev->nr_queues);
+
+	for (i = 0; i < nr; i++)
+		ring_size = min(ring_size, virtqueue_get_vring_size(vqs[i]));
+	if (ring_size < 2) {
+		dev_err(&dev->vdev->dev, "a virtqueue needs at least 2 descriptors\n");
+		dev->vdev->config->del_vqs(dev->vdev);
+		return -EINVAL;
+	}
+
+	mutex_lock(&dev->state_mutex);
+	dev->nr_queues = nr;
+	dev->ring_size = ring_size;
+	virtio_device_ready(dev->vdev);
+	for (i = 0; i < nr; i++) {
+		struct accel_queue *q = &dev->queues[i];
+
+		spin_lock_irq(&q->lock);
+		virtqueue_disable_cb(vqs[i]);
+		q->vq = vqs[i];
+		spin_unlock_irq(&q->lock);
+	}
+	dev->running = true;
+	mutex_unlock(&dev->state_mutex);
+	return 0;
+}
+
+/**
+ * accel_stop() - resets the device and ends all requests with -ENODEV
+ * @dev: the device
+ *
+ * Afterwards the device reaches no memory of the guest any more. May be called again.
+ */
+void accel_stop(struct accel_device *dev)
+{
+	struct virtqueue *vqs[VIRTIO_ACCEL_MAX_QUEUES];
+	struct accel_request *rq;
+	struct accel_queue *q;
+	unsigned int i;
+
+	mutex_lock(&dev->state_mutex);
+	if (!dev->running)
+		goto unlock;
+	dev->running = false;
+	for (i = 0; i < dev->nr_queues; i++) {
+		q = &dev->queues[i];
+		spin_lock_irq(&q->lock);
+		vqs[i] = q->vq;
+		q->vq = NULL;
+		spin_unlock_irq(&q->lock);
+	}
+	/* Wait for those that are about to notify the device. */
+	synchronize_rcu();
+	virtio_reset_device(dev->vdev);
+
+	for (i = 0; i < dev->nr_queues; i++) {
+		q = &dev->queues[i];
+		spin_lock_irq(&q->lock);
+		while ((rq = virtqueue_detach_unused_buf(vqs[i]))) {
+			q->inflight--;
+			accel_complete(dev, rq, -ENODEV, 0);
+		}
+		spin_unlock_irq(&q->lock);
+		wake_up_all(&q->room);
+	}
+	dev->vdev->config->del_vqs(dev->vdev);
+unlock:
+	mutex_unlock(&dev->state_mutex);
+}
+
+/* The device broke the rules of a virtqueue, or is gone. */
+void accel_fail(struct work_struct *work)
+{
+	struct accel_device *dev = container_of(work, struct accel_device, fail_work);
+
+	dev_err(&dev->dev, "the device has failed and is stopped; see the host's log, then reload %s\n",
+		KBUILD_MODNAME);
+	accel_stop(dev);
+}
