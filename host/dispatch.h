@@ -70,4 +70,7 @@ bool dispatch_is_short(struct dispatch *d, const struct host_request *rq);
  */
 void dispatch_context_close(struct dispatch *d, uint64_t context);
 
+/** dispatch_count() - sessions and resources that exist now */
+void dispatch_count(struct dispatch *d, uint32_t *sessions, uint32_t *resources);
+
 #endif

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dispatch.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "objects.h"
+
+/* An op that took less than this the last time runs where it was popped. */
+#define SHORT_NS 50000
+/* Memory that a thread keeps between requests */
+#define ARENA_RETAIN ((size_t)16 << 20)
+
+struct dispatch {
+	struct host_policy policy;
+	struct objects *objects;
+	_Atomic uint64_t refused_ops; /* bit per op: the refusal was logged */
+};
+
+/* One request on its way. */
+struct call {
+	struct dispatch *d;
+	uint64_t context;
+	struct guest_session *session; /* NULL for operations that need none */
+	struct guest_resource *held;   /* the resource of the op's parameter */
+};
+
+/* ---- Control operations: parameters as in the table ----------------------------------------- */
+
+static int control_SESSION_INIT(struct call *c VOP_PROTO(SESSION_INIT))
+{
+	return session_open(c->d->objects, c->context, flags, id);
+}
+
+static int control_SESSION_UPDATE(struct call *c VOP_PROTO(SESSION_UPDATE))
+{
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+	return vaccel_session_update(session_vaccel(c->session), flags);
+#pragma GCC diagnostic pop
+}
+
+static int control_SESSION_RELEASE(struct call *c VOP_PROTO(SESSION_RELEASE))
+{
+	session_close(c->d->objects, c->session);
+	return VACCEL_OK;
+}
+
+static int control_RESOURCE_CREATE(struct call *c VOP_PROTO(RESOURCE_CREATE))
+{
+	return resource_create(c->d->objects, c->context, type, path_type, id);
+}
+
+/* Runs EXPR with `r` being the resource with this id. */
+#define WITH_RESOURCE(c, id, EXPR)                                                                \
+	({                                                                                        \
+		struct guest_resource *r = resource_hold((c)->d->objects, (c)->context, id);      \
+		int ret_ = VACCEL_ENOENT;                                                         \
+		if (r) {                                                                          \
+			ret_ = (EXPR);                                                            \
+			resource_unhold((c)->d->objects, r);                                      \
+		}                                                                                 \
+		ret_;                                                                             \
+	})
+
+static int control_RESOURCE_ADD(struct call *c VOP_PROTO(RESOURCE_ADD))
+{
+	return WITH_RESOURCE(c, resource, resource_add(c->d->objects, r, blob_type, size, name));
+}
+
+static int control_RESOURCE_WRITE(struct call *c VOP_PROTO(RESOURCE_WRITE))
+{
+	return WITH_RESOURCE(c, resource, resource_write(r, index, offset, data, len));
+}
+
+static int control_RESOURCE_READ(struct call *c VOP_PROTO(RESOURCE_READ))
+{
+	return WITH_RESOURCE(c, resource, resource_read(r, index, offset, data, len));
+}
+
+static int control_RESOURCE_REGISTER(struct call *c VOP_PROTO(RESOURCE_REGISTER))
+{
+	return WITH_RESOURCE(c, resource, resource_register(r, c->session));
+}
+
+static int control_RESOURCE_UNREGISTER(struct call *c VOP_PROTO(RESOURCE_UNREGISTER))
+{
+	return WITH_RESOURCE(c, resource, resource_unregister(r, c->session));
+}
+
+static int control_RESOURCE_SYNC(struct call *c VOP_PROTO(RESOURCE_SYNC))
+{
+	return WITH_RESOURCE(c, resource, resource_sync(r, c->session));
+}
+
+static int control_RESOURCE_DESTROY(struct call *c VOP_PROTO(RESOURCE_DESTROY))
+{
+	return WITH_RESOURCE(c, resource, (resource_destroy(c->d->objects, r), VACCEL_OK));
+}
+
+static int control_OUTPUT_FETCH(struct call *c VOP_PROTO(OUTPUT_FETCH))
+{
+	return session_output_read(c->d->objects, c->session, output, offset, data, len);
+}
+
+static int control_OUTPUT_DROP(struct call *c VOP_PROTO(OUTPUT_DROP))
+{
+	return session_output_drop(c->d->objects, c->session, output);
+}
+
+/* ---- One function per entry of the table ---------------------------------------------------- */
+
+/* clang-format off */
+#define X_CALL_OP(NAME, number, function, ...) case number: \
+	return function(session_vaccel(c->session) VOP_CALL_ARGS(NAME));
+#define X_CALL_CONTROL(NAME, number) case number: \
+	return control_##NAME(c VOP_CALL_ARGS(NAME));
+/* clang-format on */
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+static int call_op(struct call *c, uint16_t code, const union vop_val *v)
+{
+	switch (code) {
+		OPS(X_CALL_OP)
+		CONTROL_OPS(X_CALL_CONTROL)
+	}
+	return VACCEL_ENOTSUP;
+}
+#pragma GCC diagnostic pop
+
+static bool needs_session(uint16_t code)
+{
+	switch (code) {
+	case VIRTIO_ACCEL_OP_SESSION_INIT:
+	case VIRTIO_ACCEL_OP_RESOURCE_CREATE:
+	case VIRTIO_ACCEL_OP_RESOURCE_ADD:
+	case VIRTIO_ACCEL_OP_RESOURCE_WRITE:
+	case VIRTIO_ACCEL_OP_RESOURCE_READ:
+	case VIRTIO_ACCEL_OP_RESOURCE_DESTROY:
+		return false;
+	}
+	return true;
+}
+
+/* ---- What the decoder asks for -------------------------------------------------------------- */
+
+static struct vaccel_resource *hold_resource(void *opaque, int64_t id)
+{
+	struct call *c = opaque;
+
+	c->held = resource_hold(c->d->objects, c->context, id);
+	if (!c->held)
+		return NULL;
+	if (!resource_vaccel(c->held)) {
+		resource_unhold(c->d->objects, c->held);
+		return NULL;
+	}
+	return resource_vaccel(c->held);
+}
+
+static void unhold_resource(void *opaque, struct vaccel_resource *res)
+{
+	struct call *c = opaque;
+
+	(void)res;
+	resource_unhold(c->d->objects, c->held);
+}
+
+static bool charge(void *opaque, uint64_t bytes)
+{
+	return objects_charge(((struct call *)opaque)->d->objects, bytes);
+}
+
+static void uncharge(void *opaque, uint64_t bytes)
+{
+	objects_uncharge(((struct call *)opaque)->d->objects, bytes);
+}
+
+static uint64_t keep_output(void *opaque, void *data, uint64_t size)
+{
+	struct call *c = opaque;
+
+	return session_keep(c->d->objects, c->session, data, size);
+}
+
+static const struct vop_host_ops host_ops = {
+	.hold = hold_resource,
+	.unhold = unhold_resource,
+	.charge = charge,
+	.uncharge = uncharge,
+	.keep = keep_output,
+};
+
+/* ---- Requests ------------------------------------------------------------------------------- */
+
+static pthread_key_t arena_key;
+static pthread_once_t arena_once = PTHREAD_ONCE_INIT;
+
+static void free_arena(void *arena)
+{
+	vop_arena_release(arena);
+	free(arena);
+}
+
+static void make_arena_key(void)
+{
+	pthread_key_create(&arena_key, free_arena);
+}
+
+/* The calling thread's; freed when the thread ends. */
+static struct vop_arena *thread_arena(void)
+{
+	struct vop_arena *arena;
+
+	pthread_once(&arena_once, make_arena_key);
+	arena = pthread_getspecific(arena_key);
+	if (!arena) {
+		arena = calloc(1, sizeof(*arena));
+		if (arena) {
+			arena->retain = ARENA_RETAIN;
+			pthread_setspecific(arena_key, arena);
+		}
+	}
+	return arena;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* The operator's policy; each refused op is logged once. */
+static bool allowed(struct dispatch *d, const struct vop_desc *desc)
+{
+	uint64_t bit;
+
+	if (desc->code >= VACCEL_OP_MAX)
+		return true;
+	bit = UINT64_C(1) << desc->code;
+	if (d->policy.allowed_ops & bit)
+		return true;
+	if (!(atomic_fetch_or(&d->refused_ops, bit) & bit))
+		vaccel_warn("Refused op %s of a guest: start vhost-user-accel with --allow to allow it",
+			    desc->label);
+	return false;
+}
+
+static int run(struct call *c, struct vop_decoder *dec)
+{
+	uint16_t code = dec->desc->code;
+	uint64_t start;
+	int ret;
+
+	if (code >= VACCEL_OP_MAX)
+		return call_op(c, code, dec->vals);
+
+	start = now_ns();
+	ret = call_op(c, code, dec->vals);
+	atomic_store_explicit(session_last_ns(c->session, code), now_ns() - start + 1,
+			      memory_order_relaxed);
+	return ret;
+}
+
+uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
+{
+	struct call c = {.d = d, .context = rq->context};
+	struct vop_decoder dec = {
+		.arena = thread_arena(), .ops = &host_ops, .opaque = &c,
+		.segs = rq->segments, .nr_segs = rq->nr_segments,
+	};
+	const struct vop_desc *desc;
+	int64_t session;
+	int ret;
+
+	rq->reply_len = 0;
+	if (!dec.arena)
+		return VIRTIO_ACCEL_S_NOMEM;
+	desc = vop_peek(rq->message, rq->message_len, &session);
+	if (desc && !allowed(d, desc))
+		return VIRTIO_ACCEL_S_PERM;
+	if (desc && needs_session(desc->code)) {
+		c.session = session_hold(d->objects, rq->context, session);
+		if (!c.session)
+			return VIRTIO_ACCEL_S_SESS;
+	}
+
+	ret = vop_decode(&dec, rq->message, rq->message_len, rq->reply_cap);
+	if (ret) {
+		vaccel_debug("Refused a request of a guest: %s: %s",
+			     dec.desc ? dec.desc->name : "unknown", dec.why);
+	} else {
+		int encoded;
+
+		ret = run(&c, &dec);
+		encoded = vop_encode_reply(&dec, rq->reply, rq->reply_cap, &rq->reply_len);
+		if (!ret)
+			ret = encoded;
+	}
+	vop_decoder_finish(&dec);
+	if (c.session)
+		session_unhold(d->objects, c.session);
+	return (uint32_t)ret;
+}
+
+bool dispatch_is_short(struct dispatch *d, const struct host_request *rq)
+{
+	int64_t id;
+	const struct vop_desc *desc = vop_peek(rq->message, rq->message_len, &id);
+	struct guest_session *s;
+	uint64_t ns;
+
+	if (!desc)
+		return true;
+	switch (desc->code) {
+	case VIRTIO_ACCEL_OP_SESSION_INIT:
+	case VIRTIO_ACCEL_OP_RESOURCE_CREATE:
+	case VIRTIO_ACCEL_OP_RESOURCE_ADD:
+	case VIRTIO_ACCEL_OP_OUTPUT_DROP:
+		return true;
+	}
+	if (desc->code >= VACCEL_OP_MAX)
+		return false;
+	s = session_hold(d->objects, rq->context, id);
+	if (!s)
+		return true;
+	ns = atomic_load_explicit(session_last_ns(s, desc->code), memory_order_relaxed);
+	session_unhold(d->objects, s);
+	return ns && ns < SHORT_NS;
+}
+
+void dispatch_context_close(struct dispatch *d, uint64_t context)
+{
+	objects_close_context(d->objects, context);
+}
+
+void dispatch_count(struct dispatch *d, uint32_t *sessions, uint32_t *resources)
+{
+	objects_count(d->objects, sessions, resources);
+}
+
+struct dispatch *dispatch_new(const struct host_policy *policy, uint32_t generation)
+{
+	struct dispatch *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->policy = *policy;
+	d->objects = objects_new(policy, generation);
+	if (!d->objects) {
+		free(d);
+		return NULL;
+	}
+	return d;
+}
+
+void dispatch_delete(struct dispatch *d)
+{
+	if (!d)
+		return;
+	objects_delete(d->objects);
+	free(d);
+}

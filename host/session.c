@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Sessions of guests, and the outputs that wait in them until the guest fetches them. */
+#include "objects_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct output {
+	struct output *next;
+	uint64_t id;
+	uint64_t size;
+	void *data;
+};
+
+struct guest_session {
+	struct object object; /* first: objects.c knows no more of it */
+	struct vaccel_session *sess;
+	struct output *outputs; /* guarded by the lock of struct objects */
+	uint64_t last_output;
+	_Atomic uint64_t last_ns[VACCEL_OP_MAX];
+};
+
+int session_open(struct objects *o, uint64_t context, uint32_t flags, int64_t *id)
+{
+	struct guest_session *s;
+	bool full;
+	int ret;
+
+	pthread_mutex_lock(&o->lock);
+	full = o->nr_sessions >= o->policy.max_sessions;
+	if (!full)
+		o->nr_sessions++;
+	pthread_mutex_unlock(&o->lock);
+	if (full)
+		return VACCEL_EUSERS;
+
+	s = calloc(1, sizeof(*s));
+	ret = s ? vaccel_session_new(&s->sess, flags) : VACCEL_ENOMEM;
+	pthread_mutex_lock(&o->lock);
+	if (ret)
+		o->nr_sessions--;
+	else
+		*id = object_list(o, &o->sessions, &s->object, context);
+	pthread_mutex_unlock(&o->lock);
+	if (ret)
+		free(s);
+	return ret;
+}
+
+struct guest_session *session_hold(struct objects *o, uint64_t context, int64_t id)
+{
+	struct object *obj;
+
+	pthread_mutex_lock(&o->lock);
+	obj = object_find(o->sessions, context, id);
+	if (obj)
+		obj->holds++;
+	pthread_mutex_unlock(&o->lock);
+	return (struct guest_session *)obj;
+}
+
+void session_free(struct objects *o, struct guest_session *s)
+{
+	struct output *out;
+
+	while ((out = s->outputs)) {
+		s->outputs = out->next;
+		objects_uncharge(o, out->size);
+		free(out->data);
+		free(out);
+	}
+	vaccel_session_delete(s->sess);
+	free(s);
+	pthread_mutex_lock(&o->lock);
+	o->nr_sessions--;
+	pthread_mutex_unlock(&o->lock);
+}
+
+void session_unhold(struct objects *o, struct guest_session *s)
+{
+	bool last;
+
+	pthread_mutex_lock(&o->lock);
+	last = object_drop(&s->object);
+	pthread_mutex_unlock(&o->lock);
+	if (last)
+		session_free(o, s);
+}
+
+void session_close(struct objects *o, struct guest_session *s)
+{
+	bool was_listed;
+
+	pthread_mutex_lock(&o->lock);
+	was_listed = s->object.listed;
+	if (was_listed)
+		object_unlist(&o->sessions, &s->object);
+	pthread_mutex_unlock(&o->lock);
+	if (was_listed)
+		session_unhold(o, s);
+}
+
+struct vaccel_session *session_vaccel(struct guest_session *s)
+{
+	return s->sess;
+}
+
+_Atomic uint64_t *session_last_ns(struct guest_session *s, unsigned int op)
+{
+	return &s->last_ns[op];
+}
+
+uint64_t session_keep(struct objects *o, struct guest_session *s, void *data, uint64_t size)
+{
+	struct output *out;
+
+	if (!objects_charge(o, size)) {
+		free(data);
+		return 0;
+	}
+	out = malloc(sizeof(*out));
+	if (!out) {
+		objects_uncharge(o, size);
+		free(data);
+		return 0;
+	}
+	out->data = data;
+	out->size = size;
+	pthread_mutex_lock(&o->lock);
+	out->id = ++s->last_output;
+	out->next = s->outputs;
+	s->outputs = out;
+	pthread_mutex_unlock(&o->lock);
+	return out->id;
+}
+
+/* Takes a kept output out of the session, so that no lock is held while it is used. */
+static struct output *take_output(struct objects *o, struct guest_session *s, uint64_t id)
+{
+	struct output **link, *out;
+
+	pthread_mutex_lock(&o->lock);
+	for (link = &s->outputs; *link && (*link)->id != id; link = &(*link)->next)
+		;
+	out = *link;
+	if (out)
+		*link = out->next;
+	pthread_mutex_unlock(&o->lock);
+	return out;
+}
+
+int session_output_read(struct objects *o, struct guest_session *s, uint64_t id, uint64_t offset,
+			void *data, uint64_t len)
+{
+	struct output *out = take_output(o, s, id);
+	int ret = VACCEL_EINVAL;
+
+	if (!out)
+		return VACCEL_ENOENT;
+	if (offset <= out->size && len <= out->size - offset) {
+		memcpy(data, (uint8_t *)out->data + offset, len);
+		ret = VACCEL_OK;
+	}
+	pthread_mutex_lock(&o->lock);
+	out->next = s->outputs;
+	s->outputs = out;
+	pthread_mutex_unlock(&o->lock);
+	return ret;
+}
+
+int session_output_drop(struct objects *o, struct guest_session *s, uint64_t id)
+{
+	struct output *out = take_output(o, s, id);
+
+	if (!out)
+		return VACCEL_ENOENT;
+	objects_uncharge(o, out->size);
+	free(out->data);
+	free(out);
+	return VACCEL_OK;
+}

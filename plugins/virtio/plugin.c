@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The guest's transport plugin: runs every op of the table on the host. */
+#include "remote.h"
+
+static int virtio_session_init(struct vaccel_session *sess, uint32_t flags)
+{
+	struct remote_session *rs = remote_session_new();
+	int64_t id = 0;
+	int ret = rs ? remote_SESSION_INIT(NULL, flags, &id) : VACCEL_ENOMEM;
+
+	if (ret) {
+		remote_session_delete(rs);
+		return ret;
+	}
+	sess->priv = rs;
+	sess->remote_id = id;
+	return VACCEL_OK;
+}
+
+static int virtio_session_release(struct vaccel_session *sess)
+{
+	int ret = remote_SESSION_RELEASE(sess);
+
+	remote_session_delete(sess->priv);
+	sess->priv = NULL;
+	sess->remote_id = 0;
+	/* A session that the host has lost is released. */
+	return ret == VACCEL_ESESS ? VACCEL_OK : ret;
+}
+
+static int virtio_session_update(struct vaccel_session *sess, uint32_t flags)
+{
+	int ret = remote_SESSION_UPDATE(sess, flags);
+
+	if (!ret)
+		sess->hint = flags | VACCEL_PLUGIN_REMOTE;
+	return ret;
+}
+
+/* clang-format off */
+#define X_OP_FUNCTION(NAME, number, ...)                                                          \
+	static int virtio_##NAME(struct vaccel_session *sess VOP_PROTO(NAME))                     \
+	{                                                                                         \
+		union vop_val vals[] = VOP_VALS(NAME);                                            \
+                                                                                                  \
+		return remote_call(sess, number, vals);                                           \
+	}
+OPS(X_OP_FUNCTION)
+
+#define X_OP_INIT(NAME, number, ...) VACCEL_OP_INIT(virtio_##NAME, VACCEL_OP_##NAME, virtio_##NAME),
+static struct vaccel_op ops[] = {OPS(X_OP_INIT)};
+/* clang-format on */
+
+static int init(void)
+{
+	int ret = remote_open();
+
+	if (!ret)
+		ret = vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
+	if (ret)
+		remote_close();
+	return ret;
+}
+
+static int fini(void)
+{
+	remote_close();
+	return VACCEL_OK;
+}
+
+VACCEL_PLUGIN(
+	.name = "virtio",
+	.version = VACCEL_VERSION,
+	.vaccel_version = VACCEL_VERSION,
+	.type = VACCEL_PLUGIN_REMOTE,
+	.is_virtio = true,
+	.init = init,
+	.fini = fini,
+	.session_init = virtio_session_init,
+	.session_release = virtio_session_release,
+	.session_update = virtio_session_update,
+	.resource_register = remote_resource_register,
+	.resource_unregister = remote_resource_unregister,
+	.resource_sync = remote_resource_sync,
+)

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls to the device: every op and every control operation goes through here. */
+#ifndef VIRTIO_REMOTE_H
+#define VIRTIO_REMOTE_H
+
+#include "ops/codec.h"
+
+/** remote_open() - opens the device that the environment names; once. Return: 0 or VACCEL_E* */
+int remote_open(void);
+void remote_close(void);
+
+/**
+ * remote_call() - runs an entry of the table on the host
+ * @sess:    its session, NULL for control operations that need none
+ * @op:      code of the entry
+ * @vals:    one value for each parameter; resources as struct vaccel_resource *
+ *
+ * Return: the result of the op on the host, or VACCEL_E* of the way there (ESESS: the session was
+ * lost; EINVAL, ENOMEM: the call cannot be sent; ENODEV: no device any more).
+ */
+int remote_call(struct vaccel_session *sess, uint16_t op, const union vop_val *vals);
+
+/*
+ * The control operations as functions, named remote_SESSION_INIT() and so on; parameters as in the
+ * table, after the session (NULL where the operation needs none).
+ */
+#define X_REMOTE_CONTROL(NAME, number)                                                            \
+	static inline int remote_##NAME(struct vaccel_session *sess VOP_PROTO(NAME))              \
+	{                                                                                         \
+		union vop_val vals[] = VOP_VALS(NAME);                                            \
+                                                                                                  \
+		return remote_call(sess, number, vals);                                           \
+	}
+CONTROL_OPS(X_REMOTE_CONTROL)
+
+/* Sizes of the outputs of a model's last run, so that the next run can have buffers ready. */
+struct remote_session {
+	pthread_mutex_t lock;
+	struct out_sizes *out_sizes;
+};
+
+struct remote_session *remote_session_new(void);
+void remote_session_delete(struct remote_session *rs);
+
+/* Hooks of the plugin for resources; see struct vaccel_plugin_info. */
+int remote_resource_register(struct vaccel_resource *res, struct vaccel_session *sess);
+int remote_resource_unregister(struct vaccel_resource *res, struct vaccel_session *sess);
+int remote_resource_sync(struct vaccel_resource *res, struct vaccel_session *sess);
+
+#endif

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Resources on the host. The first registration sends the files, later ones name them. The last
+ * session that lets go of a resource frees it there.
+ */
+#include "remote.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Bytes of a file in one request: large for few round trips, small beside the guest's memory. */
+#define CHUNK ((uint64_t)4 << 20)
+
+/* Sessions that use a resource on the host. */
+struct user_count {
+	struct user_count *next;
+	const struct vaccel_resource *res;
+	unsigned int sessions;
+};
+
+static pthread_mutex_t users_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct user_count *users;
+
+/* Adds @change to the sessions of a resource. Return: what there are then, -1 when out of memory. */
+static int count_users(const struct vaccel_resource *res, int change)
+{
+	struct user_count **link, *u;
+	int left;
+
+	pthread_mutex_lock(&users_lock);
+	for (link = &users; *link && (*link)->res != res; link = &(*link)->next)
+		;
+	u = *link;
+	if (!u && change > 0) {
+		u = calloc(1, sizeof(*u));
+		if (u) {
+			u->res = res;
+			*link = u;
+		}
+	}
+	left = u ? (int)u->sessions + change : change > 0 ? -1 : 0;
+	if (u) {
+		u->sessions = (unsigned int)left;
+		if (left <= 0) {
+			*link = u->next;
+			free(u);
+		}
+	}
+	pthread_mutex_unlock(&users_lock);
+	return left;
+}
+
+static int send_bytes(int64_t id, uint32_t index, const uint8_t *data, uint64_t size)
+{
+	int ret = VACCEL_OK;
+
+	for (uint64_t done = 0; done < size && !ret; done += CHUNK) {
+		uint64_t len = size - done < CHUNK ? size - done : CHUNK;
+
+		ret = remote_RESOURCE_WRITE(NULL, id, index, done, data + done, len);
+	}
+	return ret;
+}
+
+/* The name of a blob on the host: below a directory its path in it, else its file name. */
+static const char *wire_name(const struct vaccel_resource *res, const struct vaccel_blob *blob)
+{
+	size_t n;
+
+	if (res->path_type != VACCEL_PATH_LOCAL_DIR || !res->nr_paths || !blob->path)
+		return blob->name;
+	n = strlen(res->paths[0]);
+	if (strncmp(blob->path, res->paths[0], n))
+		return blob->name;
+	for (const char *p = blob->path + n;; p++)
+		if (*p != '/')
+			return p;
+}
+
+static int send_blob(const struct vaccel_resource *res, int64_t id, uint32_t index)
+{
+	struct vaccel_blob *blob = res->blobs[index];
+	const char *name = wire_name(res, blob);
+	char unique[512];
+	struct stat st;
+	size_t size = 0;
+	uint8_t *data = NULL;
+	int ret;
+
+	/* An empty file has no mapping and needs none. */
+	if (blob->data || !blob->path || stat(blob->path, &st) || st.st_size) {
+		data = vaccel_blob_data(blob, &size);
+		if (!data)
+			return VACCEL_EINVAL;
+	}
+	ret = remote_RESOURCE_ADD(NULL, id, blob->type, size, name);
+	if (ret == VACCEL_EEXIST) {
+		/* Two directories with a file of the same name each */
+		snprintf(unique, sizeof(unique), "%u-%s", index, name);
+		ret = remote_RESOURCE_ADD(NULL, id, blob->type, size, unique);
+	}
+	return ret ? ret : send_bytes(id, index, data, size);
+}
+
+static int send_resource(struct vaccel_resource *res, int64_t *id)
+{
+	bool remote = res->path_type == VACCEL_PATH_REMOTE_FILE;
+	size_t count = remote ? res->nr_paths : res->nr_blobs;
+	int ret = remote_RESOURCE_CREATE(NULL, res->type, res->path_type, id);
+
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < count && !ret; i++)
+		ret = remote ? remote_RESOURCE_ADD(NULL, *id, VACCEL_BLOB_FILE, 0, res->paths[i])
+			     : send_blob(res, *id, (uint32_t)i);
+	if (ret)
+		remote_RESOURCE_DESTROY(NULL, *id);
+	return ret;
+}
+
+int remote_resource_register(struct vaccel_resource *res, struct vaccel_session *sess)
+{
+	bool sent = false;
+	int64_t id = res->remote_id;
+	int ret = VACCEL_ENOENT;
+
+	if (id)
+		ret = remote_RESOURCE_REGISTER(sess, id);
+	if (ret == VACCEL_ENOENT) {
+		/* Not there yet, or gone with a host process that died. */
+		ret = send_resource(res, &id);
+		if (ret)
+			return ret;
+		sent = true;
+		ret = remote_RESOURCE_REGISTER(sess, id);
+	}
+	if (!ret && count_users(res, 1) < 0) {
+		remote_RESOURCE_UNREGISTER(sess, id);
+		ret = VACCEL_ENOMEM;
+	}
+	if (!ret)
+		res->remote_id = id;
+	else if (sent)
+		remote_RESOURCE_DESTROY(NULL, id);
+	return ret;
+}
+
+int remote_resource_unregister(struct vaccel_resource *res, struct vaccel_session *sess)
+{
+	int ret = remote_RESOURCE_UNREGISTER(sess, res->remote_id);
+
+	if (!count_users(res, -1)) {
+		remote_RESOURCE_DESTROY(NULL, res->remote_id);
+		res->remote_id = 0;
+	}
+	/* A lost session, or resource, is what the caller wants. */
+	return ret == VACCEL_ESESS || ret == VACCEL_ENOENT ? VACCEL_OK : ret;
+}
+
+int remote_resource_sync(struct vaccel_resource *res, struct vaccel_session *sess)
+{
+	int ret = remote_RESOURCE_SYNC(sess, res->remote_id);
+
+	for (size_t i = 0; i < res->nr_blobs && !ret; i++) {
+		struct vaccel_blob *blob = res->blobs[i];
+
+		if (blob->type == VACCEL_BLOB_BUFFER)
+			ret = remote_RESOURCE_READ(NULL, res->remote_id, (uint32_t)i, 0, blob->data,
+						   blob->size);
+	}
+	return ret;
+}
