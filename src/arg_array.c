@@ -458,7 +458,7 @@ int vaccel_arg_array_set_custom(struct vaccel_arg_array *array, uint32_t expecte
 
 int vaccel_arg_array_set_serialized(struct vaccel_arg_array *array,
 				    vaccel_arg_type_t expected_type, uint32_t expected_custom_id,
-				    const void *data, size_t data_size,
+				    void *data, size_t data_size,
 				    vaccel_arg_serializer_fn serializer)
 {
 	struct vaccel_arg *arg;
