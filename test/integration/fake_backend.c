@@ -38,8 +38,9 @@ static void *at_guest(struct fake_backend *f, uint64_t addr, uint64_t len)
 {
 	if (addr < f->guest_base || addr - f->guest_base > f->mem_size ||
 	    len > f->mem_size - (addr - f->guest_base))
-		test_die("the front end names 0x%llx+%llu, outside of its memory",
-			 (unsigned long long)addr, (unsigned long long)len);
+		test_die("the front end names 0x%llx+%llu, outside of its memory (%llu bytes)",
+			 (unsigned long long)addr, (unsigned long long)len,
+			 (unsigned long long)f->mem_size);
 	return f->mem + (addr - f->guest_base);
 }
 
