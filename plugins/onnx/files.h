@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bytes of files and blobs, and what labels files contain. */
+#ifndef PLUGINS_ONNX_FILES_H
+#define PLUGINS_ONNX_FILES_H
+
+#include "onnx.h"
+
+#define FILE_MAX_SIZE (UINT64_C(2) << 30) /* what an ONNX file can be */
+
+struct bytes {
+	const void *data;
+	size_t size;
+	void *owned; /* malloc()ed, or NULL when data is a blob's */
+};
+
+/** The bytes of a regular file of up to FILE_MAX_SIZE. Return: 0 or the errno. */
+int bytes_of_file(const char *path, struct bytes *bytes);
+
+/** The bytes of a blob, which stays as it is: several threads may read it. Return: as above. */
+int bytes_of_blob(const struct vaccel_blob *blob, struct bytes *bytes);
+
+void bytes_release(struct bytes *bytes);
+
+/** What tells one content of a file from the next. All zero when there is no file. */
+struct file_state {
+	uint64_t device, inode, size;
+	int64_t seconds, nanoseconds; /* of the last change */
+};
+
+void file_state(const char *path, struct file_state *state);
+
+/** Splits a labels file into its lines. EINVAL: no line. ENOMEM. */
+int labels_parse(const struct bytes *bytes, struct labels *labels);
+
+#endif

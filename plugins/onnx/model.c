@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A classifier in ONNX Runtime. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <onnxruntime_c_api.h>
+#include <onnxruntime_session_options_config_keys.h>
+
+#include "onnx.h"
+
+#define DEFAULT_SIDE 224  /* of inputs whose size the model leaves open */
+#define MAX_SIDE     4096
+#define MAX_CLASSES  1000000
+
+struct model {
+	char *name;
+	OrtSession *session;
+	char *input;  /* names */
+	char *output;
+	struct input_shape shape;
+	struct labels labels;
+};
+
+static const OrtApi *ort;
+static OrtEnv *env;
+
+static int code_of(OrtErrorCode code)
+{
+	switch (code) {
+	case ORT_NO_SUCHFILE:
+		return VACCEL_ENOENT;
+	case ORT_NOT_IMPLEMENTED:
+		return VACCEL_ENOTSUP;
+	case ORT_RUNTIME_EXCEPTION:
+	case ORT_ENGINE_ERROR:
+	case ORT_FAIL:
+		return VACCEL_EBACKEND;
+	default:
+		return VACCEL_EINVAL;
+	}
+}
+
+/* Logs what went wrong as one line and frees the status. Return: 0 when nothing did. */
+static int check(const char *what, const char *name, OrtStatus *status)
+{
+	char line[512];
+	size_t i;
+	int ret;
+
+	if (!status)
+		return VACCEL_OK;
+	ret = code_of(ort->GetErrorCode(status));
+	strncpy(line, ort->GetErrorMessage(status), sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
+	for (i = 0; line[i]; i++)
+		if ((unsigned char)line[i] < ' ')
+			line[i] = ' ';
+	while (i && line[i - 1] == ' ')
+		line[--i] = '\0';
+	onnx_error("%s %s: %s", what, name, line);
+	ort->ReleaseStatus(status);
+	return ret;
+}
+
+static void ORT_API_CALL log_line(void *param, OrtLoggingLevel severity, const char *category,
+				  const char *id, const char *location, const char *message)
+{
+	(void)param;
+	(void)category;
+	(void)id;
+	(void)location;
+	/* Failed calls say so themselves, see check(). */
+	if (severity >= ORT_LOGGING_LEVEL_WARNING)
+		onnx_debug("ONNX Runtime: %s", message);
+}
+
+int model_runtime_start(void)
+{
+	const OrtApiBase *base = OrtGetApiBase();
+	int ret;
+
+	ort = base ? base->GetApi(ORT_API_VERSION) : NULL;
+	if (!ort) {
+		onnx_error("ONNX Runtime %s is too old: API version %d is needed. Install the "
+			   "version that this plugin was built with.",
+			   base ? base->GetVersionString() : "?", ORT_API_VERSION);
+		return VACCEL_ENOTSUP;
+	}
+	ret = check("Could not start", "ONNX Runtime",
+		    ort->CreateEnvWithCustomLogger(log_line, NULL, ORT_LOGGING_LEVEL_WARNING,
+						   "vaccel", &env));
+	if (ret)
+		env = NULL;
+	return ret;
+}
+
+void model_runtime_stop(void)
+{
+	if (env)
+		ort->ReleaseEnv(env);
+	env = NULL;
+}
+
+/* ---- Loading --------------------------------------------------------------------------------- */
+
+static int create_session(struct model *model, const void *data, size_t size)
+{
+	OrtSessionOptions *options = NULL;
+	int ret;
+
+	ret = check("Could not load", model->name, ort->CreateSessionOptions(&options));
+	if (ret)
+		return ret;
+	/*
+	 * Threads that have nothing to do sleep: several guests share the host. The other formats
+	 * of ONNX Runtime are for trusted files. Weights in other files are not read: the bytes
+	 * may come from a guest, the other files would be the host's.
+	 */
+	ret = check("Could not load", model->name,
+		    ort->AddSessionConfigEntry(options, kOrtSessionOptionsConfigAllowIntraOpSpinning,
+					       "0"));
+	if (!ret)
+		ret = check("Could not load", model->name,
+			    ort->AddSessionConfigEntry(options,
+						       kOrtSessionOptionsConfigLoadModelFormat,
+						       "ONNX"));
+	if (!ret)
+		ret = check("Could not load", model->name,
+			    ort->AddSessionConfigEntry(
+				    options, kOrtSessionOptionsModelExternalInitializersFileFolderPath,
+				    "/nonexistent"));
+	if (!ret) {
+		ret = check("Could not load", model->name,
+			    ort->CreateSessionFromArray(env, data, size, options, &model->session));
+		if (ret)
+			ret = VACCEL_EINVAL; /* whatever the reason, it is in the file */
+	}
+	ort->ReleaseSessionOptions(options);
+	return ret;
+}
+
+/* Copies a name of ONNX Runtime's own allocator. */
+static int copy_name(OrtAllocator *allocator, char *name, char **copy)
+{
+	*copy = strdup(name);
+	allocator->Free(allocator, name);
+	return *copy ? VACCEL_OK : VACCEL_ENOMEM;
+}
+
+static int read_names(struct model *model)
+{
+	OrtAllocator *allocator;
+	char *name;
+	int ret;
+
+	ret = check("Could not load", model->name, ort->GetAllocatorWithDefaultOptions(&allocator));
+	if (!ret)
+		ret = check("Could not load", model->name,
+			    ort->SessionGetInputName(model->session, 0, allocator, &name));
+	if (!ret)
+		ret = copy_name(allocator, name, &model->input);
+	if (!ret)
+		ret = check("Could not load", model->name,
+			    ort->SessionGetOutputName(model->session, 0, allocator, &name));
+	if (!ret)
+		ret = copy_name(allocator, name, &model->output);
+	return ret;
+}
+
+static int set_side(const struct model *model, const char *side, int64_t value, uint32_t *out)
+{
+	if (value <= 0)
+		value = DEFAULT_SIDE;
+	if (value > MAX_SIDE) {
+		onnx_error("Model %s takes pictures of a %s of %lld pixels; up to %d are possible",
+			   model->name, side, (long long)value, MAX_SIDE);
+		return VACCEL_EINVAL;
+	}
+	*out = (uint32_t)value;
+	return VACCEL_OK;
+}
+
+static int set_shape(struct model *model, ONNXTensorElementDataType type, const int64_t *dims,
+		     size_t nr_dims)
+{
+	struct input_shape *shape = &model->shape;
+	int ret;
+
+	if (type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT || nr_dims != 4 || dims[0] > 1 ||
+	    (dims[1] != 3 && dims[3] != 3)) {
+		onnx_error("Model %s is no classifier of pictures: its input is not float "
+			   "[1, 3, height, width] or [1, height, width, 3]",
+			   model->name);
+		return VACCEL_EINVAL;
+	}
+	shape->channels_last = dims[1] != 3;
+	ret = set_side(model, "height", dims[shape->channels_last ? 1 : 2], &shape->height);
+	if (!ret)
+		ret = set_side(model, "width", dims[shape->channels_last ? 2 : 3], &shape->width);
+	return ret;
+}
+
+static int read_shape(struct model *model)
+{
+	const OrtTensorTypeAndShapeInfo *info = NULL;
+	ONNXTensorElementDataType type;
+	OrtTypeInfo *type_info;
+	int64_t dims[4];
+	size_t nr_dims;
+	int ret;
+
+	ret = check("Could not load", model->name,
+		    ort->SessionGetInputTypeInfo(model->session, 0, &type_info));
+	if (ret)
+		return ret;
+	ret = check("Could not load", model->name, ort->CastTypeInfoToTensorInfo(type_info, &info));
+	if (!ret && !info)
+		ret = set_shape(model, ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED, NULL, 0);
+	if (!ret)
+		ret = check("Could not load", model->name,
+			    ort->GetTensorElementType(info, &type));
+	if (!ret)
+		ret = check("Could not load", model->name, ort->GetDimensionsCount(info, &nr_dims));
+	if (!ret && nr_dims == 4)
+		ret = check("Could not load", model->name, ort->GetDimensions(info, dims, 4));
+	if (!ret)
+		ret = set_shape(model, type, dims, nr_dims);
+	ort->ReleaseTypeInfo(type_info);
+	return ret;
+}
+
+int model_load(const char *name, const void *data, size_t size, struct labels *labels,
+	       struct model **out)
+{
+	struct model *model = calloc(1, sizeof(*model));
+	size_t inputs = 0, outputs = 0;
+	int ret;
+
+	if (!model)
+		return VACCEL_ENOMEM;
+	ret = VACCEL_ENOMEM;
+	model->name = strdup(name);
+	if (!model->name)
+		goto fail;
+
+	ret = create_session(model, data, size);
+	if (!ret)
+		ret = check("Could not load", name,
+			    ort->SessionGetInputCount(model->session, &inputs));
+	if (!ret)
+		ret = check("Could not load", name,
+			    ort->SessionGetOutputCount(model->session, &outputs));
+	if (!ret && (inputs != 1 || !outputs)) {
+		onnx_error("Model %s is no classifier of pictures: it has %zu inputs and %zu outputs",
+			   name, inputs, outputs);
+		ret = VACCEL_EINVAL;
+	}
+	if (!ret)
+		ret = read_names(model);
+	if (!ret)
+		ret = read_shape(model);
+	if (ret)
+		goto fail;
+
+	model->labels = *labels;
+	*labels = (struct labels){0};
+	onnx_debug("Loaded model %s: input %u x %u, %zu labels", name, model->shape.width,
+		   model->shape.height, model->labels.count);
+	*out = model;
+	return VACCEL_OK;
+
+fail:
+	model_delete(model);
+	return ret;
+}
+
+void model_delete(struct model *model)
+{
+	if (!model)
+		return;
+	if (model->session)
+		ort->ReleaseSession(model->session);
+	labels_release(&model->labels);
+	free(model->output);
+	free(model->input);
+	free(model->name);
+	free(model);
+}
+
+const char *model_name(const struct model *model)
+{
+	return model->name;
+}
+
+const struct input_shape *model_input(const struct model *model)
+{
+	return &model->shape;
+}
+
+/* ---- Running --------------------------------------------------------------------------------- */
+
+static int make_input(struct model *model, float *tensor, OrtValue **input)
+{
+	int64_t height = model->shape.height, width = model->shape.width;
+	int64_t dims[4] = {1, 3, height, width};
+	OrtMemoryInfo *memory;
+	int ret;
+
+	if (model->shape.channels_last) {
+		dims[1] = height;
+		dims[2] = width;
+		dims[3] = 3;
+	}
+	ret = check("Could not run", model->name,
+		    ort->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &memory));
+	if (ret)
+		return ret;
+	ret = check("Could not run", model->name,
+		    ort->CreateTensorWithDataAsOrtValue(
+			    memory, tensor, (size_t)(3 * height * width) * sizeof(*tensor), dims, 4,
+			    ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, input));
+	ort->ReleaseMemoryInfo(memory);
+	return ret;
+}
+
+/* The values of an output and their number, after checking that they are what labels need. */
+static int read_output(struct model *model, OrtValue *output, const float **values)
+{
+	ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+	OrtTensorTypeAndShapeInfo *info = NULL;
+	size_t count = 0;
+	int is_tensor = 0, ret;
+	void *data = NULL;
+
+	ret = check("Could not run", model->name, ort->IsTensor(output, &is_tensor));
+	if (!ret && is_tensor)
+		ret = check("Could not run", model->name,
+			    ort->GetTensorTypeAndShape(output, &info));
+	if (!ret && info)
+		ret = check("Could not run", model->name, ort->GetTensorElementType(info, &type));
+	if (!ret && info)
+		ret = check("Could not run", model->name,
+			    ort->GetTensorShapeElementCount(info, &count));
+	if (info)
+		ort->ReleaseTensorTypeAndShapeInfo(info);
+	if (ret)
+		return ret;
+
+	if (type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT || !count || count > MAX_CLASSES) {
+		onnx_error("Model %s is no classifier: its output is not one float per class",
+			   model->name);
+		return VACCEL_EINVAL;
+	}
+	if (count != model->labels.count) {
+		onnx_error("Model %s has %zu classes, but there are %zu labels: use the labels "
+			   "file that belongs to it",
+			   model->name, count, model->labels.count);
+		return VACCEL_EINVAL;
+	}
+	ret = check("Could not run", model->name, ort->GetTensorMutableData(output, &data));
+	*values = data;
+	return ret;
+}
+
+/* The largest value as a probability: as it is when all of them are probabilities, else softmax. */
+static size_t best_of(const float *values, size_t count, float *score)
+{
+	bool probabilities = true;
+	double sum = 0, sum_exp = 0;
+	size_t best = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (values[i] > values[best])
+			best = i;
+		if (!(values[i] >= 0 && values[i] <= 1))
+			probabilities = false;
+		sum += values[i];
+	}
+	if (probabilities && fabs(sum - 1) < 1e-3) {
+		*score = values[best];
+		return best;
+	}
+	for (size_t i = 0; i < count; i++)
+		sum_exp += exp((double)values[i] - values[best]);
+	*score = (float)(1 / sum_exp);
+	return best;
+}
+
+int model_classify(struct model *model, float *tensor, const char **label, float *score)
+{
+	OrtValue *input = NULL, *output = NULL;
+	const float *values;
+	int ret;
+
+	ret = make_input(model, tensor, &input);
+	if (ret)
+		return ret;
+	ret = check("Could not run", model->name,
+		    ort->Run(model->session, NULL, (const char *const *)&model->input,
+			     (const OrtValue *const *)&input, 1,
+			     (const char *const *)&model->output, 1, &output));
+	if (!ret)
+		ret = read_output(model, output, &values);
+	if (!ret)
+		*label = model->labels.names[best_of(values, model->labels.count, score)];
+	if (output)
+		ort->ReleaseValue(output);
+	ort->ReleaseValue(input);
+	return ret;
+}
