@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "log.h"
+
+/*
+ * How long a killed process may take to be gone. Only a driver of the kernel that hangs makes it
+ * take long; then we go on, since the front end must be answered.
+ */
+#define REAP_MS 5000
+
+void child_init(struct child *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->pidfd = -1;
+	c->sock = -1;
+}
+
+/* In the new process. */
+static void run_worker(const char *path, int sock, pid_t supervisor)
+{
+	sigset_t none;
+
+	/* Its own group, so that a terminal's SIGINT misses it and its children can be killed. */
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != supervisor)
+		_exit(0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGBUS, SIG_DFL);
+
+	if (sock == CONTROL_FD ? fcntl(sock, F_SETFD, 0) < 0 : dup2(sock, CONTROL_FD) < 0)
+		_exit(126);
+	syscall(SYS_close_range, CONTROL_FD + 1, ~0u, 0);
+	execl(path, "vhost-user-accel-worker", (char *)NULL);
+	_exit(127);
+}
+
+int child_start(struct child *c, const char *path, const struct control_setup *setup, int area_fd)
+{
+	const struct control_msg msg = { .type = CONTROL_SETUP, .setup = *setup };
+	pid_t supervisor = getpid();
+	int socks[2], ret;
+
+	/* fork() copies whatever stdio still holds. */
+	fflush(NULL);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) < 0)
+		return -errno;
+	ret = control_send(socks[0], &msg, &area_fd, 1);
+	if (ret)
+		goto fail;
+	c->pid = fork();
+	ret = -errno;
+	if (c->pid == 0)
+		run_worker(path, socks[1], supervisor);
+	if (c->pid < 0)
+		goto fail;
+	setpgid(c->pid, c->pid);
+	c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
+	if (c->pidfd >= 0)
+		fcntl(c->pidfd, F_SETFD, FD_CLOEXEC);
+	close(socks[1]);
+	c->sock = socks[0];
+	c->ready = false;
+	c->rundir[0] = '\0';
+	return 0;
+fail:
+	c->pid = 0;
+	close(socks[0]);
+	close(socks[1]);
+	return ret;
+}
+
+int child_read(struct child *c, int timeout_ms)
+{
+	struct control_msg msg;
+	int fds[CONTROL_MAX_FDS];
+	int ret = control_recv(c->sock, &msg, fds, timeout_ms);
+
+	if (ret)
+		return ret;
+	for (unsigned int i = 0; i < CONTROL_MAX_FDS; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	if (msg.type != CONTROL_READY || c->ready)
+		return -EPROTO;
+	msg.ready.rundir[sizeof(msg.ready.rundir) - 1] = '\0';
+	memcpy(c->rundir, msg.ready.rundir, sizeof(c->rundir));
+	c->ready = true;
+	return 0;
+}
+
+int child_ask(struct child *c, struct control_msg *msg, const int *fds, unsigned int nr_fds)
+{
+	uint32_t type = msg->type;
+	int answer_fds[CONTROL_MAX_FDS];
+	int ret;
+
+	ret = control_send(c->sock, msg, fds, nr_fds);
+	if (!ret)
+		ret = control_recv(c->sock, msg, answer_fds, CONTROL_ANSWER_MS);
+	if (ret)
+		return -EPIPE;
+	for (unsigned int i = 0; i < CONTROL_MAX_FDS; i++)
+		if (answer_fds[i] >= 0)
+			close(answer_fds[i]);
+	return msg->type == type && msg->status != -EPIPE ? msg->status : -EPIPE;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	remove(path);
+	return 0;
+}
+
+static void describe(int status, char *how, size_t size)
+{
+	if (WIFSIGNALED(status))
+		snprintf(how, size, "killed by signal %d (%s)", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)));
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		snprintf(how, size, "its executable could not be run");
+	else
+		snprintf(how, size, "exited with status %d", WEXITSTATUS(status));
+}
+
+/* Waits for the end of the process. Return: false when it still runs after timeout_ms. */
+static bool reap(struct child *c, int timeout_ms, int *status)
+{
+	struct pollfd pfd = { .fd = c->pidfd, .events = POLLIN };
+
+	for (int waited = 0;; waited += 10) {
+		pid_t pid = waitpid(c->pid, status, WNOHANG);
+
+		if (pid == c->pid)
+			return true;
+		if (pid < 0 && errno != EINTR) {
+			*status = 0;
+			return true;
+		}
+		if (waited >= timeout_ms)
+			return false;
+		/* Returns at once when the process ends; without a pidfd it is a sleep. */
+		poll(&pfd, 1, 10);
+	}
+}
+
+static void forget(struct child *c)
+{
+	/* What the worker started and did not wait for; nothing guarantees that there is any. */
+	kill(-c->pid, SIGKILL);
+	if (c->pidfd >= 0)
+		close(c->pidfd);
+	close(c->sock);
+	if (c->rundir[0] == '/')
+		nftw(c->rundir, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	child_init(c);
+}
+
+void child_kill(struct child *c, char *how, size_t how_size)
+{
+	int status = 0;
+
+	snprintf(how, how_size, "not running");
+	if (!c->pid)
+		return;
+	/* It may have died by itself: look first, so that the reason is the right one. */
+	if (!reap(c, 0, &status)) {
+		kill(c->pid, SIGKILL);
+		if (!reap(c, REAP_MS, &status)) {
+			log_error("worker %d does not die: a kernel driver holds it", (int)c->pid);
+			snprintf(how, how_size, "did not die");
+			forget(c);
+			return;
+		}
+	}
+	describe(status, how, how_size);
+	forget(c);
+}
+
+void child_quit(struct child *c, int timeout_ms, char *how, size_t how_size)
+{
+	const struct control_msg msg = { .type = CONTROL_QUIT };
+	int status = 0;
+
+	if (c->pid && control_send(c->sock, &msg, NULL, 0) == 0 && reap(c, timeout_ms, &status)) {
+		describe(status, how, how_size);
+		forget(c);
+		return;
+	}
+	child_kill(c, how, how_size);
+}

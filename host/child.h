@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worker as the supervisor sees it: a process that is started, asked, and sometimes killed. */
+#ifndef HOST_CHILD_H
+#define HOST_CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "control.h"
+
+struct child {
+	pid_t pid; /* 0: no process */
+	int pidfd;
+	int sock;
+	bool ready;	  /* CONTROL_READY has come */
+	char rundir[256]; /* of its libvaccel: removed when the worker could not do it */
+};
+
+/** child_init() - no process yet */
+void child_init(struct child *c);
+
+/**
+ * child_start() - starts a worker, which is ready when it says so (child_read())
+ * @path:    the executable
+ * @setup:   its settings
+ * @area_fd: the in-flight area
+ *
+ * Return: 0 or -errno, then nothing was started.
+ */
+int child_start(struct child *c, const char *path, const struct control_setup *setup, int area_fd);
+
+/**
+ * child_read() - takes in what the worker says unasked
+ * @timeout_ms: how long to wait for it
+ *
+ * Return: 0 (c->ready tells whether it is ready), -ETIMEDOUT, or -EPIPE and others: it is dead or
+ * out of its mind, and is to be killed.
+ */
+int child_read(struct child *c, int timeout_ms);
+
+/**
+ * child_ask() - sends a message to a ready worker and waits for the answer
+ * @msg: in: the message, out: the answer
+ *
+ * Return: msg->status, 0 or a negative errno value; -EPIPE when no answer came within
+ * CONTROL_ANSWER_MS: the worker is to be killed.
+ */
+int child_ask(struct child *c, struct control_msg *msg, const int *fds, unsigned int nr_fds);
+
+/**
+ * child_quit() - asks the worker to exit, and kills it when it does not within @timeout_ms
+ * @how: receives how it ended, in words
+ */
+void child_quit(struct child *c, int timeout_ms, char *how, size_t how_size);
+
+/** child_kill() - kills the worker and its children, waits for its end, removes what it left */
+void child_kill(struct child *c, char *how, size_t how_size);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the supervisor and its worker say to each other, over a SOCK_SEQPACKET pair. Both are of one
+ * build and one machine, so structs travel as they are.
+ *
+ * The supervisor sends one message and waits, for a bounded time, for the answer: the same message
+ * with @status filled in. CONTROL_READY is the worker's only unasked message.
+ */
+#ifndef HOST_CONTROL_H
+#define HOST_CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "virtqueue.h"
+
+/** The worker's end of the pair. */
+#define CONTROL_FD 3
+
+/** How long the worker lets operations finish when a queue stops, before it gives up (-EBUSY). */
+#define CONTROL_DRAIN_MS 500
+/** How long the supervisor waits for any answer, before it kills the worker. */
+#define CONTROL_ANSWER_MS 2000
+
+enum control_type {
+	CONTROL_SETUP = 1, /* setup; fd: the in-flight area. Sent before READY, not answered */
+	CONTROL_READY,	   /* ready: plugins are loaded and SETUP is done */
+	CONTROL_MEM_ADD,   /* mem; fd. Queues may run */
+	CONTROL_MEM_REMOVE,/* mem. All queues are stopped */
+	CONTROL_VQ_START,  /* queue; fds: kick, call, where has_* says so */
+	CONTROL_VQ_STOP,   /* queue.index: returns when nothing of it is in flight, or -EBUSY */
+	CONTROL_VQ_CALL,   /* queue.index, has_call; fd: the new call eventfd */
+	CONTROL_RESET,	   /* reset: frees all sessions and resources. All queues are stopped */
+	CONTROL_STATS,	   /* answered with stats */
+	CONTROL_QUIT,	   /* exit cleanly; not answered */
+};
+
+/** Operator's settings for the worker; the policy's fields are explained in dispatch.h. */
+struct control_setup {
+	uint32_t generation;
+	uint32_t max_sessions;
+	uint64_t max_resource_bytes;
+	uint64_t max_staging_bytes;
+	uint32_t poll_us;
+	bool allow_exec;
+	bool allow_exec_with_resource;
+	bool allow_url;
+	bool verbose;
+};
+
+struct control_mem {
+	uint64_t gpa;
+	uint64_t size;
+	uint64_t uaddr;
+	uint64_t offset;
+};
+
+struct control_queue {
+	uint32_t index;
+	bool has_kick;
+	bool has_call;
+	struct virtqueue_config config;
+};
+
+struct control_msg {
+	uint32_t type;
+	int32_t status; /* of answers: 0 or a negative errno value */
+	union {
+		struct control_setup setup;
+		struct control_mem mem;
+		struct control_queue queue;
+		struct {
+			uint32_t generation;
+		} reset;
+		struct {
+			uint32_t sessions;
+			uint32_t resources;
+		} stats;
+		struct {
+			char rundir[256]; /* of libvaccel, "" when it has none */
+		} ready;
+	};
+};
+
+#define CONTROL_MAX_FDS 2
+
+/**
+ * control_send() - sends a message; @fds stay the caller's
+ *
+ * Does not wait: the other end's buffer holds far more than is ever under way. Return: 0 or -errno.
+ */
+int control_send(int sock, const struct control_msg *msg, const int *fds, unsigned int nr_fds);
+
+/**
+ * control_recv() - receives a message
+ * @fds:        CONTROL_MAX_FDS entries; the caller's to close, -1 where none came
+ * @timeout_ms: -1 waits for ever
+ *
+ * Return: 0, -ETIMEDOUT, -EPIPE when the other end is gone, -EPROTO, or another -errno.
+ */
+int control_recv(int sock, struct control_msg *msg, int *fds, int timeout_ms);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The supervisor's picture of one VM's device: its memory, its queues, and the worker that serves
+ * them. What the front end asks for is kept here and handed to the worker; when the worker dies,
+ * requests in flight are completed and a new one is told all of it again.
+ *
+ * Single-threaded. No function takes longer than the bounds in control.h and child.c.
+ */
+#ifndef HOST_DEVICE_H
+#define HOST_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "child.h"
+#include "inflight.h"
+#include "memory.h"
+#include "virtqueue.h"
+
+struct device_options {
+	const char *worker_path;
+	unsigned int num_queues;   /* 1..VIRTIO_ACCEL_MAX_QUEUES */
+	unsigned int op_timeout_s; /* 0: operations may take for ever */
+	struct control_setup setup;
+};
+
+struct device_queue {
+	struct virtqueue_config config; /* config.base: where to go on */
+	bool has_addr;
+	bool kicked;  /* has a kick fd, or was told that there is none: started */
+	bool enabled;
+	bool running; /* the rings are being served, or will be by the next worker */
+	int kick;
+	int call;
+	int err;
+	uint32_t stopped_at;  /* the base that the front end was last told */
+	struct virtqueue vq;  /* valid while running */
+};
+
+struct device {
+	struct device_options opts;
+	struct memory mem;
+	struct device_queue queues[VIRTIO_ACCEL_MAX_QUEUES];
+	uint64_t features;
+	bool protocol_features; /* VHOST_USER_F_PROTOCOL_FEATURES was acknowledged */
+
+	struct inflight_area *area;
+	int area_fd;
+	struct child worker;
+	uint32_t generation;
+	uint64_t requests_at_reset;
+	uint64_t restarts;
+	unsigned int failures;	/* workers in a row that died young */
+	uint64_t ready_ms;	/* when the worker became ready */
+	uint64_t away_ms;	/* when the last one died */
+	uint64_t restart_ms;	/* when to start the next one, while there is none */
+	uint64_t last_check_ms; /* of operations' time limit */
+};
+
+/**
+ * device_init() - makes the device and starts its first worker
+ *
+ * Return: 0, or an exit status (sysexits.h) after logging what the operator can do; then
+ * device_exit() is still to be called.
+ */
+int device_init(struct device *dev, const struct device_options *opts);
+
+/** device_exit() - stops the worker cleanly and frees everything */
+void device_exit(struct device *dev);
+
+/** device_config() - bytes of the configuration space; those beyond its end are 0 */
+void device_config(const struct device *dev, uint32_t offset, uint8_t *to, uint32_t len);
+
+/** device_disconnect() - the front end is gone: forgets all that it said, frees what guests had */
+void device_disconnect(struct device *dev);
+
+/** device_reset() - stops and disables all queues, frees sessions and resources */
+void device_reset(struct device *dev);
+
+/*
+ * What the front end asks for. All return 0 or a negative errno value, and may be repeated. Indices
+ * are checked by the caller. fds are taken over in every case.
+ */
+void device_set_features(struct device *dev, uint64_t features, bool protocol_features);
+int device_add_region(struct device *dev, const struct control_mem *region, int fd);
+int device_remove_region(struct device *dev, const struct control_mem *region);
+int device_set_regions(struct device *dev, const struct control_mem *regions, int *fds,
+		       unsigned int nr);
+int device_set_queue_size(struct device *dev, unsigned int index, uint32_t size);
+int device_set_queue_addr(struct device *dev, unsigned int index, uint64_t desc, uint64_t avail,
+			  uint64_t used);
+int device_set_queue_base(struct device *dev, unsigned int index, uint32_t base);
+int device_set_queue_kick(struct device *dev, unsigned int index, int fd);
+int device_set_queue_call(struct device *dev, unsigned int index, int fd);
+int device_set_queue_err(struct device *dev, unsigned int index, int fd);
+int device_enable_queue(struct device *dev, unsigned int index, bool enable);
+
+/** device_stop_queue() - stops a ring. Return: the index of the next available entry. */
+uint32_t device_stop_queue(struct device *dev, unsigned int index);
+
+#endif

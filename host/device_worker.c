@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "device_worker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "guard.h"
+#include "log.h"
+
+/* The first worker may load large plugins; nobody waits for it but the operator. */
+#define FIRST_START_MS 60000
+#define QUIT_MS 3000
+/* A worker that lives shorter than this counts as one more failure. */
+#define YOUNG_MS 2000
+/* Delays before restarts: none, 10, 20, ... ms, at most this. A guest waits no longer than a call
+ * may take to fail, so it is short. */
+#define MAX_DELAY_MS 640
+/* Without a worker for this long, requests are answered here. */
+#define STAND_IN_AFTER_MS 1000
+#define STAND_IN_TICK_MS 20
+#define OP_CHECK_MS 500
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t now_ms(void)
+{
+	return now_ns() / 1000000u;
+}
+
+static void signal_guest(const struct device_queue *q)
+{
+	const uint64_t one = 1;
+	ssize_t n;
+
+	if (q->call < 0)
+		return;
+	do
+		n = write(q->call, &one, sizeof(one));
+	while (n < 0 && errno == EINTR);
+}
+
+/* ---- Requests of a dead worker -------------------------------------------------------------- */
+
+struct recovery {
+	struct device *dev;
+	struct device_queue *q;
+	uint32_t status;
+	unsigned int nr; /* out */
+};
+
+static int recover(void *arg)
+{
+	struct recovery *r = arg;
+
+	r->nr = inflight_recover(&r->q->vq, &r->dev->mem, r->status);
+	return 0;
+}
+
+/* Completes what is in flight in a queue that no worker serves. Return: number of requests. */
+static unsigned int recover_queue(struct device *dev, struct device_queue *q)
+{
+	struct recovery r = { dev, q, VIRTIO_ACCEL_S_SESS, 0 };
+
+	if (guard_call(recover, &r))
+		log_error("the front end has truncated the guest's memory");
+	/* Perhaps the worker died between completing and signalling. */
+	signal_guest(q);
+	return r.nr;
+}
+
+/* Kills the worker, if it is not dead, and gets the device ready for the next one. */
+static void lose_worker(struct device *dev, const char *why)
+{
+	unsigned int nr = 0, delay = 0;
+	uint64_t now;
+	char how[96];
+
+	child_kill(&dev->worker, how, sizeof(how));
+	for (unsigned int i = 0; i < dev->opts.num_queues; i++)
+		if (dev->queues[i].running)
+			nr += recover_queue(dev, &dev->queues[i]);
+
+	now = now_ms();
+	if (dev->ready_ms && now - dev->ready_ms >= YOUNG_MS)
+		dev->failures = 0;
+	if (dev->failures)
+		delay = 10u << (dev->failures < 8 ? dev->failures - 1 : 7);
+	if (delay > MAX_DELAY_MS)
+		delay = MAX_DELAY_MS;
+	dev->failures++;
+	dev->restarts++;
+	dev->ready_ms = 0;
+	if (!dev->away_ms)
+		dev->away_ms = now;
+	dev->restart_ms = now + delay;
+	log_error("%s: the worker was %s; %u request%s and all sessions are lost, restart in %u ms", why,
+		  how, nr, nr == 1 ? "" : "s", delay);
+}
+
+/* ---- Start ---------------------------------------------------------------------------------- */
+
+static int start_worker(struct device *dev)
+{
+	dev->opts.setup.generation = ++dev->generation;
+	return child_start(&dev->worker, dev->opts.worker_path, &dev->opts.setup, dev->area_fd);
+}
+
+/* libvaccel ends a program whose plugins cannot be loaded with its error code. */
+static const char *start_hint(const char *how)
+{
+	static const struct {
+		const char *how, *hint;
+	} hints[] = {
+		{ "exited with status 2", "a plugin of VACCEL_PLUGINS was not found" },
+		{ "exited with status 80", "an entry of VACCEL_PLUGINS is not a plugin" },
+		{ "exited with status 17", "VACCEL_PLUGINS names a plugin twice" },
+		{ "exited with status 13", "no directory for its files can be made" },
+		{ "exited with status 22",
+		  "a plugin of VACCEL_PLUGINS is of another version, or a VACCEL_ variable is bad" },
+		{ "its executable could not be run", "give its place with --worker" },
+	};
+
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
+		if (strcmp(how, hints[i].how) == 0)
+			return hints[i].hint;
+	return "set VACCEL_LOG_LEVEL=4 to see how far it gets";
+}
+
+int device_worker_init(struct device *dev)
+{
+	char how[96];
+	int ret;
+
+	dev->area = inflight_area_create(&dev->area_fd);
+	if (!dev->area) {
+		log_error("cannot make shared memory: %s", strerror(errno));
+		return EX_OSERR;
+	}
+	ret = start_worker(dev);
+	if (ret) {
+		log_error("cannot start the worker: %s", strerror(-ret));
+		return EX_OSERR;
+	}
+	ret = child_read(&dev->worker, FIRST_START_MS);
+	if (ret) {
+		child_kill(&dev->worker, how, sizeof(how));
+		log_error("the worker cannot start (%s): %s",
+			  ret == -ETIMEDOUT ? "not ready within 60 s" : how, start_hint(how));
+		return EX_UNAVAILABLE;
+	}
+	dev->ready_ms = now_ms();
+	log_info("worker %d is ready", (int)dev->worker.pid);
+	return 0;
+}
+
+void device_worker_exit(struct device *dev)
+{
+	char how[96];
+
+	if (dev->worker.pid) {
+		child_quit(&dev->worker, QUIT_MS, how, sizeof(how));
+		log_info("worker: %s", how);
+	}
+	if (dev->area) {
+		inflight_area_unmap(dev->area);
+		close(dev->area_fd);
+		dev->area = NULL;
+	}
+}
+
+/* ---- Hand-over ------------------------------------------------------------------------------ */
+
+/* Return: the worker's answer; -EPIPE when it gave none, and is to be killed. */
+static int ask(struct device *dev, struct control_msg *msg, const int *fds, unsigned int nr_fds)
+{
+	return child_ask(&dev->worker, msg, fds, nr_fds);
+}
+
+static int tell_region(struct device *dev, const struct memory_region *r)
+{
+	struct control_msg msg = {
+		.type = CONTROL_MEM_ADD,
+		.mem = { r->gpa, r->size, r->uaddr, r->offset },
+	};
+
+	return ask(dev, &msg, &r->fd, 1);
+}
+
+static int tell_queue(struct device *dev, unsigned int index)
+{
+	struct device_queue *q = &dev->queues[index];
+	struct control_msg msg = {
+		.type = CONTROL_VQ_START,
+		.queue = { .index = index, .config = q->config },
+	};
+	int fds[CONTROL_MAX_FDS];
+	unsigned int nr = 0;
+
+	msg.queue.config.base = q->vq.last_avail;
+	msg.queue.has_kick = q->kick >= 0;
+	msg.queue.has_call = q->call >= 0;
+	if (q->kick >= 0)
+		fds[nr++] = q->kick;
+	if (q->call >= 0)
+		fds[nr++] = q->call;
+	return ask(dev, &msg, fds, nr);
+}
+
+/* Tells a new worker all that the front end has said. */
+static int tell_all(struct device *dev)
+{
+	int ret;
+
+	for (unsigned int i = 0; i < dev->mem.nr_regions; i++) {
+		ret = tell_region(dev, &dev->mem.regions[i]);
+		if (ret)
+			return ret;
+	}
+	for (unsigned int i = 0; i < dev->opts.num_queues; i++) {
+		if (!dev->queues[i].running)
+			continue;
+		ret = tell_queue(dev, i);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+int device_worker_start_queue(struct device *dev, unsigned int index)
+{
+	int ret;
+
+	if (!dev->worker.ready)
+		return 0;
+	ret = tell_queue(dev, index);
+	if (ret == -EPIPE) {
+		lose_worker(dev, "a queue could not be started");
+		return 0;
+	}
+	if (ret) {
+		log_error("queue %u: the worker cannot serve it: %s", index, strerror(-ret));
+		dev->queues[index].running = false;
+	}
+	return ret;
+}
+
+void device_worker_stop_queue(struct device *dev, unsigned int index)
+{
+	struct control_msg msg = { .type = CONTROL_VQ_STOP, .queue = { .index = index } };
+	int ret;
+
+	if (dev->worker.ready) {
+		ret = ask(dev, &msg, NULL, 0);
+		/* What still runs could write to memory that the guest now uses otherwise. */
+		if (ret) {
+			lose_worker(dev, ret == -EBUSY ? "a queue was stopped under an operation" :
+							 "a queue could not be stopped");
+			return;
+		}
+	}
+	recover_queue(dev, &dev->queues[index]);
+}
+
+int device_worker_set_call(struct device *dev, unsigned int index)
+{
+	struct device_queue *q = &dev->queues[index];
+	struct control_msg msg = {
+		.type = CONTROL_VQ_CALL,
+		.queue = { .index = index, .has_call = q->call >= 0 },
+	};
+
+	if (!q->running || !dev->worker.ready)
+		return 0;
+	if (ask(dev, &msg, &q->call, q->call >= 0))
+		lose_worker(dev, "a call descriptor could not be replaced");
+	return 0;
+}
+
+int device_worker_add_region(struct device *dev, const struct memory_region *r)
+{
+	int ret;
+
+	if (!dev->worker.ready)
+		return 0;
+	ret = tell_region(dev, r);
+	if (ret == -EPIPE) {
+		lose_worker(dev, "memory could not be added");
+		return 0;
+	}
+	if (ret)
+		log_error("the worker cannot map memory: %s", strerror(-ret));
+	return ret;
+}
+
+void device_worker_remove_region(struct device *dev, const struct control_mem *region)
+{
+	struct control_msg msg = { .type = CONTROL_MEM_REMOVE, .mem = *region };
+	int ret;
+
+	if (!dev->worker.ready)
+		return;
+	ret = ask(dev, &msg, NULL, 0);
+	if (ret && ret != -ENOENT)
+		lose_worker(dev, "memory could not be removed");
+}
+
+static uint64_t count_requests(const struct device *dev)
+{
+	uint64_t nr = 0;
+
+	for (unsigned int i = 0; i < dev->opts.num_queues; i++)
+		nr += atomic_load(&dev->area->queues[i].requests);
+	return nr;
+}
+
+void device_worker_reset(struct device *dev)
+{
+	struct control_msg msg = { .type = CONTROL_RESET };
+	uint64_t requests = count_requests(dev);
+
+	/* A worker that is not ready yet has no sessions, and neither has one without requests. */
+	if (!dev->worker.ready || requests == dev->requests_at_reset)
+		return;
+	dev->requests_at_reset = requests;
+	msg.reset.generation = ++dev->generation;
+	if (ask(dev, &msg, NULL, 0))
+		lose_worker(dev, "sessions could not be freed");
+}
+
+/* ---- Events and time ------------------------------------------------------------------------ */
+
+void device_worker_fds(const struct device *dev, int fds[2])
+{
+	fds[0] = dev->worker.sock;
+	fds[1] = dev->worker.pidfd;
+}
+
+void device_worker_event(struct device *dev)
+{
+	int ret;
+
+	if (!dev->worker.pid)
+		return;
+	ret = child_read(&dev->worker, 0);
+	if (ret == -ETIMEDOUT || ret == -EAGAIN) {
+		/* Nothing said, thus the pidfd: it is dead, though its socket may live in a child. */
+		lose_worker(dev, "the worker has ended");
+		return;
+	}
+	if (ret) {
+		lose_worker(dev, dev->ready_ms ? "the worker has failed" :
+						 "the worker could not start again");
+		return;
+	}
+	dev->ready_ms = now_ms();
+	ret = tell_all(dev);
+	if (ret) {
+		lose_worker(dev, "the new worker cannot go on where the old one was");
+		return;
+	}
+	log_info("worker %d goes on after %" PRIu64 " ms", (int)dev->worker.pid,
+		 now_ms() - dev->away_ms);
+	dev->away_ms = 0;
+}
+
+/* Pops and refuses what is available, for want of a worker. */
+static int refuse(void *arg)
+{
+	static struct chain chain;
+	struct recovery *r = arg;
+	struct virtqueue *vq = &r->q->vq;
+
+	/* At most a queue full each time: the guest may go on making requests while we look. */
+	for (unsigned int i = 0; i < vq->size; i++) {
+		if (virtqueue_pop(vq, &r->dev->mem, &chain) != 1)
+			break;
+		virtqueue_track(vq, &chain, 0);
+		r->nr++;
+	}
+	if (r->nr)
+		inflight_recover(vq, &r->dev->mem, r->status);
+	return 0;
+}
+
+static void stand_in(struct device *dev)
+{
+	for (unsigned int i = 0; i < dev->opts.num_queues; i++) {
+		struct recovery r = { dev, &dev->queues[i], VIRTIO_ACCEL_S_AGAIN, 0 };
+
+		if (!dev->queues[i].running)
+			continue;
+		guard_call(refuse, &r);
+		if (r.nr)
+			signal_guest(r.q);
+	}
+}
+
+/* Return: the queue of an operation that takes too long, or -1. */
+static int find_overdue(const struct device *dev, unsigned int *op, uint64_t *context)
+{
+	uint64_t now = now_ns(), limit = dev->opts.op_timeout_s * UINT64_C(1000000000);
+
+	for (unsigned int i = 0; i < dev->opts.num_queues; i++) {
+		const struct device_queue *q = &dev->queues[i];
+
+		for (unsigned int h = 0; q->running && h < q->vq.size; h++) {
+			const struct inflight_head *head = &dev->area->queues[i].heads[h];
+
+			if (atomic_load(&head->state) == INFLIGHT_FREE ||
+			    head->start_ns > now || now - head->start_ns < limit)
+				continue;
+			*op = head->op;
+			*context = head->context;
+			return (int)i;
+		}
+	}
+	return -1;
+}
+
+int device_worker_timeout(const struct device *dev)
+{
+	uint64_t now = now_ms();
+	int timeout = -1;
+
+	if (dev->worker.ready)
+		return dev->opts.op_timeout_s ? OP_CHECK_MS : -1;
+	if (!dev->worker.pid)
+		timeout = dev->restart_ms > now ? (int)(dev->restart_ms - now) : 0;
+	if (dev->away_ms && (timeout < 0 || timeout > STAND_IN_TICK_MS))
+		timeout = STAND_IN_TICK_MS;
+	return timeout;
+}
+
+void device_worker_tick(struct device *dev)
+{
+	uint64_t now = now_ms(), context;
+	unsigned int op;
+	char why[96];
+	int ret;
+
+	if (dev->worker.ready) {
+		if (!dev->opts.op_timeout_s || now - dev->last_check_ms < OP_CHECK_MS)
+			return;
+		dev->last_check_ms = now;
+		if (find_overdue(dev, &op, &context) < 0)
+			return;
+		snprintf(why, sizeof(why), "operation %u of context %" PRIu64 " took over %u s", op,
+			 context, dev->opts.op_timeout_s);
+		lose_worker(dev, why);
+		return;
+	}
+	if (!dev->worker.pid && now >= dev->restart_ms) {
+		ret = start_worker(dev);
+		if (ret)
+			lose_worker(dev, strerror(-ret));
+	}
+	if (dev->away_ms && now - dev->away_ms >= STAND_IN_AFTER_MS)
+		stand_in(dev);
+}
+
+void device_worker_print_stats(struct device *dev)
+{
+	struct control_msg msg = { .type = CONTROL_STATS };
+	unsigned int inflight = 0;
+
+	if (dev->worker.ready && ask(dev, &msg, NULL, 0)) {
+		lose_worker(dev, "the worker does not answer");
+		memset(&msg, 0, sizeof(msg));
+	}
+	for (unsigned int i = 0; i < dev->opts.num_queues; i++)
+		if (dev->queues[i].running)
+			inflight += inflight_count(&dev->area->queues[i], dev->queues[i].vq.size);
+	fprintf(stderr,
+		"{\"sessions\":%u,\"resources\":%u,\"inflight\":%u,\"requests\":%" PRIu64
+		",\"restarts\":%" PRIu64 "}\n",
+		msg.stats.sessions, msg.stats.resources, inflight, count_requests(dev),
+		dev->restarts);
+}

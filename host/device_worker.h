@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a device's worker: first start, hand-over of the device's state, death, recovery of
+ * the requests in flight, restart with growing delays.
+ *
+ * While there is no worker, or it is not ready yet, queues and memory only change in struct device;
+ * the next worker is told all of it. When none becomes ready for a while, requests are answered
+ * here with VIRTIO_ACCEL_S_AGAIN, so that no guest waits for ever.
+ */
+#ifndef HOST_DEVICE_WORKER_H
+#define HOST_DEVICE_WORKER_H
+
+#include "device.h"
+
+/** device_worker_init() - for device_init(): starts the first worker and waits until it is ready */
+int device_worker_init(struct device *dev);
+
+/** device_worker_exit() - for device_exit(): no memory and no queues are left */
+void device_worker_exit(struct device *dev);
+
+/*
+ * Hand changes on. A worker that does not manage is killed, which completes what it had in flight.
+ * Where a value is returned it is a reason to refuse the front end's message.
+ */
+
+/** dev->queues[index] has just become running */
+int device_worker_start_queue(struct device *dev, unsigned int index);
+/** Afterwards nothing of the queue is in flight, and its vq.last_avail is right. */
+void device_worker_stop_queue(struct device *dev, unsigned int index);
+int device_worker_set_call(struct device *dev, unsigned int index);
+int device_worker_add_region(struct device *dev, const struct memory_region *r);
+/** All queues are stopped. */
+void device_worker_remove_region(struct device *dev, const struct control_mem *region);
+/** Frees the sessions and resources of all guests. All queues are stopped. */
+void device_worker_reset(struct device *dev);
+
+/** device_worker_fds() - descriptors to poll for device_worker_event(); -1 where there is none */
+void device_worker_fds(const struct device *dev, int fds[2]);
+
+/** device_worker_event() - the worker has said something, or died */
+void device_worker_event(struct device *dev);
+
+/** device_worker_timeout() - milliseconds until device_worker_tick() is to be called; -1: never */
+int device_worker_timeout(const struct device *dev);
+void device_worker_tick(struct device *dev);
+
+/** device_worker_print_stats() - one line of JSON on stderr */
+void device_worker_print_stats(struct device *dev);
+
+#endif

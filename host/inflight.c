@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "inflight.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "memory.h"
+#include "virtqueue.h"
+
+struct inflight_area *inflight_area_map(int fd)
+{
+	void *area = mmap(NULL, sizeof(struct inflight_area), PROT_READ | PROT_WRITE, MAP_SHARED,
+			  fd, 0);
+
+	if (area == MAP_FAILED)
+		return NULL;
+	/* A copy in a plugin's child could only do harm. */
+	madvise(area, sizeof(struct inflight_area), MADV_DONTFORK);
+	return area;
+}
+
+struct inflight_area *inflight_area_create(int *fd)
+{
+	struct inflight_area *area = NULL;
+	int saved_errno;
+
+	*fd = memfd_create("vaccel-inflight", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (*fd < 0)
+		return NULL;
+	/* Sealed, so that the worker cannot make the supervisor fault by truncating it. */
+	if (ftruncate(*fd, sizeof(*area)) == 0 &&
+	    fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+		area = inflight_area_map(*fd);
+	if (!area) {
+		saved_errno = errno;
+		close(*fd);
+		*fd = -1;
+		errno = saved_errno;
+	}
+	return area;
+}
+
+void inflight_area_unmap(struct inflight_area *area)
+{
+	if (area)
+		munmap(area, sizeof(*area));
+}
+
+void inflight_queue_init(struct inflight_queue *q, uint16_t used_idx)
+{
+	for (unsigned int i = 0; i < QUEUE_MAX_SIZE; i++)
+		atomic_store(&q->heads[i].state, INFLIGHT_FREE);
+	/* As after a push that was finished. */
+	atomic_store(&q->push, inflight_push_word((uint16_t)(used_idx - 1), 0, 0));
+	atomic_store(&q->used_idx, used_idx);
+}
+
+unsigned int inflight_count(const struct inflight_queue *q, uint16_t size)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < size; i++)
+		nr += atomic_load(&q->heads[i].state) != INFLIGHT_FREE;
+	return nr;
+}
+
+unsigned int inflight_recover(struct virtqueue *vq, const struct memory *mem, uint32_t status)
+{
+	const struct virtio_accel_resp resp = { .status = htole32(status) };
+	struct inflight_queue *log = vq->log;
+	uint64_t push = atomic_load(&log->push);
+	uint16_t head = (uint16_t)(push >> 32);
+	unsigned int nr = 0;
+
+	vq->used_idx = (uint16_t)atomic_load(&log->used_idx);
+	if ((uint16_t)(push >> 48) == vq->used_idx && head < vq->size)
+		virtqueue_push(vq, head, (uint32_t)push);
+
+	for (uint16_t i = 0; i < vq->size; i++) {
+		struct inflight_head *h = &log->heads[i];
+		uint32_t len = 0;
+
+		if (atomic_load(&h->state) == INFLIGHT_FREE)
+			continue;
+		if (h->resp_len >= sizeof(resp) &&
+		    memory_write(mem, h->resp_addr, &resp, sizeof(resp)) == 0)
+			len = sizeof(resp);
+		virtqueue_push(vq, i, len);
+		nr++;
+	}
+	vq->last_avail = (uint16_t)(vq->used_idx + vq->lost);
+	return nr;
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Index of the first region that ends behind gpa. */
+static unsigned int lower_bound(const struct memory *mem, uint64_t gpa)
+{
+	unsigned int lo = 0, hi = mem->nr_regions;
+
+	while (lo < hi) {
+		unsigned int mid = lo + (hi - lo) / 2;
+		const struct memory_region *r = &mem->regions[mid];
+
+		if (gpa >= r->gpa && gpa - r->gpa >= r->size)
+			lo = mid + 1;
+		else if (gpa >= r->gpa)
+			return mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static int map_region(struct memory_region *r)
+{
+	uint64_t end, align, skip;
+	struct stat st;
+
+	if (fstat(r->fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	if (__builtin_add_overflow(r->offset, r->size, &end))
+		return -EINVAL;
+	/* Memory behind the file's end raises SIGBUS; a later truncation is the guard's business. */
+	if (st.st_size < 0 || end > (uint64_t)st.st_size)
+		return -EFBIG;
+
+	/* Offsets in a file of huge pages must be multiples of their size, which st_blksize tells. */
+	align = (uint64_t)sysconf(_SC_PAGESIZE);
+	if (st.st_blksize > 0 && (uint64_t)st.st_blksize > align &&
+	    ((uint64_t)st.st_blksize & ((uint64_t)st.st_blksize - 1)) == 0)
+		align = (uint64_t)st.st_blksize;
+	skip = r->offset & (align - 1);
+	if (__builtin_add_overflow(r->size, skip, &r->map_len) ||
+	    __builtin_add_overflow(r->map_len, align - 1, &r->map_len))
+		return -EINVAL;
+	r->map_len &= ~(align - 1);
+
+	r->map = mmap(NULL, r->map_len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, r->fd,
+		      (off_t)(r->offset - skip));
+	if (r->map == MAP_FAILED)
+		return -errno;
+	/* Guest memory has no business in a core file, nor in the children of an operation. */
+	madvise(r->map, r->map_len, MADV_DONTDUMP);
+	madvise(r->map, r->map_len, MADV_DONTFORK);
+	r->base = (uint8_t *)r->map + skip;
+	r->dev = st.st_dev;
+	r->ino = st.st_ino;
+	return 0;
+}
+
+int memory_add(struct memory *mem, uint64_t gpa, uint64_t size, uint64_t uaddr, uint64_t offset,
+	       int fd)
+{
+	struct memory_region r = { gpa, size, uaddr, offset, .fd = fd };
+	uint64_t end;
+	unsigned int at;
+	int ret = -EINVAL;
+
+	if (fd < 0)
+		return -EINVAL;
+	if (!size || size > SIZE_MAX / 2 || __builtin_add_overflow(gpa, size - 1, &end) ||
+	    __builtin_add_overflow(uaddr, size - 1, &end))
+		goto fail;
+	ret = -ENOSPC;
+	if (mem->nr_regions == MEMORY_MAX_REGIONS)
+		goto fail;
+	at = lower_bound(mem, gpa);
+	ret = -EEXIST;
+	if (at < mem->nr_regions && mem->regions[at].gpa <= gpa + (size - 1))
+		goto fail;
+	ret = map_region(&r);
+	if (ret)
+		goto fail;
+
+	memmove(&mem->regions[at + 1], &mem->regions[at],
+		(mem->nr_regions - at) * sizeof(mem->regions[0]));
+	mem->regions[at] = r;
+	mem->nr_regions++;
+	return 0;
+fail:
+	close(fd);
+	return ret;
+}
+
+static void drop(struct memory *mem, unsigned int at)
+{
+	struct memory_region *r = &mem->regions[at];
+
+	munmap(r->map, r->map_len);
+	close(r->fd);
+	mem->nr_regions--;
+	memmove(r, r + 1, (mem->nr_regions - at) * sizeof(*r));
+}
+
+int memory_remove(struct memory *mem, uint64_t gpa, uint64_t size, uint64_t uaddr)
+{
+	for (unsigned int i = 0; i < mem->nr_regions; i++) {
+		const struct memory_region *r = &mem->regions[i];
+
+		if (r->gpa == gpa && r->size == size && r->uaddr == uaddr) {
+			drop(mem, i);
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+void memory_clear(struct memory *mem)
+{
+	while (mem->nr_regions)
+		drop(mem, mem->nr_regions - 1);
+}
+
+void *memory_at_uaddr(const struct memory *mem, uint64_t uaddr, uint64_t len)
+{
+	for (unsigned int i = 0; i < mem->nr_regions; i++) {
+		const struct memory_region *r = &mem->regions[i];
+
+		if (uaddr >= r->uaddr && uaddr - r->uaddr < r->size)
+			return len <= r->size - (uaddr - r->uaddr) ? r->base + (uaddr - r->uaddr) :
+								     NULL;
+	}
+	return NULL;
+}
+
+ssize_t memory_translate(const struct memory *mem, uint64_t gpa, uint64_t len, struct iovec *iov,
+			 size_t nr, size_t max)
+{
+	unsigned int at = lower_bound(mem, gpa);
+
+	for (; len; at++) {
+		const struct memory_region *r = &mem->regions[at];
+		uint64_t skip, here;
+		uint8_t *addr;
+
+		/* The next region must start where the one before ended: gpa is its first byte. */
+		if (at == mem->nr_regions || gpa < r->gpa)
+			return -EFAULT;
+		skip = gpa - r->gpa;
+		if (skip >= r->size)
+			return -EFAULT;
+		here = r->size - skip < len ? r->size - skip : len;
+		addr = r->base + skip;
+
+		if (nr && (uint8_t *)iov[nr - 1].iov_base + iov[nr - 1].iov_len == addr) {
+			iov[nr - 1].iov_len += here;
+		} else {
+			if (nr == max)
+				return -ENOBUFS;
+			iov[nr].iov_base = addr;
+			iov[nr++].iov_len = here;
+		}
+		len -= here;
+		/* May wrap to 0 behind the last byte of the address space; then no region follows. */
+		if (__builtin_add_overflow(gpa, here, &gpa) && len)
+			return -EFAULT;
+	}
+	return (ssize_t)nr;
+}
+
+/* Whether all of [gpa, gpa + len) is mapped. */
+static bool is_mapped(const struct memory *mem, uint64_t gpa, uint64_t len)
+{
+	for (unsigned int at = lower_bound(mem, gpa); len; at++) {
+		const struct memory_region *r = &mem->regions[at];
+		uint64_t here;
+
+		if (at == mem->nr_regions || gpa < r->gpa || gpa - r->gpa >= r->size)
+			return false;
+		here = r->size - (gpa - r->gpa);
+		if (here >= len)
+			return true;
+		len -= here;
+		if (__builtin_add_overflow(gpa, here, &gpa))
+			return false;
+	}
+	return true;
+}
+
+static int copy(const struct memory *mem, uint64_t gpa, uint8_t *buf, size_t len, bool write)
+{
+	if (!is_mapped(mem, gpa, len))
+		return -EFAULT;
+	for (unsigned int at = lower_bound(mem, gpa); len; at++) {
+		const struct memory_region *r = &mem->regions[at];
+		uint64_t skip = gpa - r->gpa;
+		size_t here = r->size - skip < len ? r->size - skip : len;
+
+		if (write)
+			memcpy(r->base + skip, buf, here);
+		else
+			memcpy(buf, r->base + skip, here);
+		buf += here;
+		gpa += here;
+		len -= here;
+	}
+	return 0;
+}
+
+int memory_read(const struct memory *mem, uint64_t gpa, void *to, size_t len)
+{
+	return copy(mem, gpa, to, len, false);
+}
+
+int memory_write(const struct memory *mem, uint64_t gpa, const void *from, size_t len)
+{
+	return copy(mem, gpa, (uint8_t *)(uintptr_t)from, len, true);
+}

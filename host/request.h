@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request from a virtqueue: from a descriptor chain to struct host_request, and the response
+ * back. A struct request is large; each thread of the worker keeps one and uses it again.
+ */
+#ifndef HOST_REQUEST_H
+#define HOST_REQUEST_H
+
+#include <stdint.h>
+
+#include "dispatch.h"
+#include "request_limits.h"
+#include "uapi/linux/virtio_accel.h"
+#include "virtqueue.h"
+
+struct request {
+	struct chain chain; /* to be filled in by virtqueue_pop() */
+	struct virtio_accel_req header;
+	struct host_request rq; /* valid after request_parse() of a VIRTIO_ACCEL_T_CALL */
+	struct host_segment segments[REQUEST_MAX_SEGMENTS];
+	struct iovec *runs;
+	size_t max_runs; /* room in runs */
+	_Alignas(16) uint8_t message[REQUEST_MAX_MESSAGE];
+	_Alignas(16) uint8_t reply[REQUEST_MAX_REPLY];
+};
+
+/** request_new() - Return: NULL when out of memory */
+struct request *request_new(void);
+
+/** request_delete() - NULL is fine */
+void request_delete(struct request *r);
+
+/**
+ * request_parse() - checks r->chain and copies it out of guest memory
+ *
+ * Return: VIRTIO_ACCEL_S_OK, and r->header and r->rq are valid; otherwise the status to answer
+ * with. Either way request_finish() comes next, sooner or later.
+ */
+uint32_t request_parse(struct request *r, const struct memory *mem);
+
+/**
+ * request_finish() - writes the response (with r->rq's reply, when it was parsed) to the guest
+ *
+ * Return: bytes written, for virtqueue_push(): 0 when the chain has no room for a response.
+ */
+uint32_t request_finish(struct request *r, uint32_t status);
+
+#endif

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "request.h"
+
+/* Threads of one queue, thus operations of one queue that run at once; and of all queues. */
+#define MAX_QUEUE_THREADS 64
+#define MAX_THREADS 256
+/* Threads of one queue that are kept while they have nothing to do. */
+#define MAX_IDLE 4
+/* Without kicks, how often the ring is looked at. */
+#define NO_KICK_POLL_MS 1
+
+struct serve_queue {
+	struct serve *serve;
+	uint32_t index;
+	int kick;
+	int wake; /* eventfd: the queue stops */
+
+	pthread_mutex_t lock; /* of the threads' life, down to @gone */
+	bool has_leader;
+	unsigned int nr_threads;
+	unsigned int nr_idle;
+	pthread_cond_t lead; /* the lead is free, or the queue stops */
+	pthread_cond_t gone; /* nr_threads became 0 */
+	atomic_bool stopping;
+
+	pthread_mutex_t pop_lock; /* the available ring, and against changes of the memory table */
+	struct virtqueue vq;
+
+	pthread_mutex_t used_lock; /* the used ring, the in-flight record, call */
+	int call;
+};
+
+static atomic_uint nr_all_threads;
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+	__asm__ __volatile__("yield" : : : "memory");
+#endif
+}
+
+static void signal_fd(int fd)
+{
+	const uint64_t one = 1;
+	ssize_t n;
+
+	/* A full eventfd (EAGAIN) is signalled already; there is nothing to do about other errors. */
+	do
+		n = write(fd, &one, sizeof(one));
+	while (n < 0 && errno == EINTR);
+}
+
+static void drain_fd(int fd)
+{
+	uint64_t count;
+	ssize_t n;
+
+	do
+		n = read(fd, &count, sizeof(count));
+	while (n < 0 && errno == EINTR);
+}
+
+static void *queue_thread(void *arg);
+
+struct thread_start {
+	struct serve_queue *q;
+	struct request *request;
+};
+
+/* Starts a thread of the queue, which first tries to lead. The caller holds q->lock. */
+static int spawn(struct serve_queue *q)
+{
+	struct thread_start *start;
+	pthread_attr_t attr;
+	pthread_t thread;
+	int ret = ENOMEM;
+
+	if (q->nr_threads == MAX_QUEUE_THREADS)
+		return -EAGAIN;
+	/* A queue's first thread is always granted. */
+	if (atomic_fetch_add(&nr_all_threads, 1) >= MAX_THREADS && q->nr_threads)
+		goto fail_count;
+	start = malloc(sizeof(*start));
+	if (!start)
+		goto fail_count;
+	start->q = q;
+	start->request = request_new();
+	if (!start->request)
+		goto fail_start;
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	ret = pthread_create(&thread, &attr, queue_thread, start);
+	pthread_attr_destroy(&attr);
+	if (ret)
+		goto fail_request;
+	q->nr_threads++;
+	return 0;
+
+fail_request:
+	request_delete(start->request);
+fail_start:
+	free(start);
+fail_count:
+	atomic_fetch_sub(&nr_all_threads, 1);
+	return -ret;
+}
+
+/* Gives the lead to another thread. Return: false when there is none: the caller goes on leading. */
+static bool hand_over(struct serve_queue *q)
+{
+	bool handed = true;
+
+	pthread_mutex_lock(&q->lock);
+	q->has_leader = false;
+	if (q->nr_idle)
+		pthread_cond_signal(&q->lead);
+	else
+		handed = spawn(q) == 0;
+	q->has_leader = !handed;
+	pthread_mutex_unlock(&q->lock);
+	return handed;
+}
+
+/* Pops a request and parses it. Return: as virtqueue_pop(). */
+static int pop(struct serve_queue *q, struct request *r, uint32_t *status)
+{
+	struct inflight_head *record;
+	int n;
+
+	pthread_mutex_lock(&q->pop_lock);
+	n = virtqueue_pop(&q->vq, &q->serve->mem, &r->chain);
+	if (n == 1) {
+		pthread_mutex_lock(&q->used_lock);
+		virtqueue_track(&q->vq, &r->chain, now_ns());
+		pthread_mutex_unlock(&q->used_lock);
+		*status = request_parse(r, &q->serve->mem);
+	}
+	pthread_mutex_unlock(&q->pop_lock);
+
+	if (n == 1 && *status == VIRTIO_ACCEL_S_OK) {
+		struct virtio_accel_msg msg = { 0 };
+
+		if (r->header.type == VIRTIO_ACCEL_T_CALL)
+			memcpy(&msg, r->message, sizeof(msg));
+		record = &q->vq.log->heads[r->chain.head];
+		record->op = le16toh(msg.op);
+		record->context = r->header.context;
+	} else if (n == 1) {
+		log_info("queue %u: request refused with status %u%s%s", q->index, *status,
+			 r->chain.error ? ": " : "", r->chain.error ? r->chain.error : "");
+	}
+	return n;
+}
+
+static void complete(struct serve_queue *q, struct request *r, uint32_t status)
+{
+	uint32_t len = request_finish(r, status);
+
+	pthread_mutex_lock(&q->used_lock);
+	if (virtqueue_push(&q->vq, r->chain.head, len) && q->call >= 0)
+		signal_fd(q->call);
+	pthread_mutex_unlock(&q->used_lock);
+}
+
+/* Runs a popped request. Return: whether this thread still leads. */
+static bool run(struct serve_queue *q, struct request *r, uint32_t status)
+{
+	struct dispatch *d = q->serve->dispatch;
+	bool leading = true;
+
+	if (status == VIRTIO_ACCEL_S_OK && r->header.type == VIRTIO_ACCEL_T_CALL) {
+		if (!dispatch_is_short(d, &r->rq))
+			leading = !hand_over(q);
+		status = dispatch_call(d, &r->rq);
+	} else if (status == VIRTIO_ACCEL_S_OK) {
+		leading = !hand_over(q);
+		dispatch_context_close(d, r->header.context);
+	}
+	complete(q, r, status);
+	return leading;
+}
+
+/* Whether something became available within poll_us. */
+static bool spin(struct serve_queue *q)
+{
+	uint64_t end = now_ns() + q->serve->poll_us * 1000ull;
+
+	do {
+		for (int i = 0; i < 32; i++) {
+			if (virtqueue_pending(&q->vq))
+				return true;
+			cpu_relax();
+		}
+		if (atomic_load_explicit(&q->stopping, memory_order_relaxed))
+			return false;
+	} while (now_ns() < end);
+	return false;
+}
+
+static void sleep_for_kick(struct serve_queue *q, bool broken)
+{
+	struct pollfd fds[] = {
+		{ .fd = q->wake, .events = POLLIN },
+		{ .fd = broken ? -1 : q->kick, .events = POLLIN },
+	};
+	int timeout = q->kick < 0 && !broken ? NO_KICK_POLL_MS : -1;
+
+	if (!broken && virtqueue_want_kicks(&q->vq)) {
+		virtqueue_no_kicks(&q->vq);
+		return;
+	}
+	if (poll(fds, 2, timeout) > 0 && fds[1].revents & POLLIN)
+		drain_fd(q->kick);
+	else if (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL))
+		poll(fds, 1, NO_KICK_POLL_MS); /* not an eventfd: look at the ring now and then */
+	if (!broken)
+		virtqueue_no_kicks(&q->vq);
+}
+
+/* Serves the queue until the lead was handed over or the queue stops. */
+static void lead(struct serve_queue *q, struct request *r)
+{
+	bool worked = false, broken = false;
+
+	while (!atomic_load(&q->stopping)) {
+		uint32_t status = 0;
+		int n = broken ? -1 : pop(q, r, &status);
+
+		if (n == 1) {
+			if (!run(q, r, status))
+				return;
+			worked = true;
+			continue;
+		}
+		if (n < 0 && !broken) {
+			broken = true;
+			log_warn("queue %u is not served any more: %s", q->index, q->vq.broken);
+		}
+		if (worked && !broken && spin(q))
+			continue;
+		worked = false;
+		sleep_for_kick(q, broken);
+	}
+}
+
+static void *queue_thread(void *arg)
+{
+	struct thread_start *start = arg;
+	struct serve_queue *q = start->q;
+	struct request *r = start->request;
+
+	free(start);
+	pthread_mutex_lock(&q->lock);
+	while (q->nr_idle <= MAX_IDLE || !q->has_leader) {
+		q->nr_idle++;
+		while (q->has_leader && !atomic_load(&q->stopping))
+			pthread_cond_wait(&q->lead, &q->lock);
+		q->nr_idle--;
+		if (atomic_load(&q->stopping))
+			break;
+		q->has_leader = true;
+		pthread_mutex_unlock(&q->lock);
+		lead(q, r);
+		pthread_mutex_lock(&q->lock);
+	}
+	request_delete(r);
+	atomic_fetch_sub(&nr_all_threads, 1);
+	/* From here on q may be gone as soon as the lock is free. */
+	if (--q->nr_threads == 0)
+		pthread_cond_signal(&q->gone);
+	pthread_mutex_unlock(&q->lock);
+	return NULL;
+}
+
+static void destroy(struct serve_queue *q)
+{
+	pthread_mutex_destroy(&q->lock);
+	pthread_mutex_destroy(&q->pop_lock);
+	pthread_mutex_destroy(&q->used_lock);
+	pthread_cond_destroy(&q->lead);
+	pthread_cond_destroy(&q->gone);
+	if (q->wake >= 0)
+		close(q->wake);
+	if (q->kick >= 0)
+		close(q->kick);
+	if (q->call >= 0)
+		close(q->call);
+	free(q);
+}
+
+int serve_start(struct serve *s, uint32_t index, const struct virtqueue_config *config, int kick,
+		int call)
+{
+	struct serve_queue *q = calloc(1, sizeof(*q));
+	pthread_condattr_t attr;
+	int ret;
+
+	if (!q) {
+		if (kick >= 0)
+			close(kick);
+		if (call >= 0)
+			close(call);
+		return -ENOMEM;
+	}
+	q->serve = s;
+	q->index = index;
+	q->kick = kick;
+	q->call = call;
+	pthread_mutex_init(&q->lock, NULL);
+	pthread_mutex_init(&q->pop_lock, NULL);
+	pthread_mutex_init(&q->used_lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&q->lead, NULL);
+	pthread_cond_init(&q->gone, &attr);
+	pthread_condattr_destroy(&attr);
+
+	q->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ret = -errno;
+	if (q->wake < 0)
+		goto fail;
+	ret = -EINVAL;
+	if (index >= VIRTIO_ACCEL_MAX_QUEUES)
+		goto fail;
+	ret = -EBUSY;
+	if (s->queues[index])
+		goto fail;
+	ret = virtqueue_init(&q->vq, &s->mem, config, &s->area->queues[index], false);
+	if (ret)
+		goto fail;
+	virtqueue_no_kicks(&q->vq);
+
+	pthread_mutex_lock(&q->lock);
+	ret = spawn(q);
+	pthread_mutex_unlock(&q->lock);
+	if (ret)
+		goto fail;
+	s->queues[index] = q;
+	return 0;
+fail:
+	destroy(q);
+	return ret;
+}
+
+int serve_stop(struct serve *s, uint32_t index, unsigned int drain_ms)
+{
+	struct serve_queue *q = index < VIRTIO_ACCEL_MAX_QUEUES ? s->queues[index] : NULL;
+	struct timespec until;
+	unsigned int left;
+
+	if (!q)
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += drain_ms / 1000;
+	until.tv_nsec += drain_ms % 1000 * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000L;
+	}
+
+	pthread_mutex_lock(&q->lock);
+	atomic_store(&q->stopping, true);
+	pthread_cond_broadcast(&q->lead);
+	signal_fd(q->wake);
+	while (q->nr_threads)
+		if (pthread_cond_timedwait(&q->gone, &q->lock, &until) == ETIMEDOUT)
+			break;
+	left = q->nr_threads;
+	pthread_mutex_unlock(&q->lock);
+	if (left)
+		return -EBUSY;
+	s->queues[index] = NULL;
+	destroy(q);
+	return 0;
+}
+
+int serve_set_call(struct serve *s, uint32_t index, int call)
+{
+	struct serve_queue *q = index < VIRTIO_ACCEL_MAX_QUEUES ? s->queues[index] : NULL;
+	int old = call;
+
+	if (q) {
+		pthread_mutex_lock(&q->used_lock);
+		old = q->call;
+		q->call = call;
+		pthread_mutex_unlock(&q->used_lock);
+	}
+	if (old >= 0)
+		close(old);
+	return q ? 0 : -ENOENT;
+}
+
+bool serve_running(const struct serve *s)
+{
+	for (unsigned int i = 0; i < VIRTIO_ACCEL_MAX_QUEUES; i++)
+		if (s->queues[i])
+			return true;
+	return false;
+}
+
+int serve_mem_add(struct serve *s, uint64_t gpa, uint64_t size, uint64_t uaddr, uint64_t offset,
+		  int fd)
+{
+	int ret;
+
+	/* No thread translates an address while all of these are held. */
+	for (unsigned int i = 0; i < VIRTIO_ACCEL_MAX_QUEUES; i++)
+		if (s->queues[i])
+			pthread_mutex_lock(&s->queues[i]->pop_lock);
+	ret = memory_add(&s->mem, gpa, size, uaddr, offset, fd);
+	for (unsigned int i = 0; i < VIRTIO_ACCEL_MAX_QUEUES; i++)
+		if (s->queues[i])
+			pthread_mutex_unlock(&s->queues[i]->pop_lock);
+	return ret;
+}

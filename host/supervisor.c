@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "device_worker.h"
+#include "guard.h"
+#include "log.h"
+#include "vhost_user.h"
+
+struct supervisor {
+	const struct supervisor_options *opts;
+	int signals;
+	int listener; /* -1: a connected socket was given */
+	bool bound;   /* the socket file is ours */
+	bool connected;
+	bool stop;
+	struct vhost_user vu; /* while connected */
+	struct device dev;
+};
+
+/* Whether something listens at the address. */
+static bool is_alive(const struct sockaddr_un *addr)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int ret;
+
+	if (fd < 0)
+		return false;
+	ret = connect(fd, (const struct sockaddr *)addr, sizeof(*addr));
+	/* EAGAIN: its queue of connections is full. */
+	ret = ret == 0 || errno == EAGAIN;
+	close(fd);
+	return ret;
+}
+
+static int listen_at(struct supervisor *s, const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct stat st;
+	int fd;
+
+	if (strlen(path) >= sizeof(addr.sun_path)) {
+		log_error("%s: a socket's path has at most %zu characters", path,
+			  sizeof(addr.sun_path) - 1);
+		return EX_USAGE;
+	}
+	strcpy(addr.sun_path, path);
+	if (lstat(path, &st) == 0) {
+		if (!S_ISSOCK(st.st_mode)) {
+			log_error("%s exists and is not a socket; choose another --socket-path", path);
+			return EX_CANTCREAT;
+		}
+		if (is_alive(&addr)) {
+			log_error("%s is used by another process; stop it or choose another "
+				  "--socket-path", path);
+			return EX_CANTCREAT;
+		}
+		unlink(path);
+	}
+
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		log_error("%s: cannot make the socket: %s", path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return EX_CANTCREAT;
+	}
+	s->bound = true;
+	s->listener = fd;
+	if (listen(fd, 4) < 0) {
+		log_error("%s: cannot listen: %s", path, strerror(errno));
+		return EX_CANTCREAT;
+	}
+	log_info("listening on %s", path);
+	return 0;
+}
+
+static void connected(struct supervisor *s, int fd)
+{
+	vhost_user_init(&s->vu, &s->dev, fd);
+	s->connected = true;
+	log_info("a front end has connected");
+}
+
+/* Takes a socket that the caller of the program made. */
+static int use_fd(struct supervisor *s, int fd)
+{
+	int type, listening;
+	socklen_t len = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) || type != SOCK_STREAM ||
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len)) {
+		log_error("--fd=%d is not a stream socket", fd);
+		return EX_USAGE;
+	}
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	if (listening)
+		s->listener = fd;
+	else
+		connected(s, fd);
+	return 0;
+}
+
+static void disconnect(struct supervisor *s)
+{
+	vhost_user_close(&s->vu);
+	s->connected = false;
+	log_info("the front end has gone");
+	device_disconnect(&s->dev);
+	if (s->opts->once || s->listener < 0)
+		s->stop = true;
+}
+
+static void on_listener(struct supervisor *s)
+{
+	int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE)
+			log_warn("a front end cannot connect: %s", strerror(errno));
+		return;
+	}
+	if (s->connected) {
+		log_warn("a second front end was turned away: this process serves one at a time");
+		close(fd);
+		return;
+	}
+	connected(s, fd);
+}
+
+static void on_connection(struct supervisor *s)
+{
+	int ret = vhost_user_receive(&s->vu);
+
+	if (!ret)
+		return;
+	if (ret != -EPIPE)
+		log_error("the connection to the front end is given up: %s", strerror(-ret));
+	disconnect(s);
+}
+
+static void on_signal(struct supervisor *s)
+{
+	struct signalfd_siginfo info;
+
+	if (read(s->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGUSR1)
+		device_worker_print_stats(&s->dev);
+	else
+		s->stop = true;
+}
+
+static void loop(struct supervisor *s)
+{
+	enum { SIGNALS, CONNECTION, LISTENER, WORKER_SOCK, WORKER_PID, NR };
+
+	while (!s->stop) {
+		struct pollfd fds[NR] = {
+			[SIGNALS] = { .fd = s->signals, .events = POLLIN },
+			[CONNECTION] = { .fd = s->connected ? s->vu.sock : -1, .events = POLLIN },
+			[LISTENER] = { .fd = s->listener, .events = POLLIN },
+		};
+		int worker_fds[2];
+
+		device_worker_fds(&s->dev, worker_fds);
+		for (int i = 0; i < 2; i++)
+			fds[WORKER_SOCK + i] = (struct pollfd){ worker_fds[i], POLLIN, 0 };
+		if (poll(fds, NR, device_worker_timeout(&s->dev)) < 0 && errno != EINTR) {
+			log_error("poll: %s", strerror(errno));
+			return;
+		}
+		if (fds[SIGNALS].revents)
+			on_signal(s);
+		/* Before the connection: its messages are for a worker that lives. */
+		if (fds[WORKER_SOCK].revents || fds[WORKER_PID].revents)
+			device_worker_event(&s->dev);
+		if (fds[CONNECTION].revents)
+			on_connection(s);
+		if (fds[LISTENER].revents)
+			on_listener(s);
+		device_worker_tick(&s->dev);
+	}
+}
+
+/* From here on signals are only read from s->signals. */
+static int catch_signals(struct supervisor *s)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (s->signals >= 0)
+		return 0;
+	log_error("signalfd: %s", strerror(errno));
+	return EX_OSERR;
+}
+
+int supervisor_run(const struct supervisor_options *opts)
+{
+	struct supervisor *s = calloc(1, sizeof(*s));
+	int ret;
+
+	if (!s) {
+		log_error("out of memory");
+		return EX_OSERR;
+	}
+	s->opts = opts;
+	s->signals = -1;
+	s->listener = -1;
+	guard_init();
+
+	ret = device_init(&s->dev, &opts->device);
+	if (!ret)
+		ret = catch_signals(s);
+	if (!ret)
+		ret = opts->socket_path ? listen_at(s, opts->socket_path) : use_fd(s, opts->fd);
+	if (!ret)
+		loop(s);
+
+	if (s->connected)
+		vhost_user_close(&s->vu);
+	if (s->listener >= 0)
+		close(s->listener);
+	if (s->bound)
+		unlink(opts->socket_path);
+	device_exit(&s->dev);
+	if (s->signals >= 0)
+		close(s->signals);
+	free(s);
+	return ret;
+}

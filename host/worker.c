@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * vhost-user-accel-worker: runs the plugins and serves the virtqueues of one VM. Started by
+ * vhost-user-accel alone, which tells it what to do over CONTROL_FD (control.h) and outlives it.
+ *
+ * libvaccel starts from its load-time constructor, with the environment that the supervisor
+ * got: by the time that main() runs, the plugins are loaded.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "dispatch.h"
+#include "log.h"
+#include "serve.h"
+#include "vaccel.h"
+
+static struct serve serve;
+static struct host_policy policy;
+
+static void set_policy(const struct control_setup *setup)
+{
+	policy.max_sessions = setup->max_sessions;
+	policy.max_resource_bytes = setup->max_resource_bytes;
+	policy.max_staging_bytes = setup->max_staging_bytes;
+	policy.allow_url = setup->allow_url;
+	policy.allowed_ops = UINT64_MAX;
+	if (!setup->allow_exec)
+		policy.allowed_ops &= ~(UINT64_C(1) << VACCEL_OP_EXEC);
+	if (!setup->allow_exec_with_resource)
+		policy.allowed_ops &= ~(UINT64_C(1) << VACCEL_OP_EXEC_WITH_RESOURCE);
+}
+
+/* The first message: settings and the shared memory. Tells the supervisor when all is ready. */
+static int set_up(void)
+{
+	struct control_msg msg;
+	int fds[CONTROL_MAX_FDS];
+	int ret;
+
+	if (!vaccel_is_initialized()) {
+		log_error("worker: libvaccel was not started; unset VACCEL_BOOTSTRAP_ENABLED");
+		return -EPIPE;
+	}
+	ret = control_recv(CONTROL_FD, &msg, fds, -1);
+	if (ret)
+		return ret;
+	if (msg.type != CONTROL_SETUP || fds[0] < 0)
+		return -EPROTO;
+	log_set_verbose(msg.setup.verbose);
+	set_policy(&msg.setup);
+	serve.poll_us = msg.setup.poll_us;
+	serve.area = inflight_area_map(fds[0]);
+	close(fds[0]);
+	if (!serve.area)
+		return -errno;
+	serve.dispatch = dispatch_new(&policy, msg.setup.generation);
+	if (!serve.dispatch)
+		return -ENOMEM;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.type = CONTROL_READY;
+	snprintf(msg.ready.rundir, sizeof(msg.ready.rundir), "%s", vaccel_rundir());
+	return control_send(CONTROL_FD, &msg, NULL, 0);
+}
+
+/* Takes the fds that it uses out of @fds. */
+static int handle(struct control_msg *msg, int *fds)
+{
+	struct control_queue *q = &msg->queue;
+	struct control_mem *m = &msg->mem;
+	struct dispatch *fresh;
+	int kick = -1, call = -1, fd;
+
+	switch (msg->type) {
+	case CONTROL_MEM_ADD:
+		fd = fds[0];
+		fds[0] = -1;
+		return serve_mem_add(&serve, m->gpa, m->size, m->uaddr, m->offset, fd);
+	case CONTROL_MEM_REMOVE:
+		if (serve_running(&serve))
+			return -EBUSY;
+		return memory_remove(&serve.mem, m->gpa, m->size, m->uaddr);
+	case CONTROL_VQ_START:
+		if (q->has_kick)
+			kick = fds[0];
+		if (q->has_call)
+			call = fds[q->has_kick];
+		fds[0] = -1;
+		fds[1] = -1;
+		return serve_start(&serve, q->index, &q->config, kick, call);
+	case CONTROL_VQ_STOP:
+		return serve_stop(&serve, q->index, CONTROL_DRAIN_MS);
+	case CONTROL_VQ_CALL:
+		fd = fds[0];
+		fds[0] = -1;
+		return serve_set_call(&serve, q->index, fd);
+	case CONTROL_RESET:
+		if (serve_running(&serve))
+			return -EBUSY;
+		fresh = dispatch_new(&policy, msg->reset.generation);
+		if (!fresh)
+			return -ENOMEM;
+		dispatch_delete(serve.dispatch);
+		serve.dispatch = fresh;
+		return 0;
+	case CONTROL_STATS:
+		dispatch_count(serve.dispatch, &msg->stats.sessions, &msg->stats.resources);
+		return 0;
+	default:
+		return -ENOTSUP;
+	}
+}
+
+/* Answers the supervisor until it says to quit or is gone. */
+static void serve_control(void)
+{
+	struct control_msg msg;
+	int fds[CONTROL_MAX_FDS];
+
+	while (control_recv(CONTROL_FD, &msg, fds, -1) == 0 && msg.type != CONTROL_QUIT) {
+		msg.status = handle(&msg, fds);
+		for (unsigned int i = 0; i < CONTROL_MAX_FDS; i++)
+			if (fds[i] >= 0)
+				close(fds[i]);
+		if (control_send(CONTROL_FD, &msg, NULL, 0))
+			break;
+	}
+}
+
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+int main(int argc, char **argv)
+{
+	/* A handler and not SIG_IGN, which the programs that a plugin starts would inherit. */
+	const struct sigaction on_stop = { .sa_handler = ignore, .sa_flags = SA_RESTART };
+	int type, ret;
+	socklen_t len = sizeof(type);
+	bool busy = false;
+
+	(void)argc;
+	if (getsockopt(CONTROL_FD, SOL_SOCKET, SO_TYPE, &type, &len) || type != SOCK_SEQPACKET) {
+		fprintf(stderr, "%s is started by vhost-user-accel; run that instead\n", argv[0]);
+		return EX_USAGE;
+	}
+	fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC);
+	/* Terminals and service managers signal the whole group; the supervisor tells us to stop. */
+	sigaction(SIGTERM, &on_stop, NULL);
+	sigaction(SIGINT, &on_stop, NULL);
+	/* The log goes through stdio: a line that is still buffered when a plugin crashes is lost. */
+	fflush(stdout);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+
+	ret = set_up();
+	if (ret) {
+		if (ret != -EPIPE)
+			log_error("worker: cannot start: %s", strerror(-ret));
+		return EX_OSERR;
+	}
+	serve_control();
+
+	for (unsigned int i = 0; i < VIRTIO_ACCEL_MAX_QUEUES; i++)
+		if (serve_stop(&serve, i, CONTROL_DRAIN_MS))
+			busy = true;
+	/* An operation still runs: cleaning up under it would crash. */
+	if (busy)
+		_exit(EX_SOFTWARE);
+	dispatch_delete(serve.dispatch);
+	memory_clear(&serve.mem);
+	inflight_area_unmap(serve.area);
+	/* libvaccel cleans up in its unload-time destructor. */
+	return 0;
+}
