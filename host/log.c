@@ -16,10 +16,12 @@ void log_set_verbose(bool verbose)
 
 void log_line(enum log_level level, const char *fmt, ...)
 {
-	static const char *const tags[] = {
-		[LOG_LEVEL_ERROR] = "\033[31m<error>\033[0m",
-		[LOG_LEVEL_WARN] = "\033[33m<warn>\033[0m",
-		[LOG_LEVEL_INFO] = "\033[32m<info>\033[0m",
+	static const struct {
+		const char *plain, *coloured;
+	} tags[] = {
+		[LOG_LEVEL_ERROR] = { "<error>", "\033[31m<error>\033[0m" },
+		[LOG_LEVEL_WARN] = { "<warn>", "\033[33m<warn>\033[0m" },
+		[LOG_LEVEL_INFO] = { "<info>", "\033[32m<info>\033[0m" },
 	};
 	char line[1024], date[32];
 	int saved_errno = errno;
@@ -35,7 +37,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 	localtime_r(&now.tv_sec, &tm);
 	strftime(date, sizeof(date), "%Y.%m.%d-%H:%M:%S", &tm);
 	len = (size_t)snprintf(line, sizeof(line), "%s.%02ld - %s ", date, now.tv_nsec / 10000000,
-			       tags[level]);
+			       isatty(STDOUT_FILENO) ? tags[level].coloured : tags[level].plain);
 
 	va_start(ap, fmt);
 	len += (size_t)vsnprintf(line + len, sizeof(line) - len, fmt, ap);
