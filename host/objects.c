@@ -18,7 +18,7 @@ struct objects *objects_new(const struct host_policy *policy, uint32_t generatio
 int64_t object_list(struct objects *o, struct object **list, struct object *obj, uint64_t context)
 {
 	/* The generation makes the ids of a dead worker unknown to the next one. */
-	obj->id = ((int64_t)(o->generation & 0x7fffffff) << 32) | ++o->last_id;
+	obj->id = ((int64_t)((o->generation - 1) & 0x7fffffff) << 32) | ++o->last_id;
 	obj->context = context;
 	obj->holds = 1;
 	obj->listed = true;
