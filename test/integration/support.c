@@ -141,6 +141,8 @@ static void exec_daemon(const struct daemon *d, const char *program, const char 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alarm(0);
 	setenv("VACCEL_PLUGINS", plugins, 1);
+	/* Tests that start libvaccel themselves set it; the worker needs the library started. */
+	unsetenv("VACCEL_BOOTSTRAP_ENABLED");
 	execv(program, (char *const *)argv);
 	_exit(127);
 }
