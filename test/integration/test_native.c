@@ -55,6 +55,13 @@ static struct virtio_accel_user_segment segment(void *p, size_t len, uint32_t fl
 	return (struct virtio_accel_user_segment){ (uintptr_t)p, len, flags, 0 };
 }
 
+static bool front_end_gone(void *arg)
+{
+	struct fake_backend *f = arg;
+
+	return f->gone;
+}
+
 /* ---- Opening ------------------------------------------------------------------------------- */
 
 static void test_info(void **state)
@@ -70,9 +77,9 @@ static void test_info(void **state)
 	assert_int_equal(t->info.max_reply, 1 << 20);
 	assert_int_equal(t->info.features, 0);
 	t->ops->close(t);
+	assert_true(test_wait(front_end_gone, &f, 10000));
 	fake_stop(&f);
 	assert_int_equal(f.closes, 1);
-	assert_true(f.gone);
 }
 
 static void expect_refusal(const struct fake_options *options)
@@ -510,18 +517,11 @@ static void test_close_unanswered(void **state)
 
 	(void)state;
 	t->ops->close(t);
+	assert_true(test_wait(front_end_gone, &f, 10000));
 	fake_stop(&f);
-	assert_true(f.gone);
 }
 
 /* ---- fork ---------------------------------------------------------------------------------- */
-
-static bool front_end_gone(void *arg)
-{
-	struct fake_backend *f = arg;
-
-	return f->gone;
-}
 
 static void test_fork(void **state)
 {
