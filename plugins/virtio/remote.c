@@ -145,7 +145,9 @@ static int send_call(struct vaccel_session *sess, const struct vop_desc *desc,
 			if (decoded == VACCEL_EIO)
 				vaccel_error("[virtio] The device sent a malformed reply to %s",
 					     desc->name);
-			if (!ret)
+			if (ret)
+				vop_drop_outputs(e, desc, vals);
+			else
 				ret = decoded;
 		}
 	}

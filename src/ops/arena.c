@@ -3,7 +3,12 @@
 
 #include <stdlib.h>
 
+/* Under ASan each allocation is a block of its own, so that it sees overruns. */
+#ifdef __SANITIZE_ADDRESS__
+#define BLOCK_SIZE ((size_t)16)
+#else
 #define BLOCK_SIZE ((size_t)64 << 10)
+#endif
 
 struct vop_arena_block {
 	struct vop_arena_block *next;

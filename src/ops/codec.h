@@ -68,7 +68,7 @@ int vop_encode(struct vop_encoder *e, const struct virtio_accel_info *info,
 /**
  * vop_decode_reply() - puts the outputs of a reply where the caller of the op wants them
  * @e, @desc, @vals: as given to vop_encode()
- * @reply, @len:     what the device sent; not trusted
+ * @reply, @len:     what the device sent, on a multiple of 8; not trusted
  * @fetcher:         for outputs that the device kept
  *
  * Return: 0; VACCEL_EIO when the reply is malformed; VACCEL_ENOMEM; what the fetcher returned. On
@@ -76,6 +76,9 @@ int vop_encode(struct vop_encoder *e, const struct virtio_accel_info *info,
  */
 int vop_decode_reply(struct vop_encoder *e, const struct vop_desc *desc, const union vop_val *vals,
 		     const uint8_t *reply, uint32_t len, const struct vop_fetcher *fetcher);
+
+/** vop_drop_outputs() - deletes the output tensors that vop_decode_reply() made: for ops that failed */
+void vop_drop_outputs(struct vop_encoder *e, const struct vop_desc *desc, const union vop_val *vals);
 
 void vop_encoder_release(struct vop_encoder *e);
 
@@ -141,7 +144,7 @@ const struct vop_desc *vop_peek(const uint8_t *msg, uint32_t len, int64_t *sessi
  * vop_decode() - checks a message and makes the values of the op's C parameters from it
  * @dec:       fields under "in" set, all others overwritten; finish with vop_decoder_finish()
  *             whatever the result
- * @msg, @len: private copy of the message
+ * @msg, @len: private copy of the message, on a multiple of 8
  * @reply_cap: room for the reply in bytes
  *
  * Parsed arguments are private copies; plain ones may lie in guest memory, which the guest can still
@@ -151,10 +154,11 @@ int vop_decode(struct vop_decoder *dec, const uint8_t *msg, uint32_t len, uint32
 
 /**
  * vop_encode_reply() - writes outputs back into segments and makes the reply
- * @reply, @cap: private memory; cap as given to vop_decode()
+ * @reply, @cap: private memory, on a multiple of 8; cap as given to vop_decode()
  * @len:         receives the bytes written
  *
- * Return: 0 or a VACCEL_E* status for the guest (then the reply is empty).
+ * Return: 0; VACCEL_ENOMEM (an output could not be kept), VACCEL_EBACKEND (the plugin made a malformed
+ * tensor). The reply is whole all the same; outputs that failed are null in it.
  */
 int vop_encode_reply(struct vop_decoder *dec, uint8_t *reply, uint32_t cap, uint32_t *len);
 

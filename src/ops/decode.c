@@ -501,6 +501,7 @@ int vop_decode(struct vop_decoder *dec, const uint8_t *msg, uint32_t len, uint32
 	dec->len = len;
 	dec->pos = 0;
 	dec->why = "";
+	dec->session = 0;
 	dec->staged = 0;
 	dec->reply_min = 0;
 	dec->reply_cap = reply_cap;
@@ -575,19 +576,24 @@ static void put_data(struct vop_decoder *dec, struct writer *w)
 		put(w, o->data, o->len);
 }
 
-static void put_tensor(struct vop_decoder *dec, struct writer *w, enum vop_framework fw,
-		       void *tensor)
+static int put_tensor(struct vop_decoder *dec, struct writer *w, enum vop_framework fw,
+		      void *tensor)
 {
 	struct vop_output *o = next_output(dec);
 	struct virtio_accel_tensor head = {0};
 	struct vop_tensor t = {0};
+	int ret = VACCEL_OK;
 	uint64_t id;
 	void *data;
 
-	if (!tensor || vop_tensor_get(fw, tensor, &t)) {
+	if (tensor && vop_tensor_get(fw, tensor, &t)) {
+		dec->why = "the plugin made a malformed tensor";
+		ret = VACCEL_EBACKEND;
+	}
+	if (!tensor || ret) {
 		put(w, &head, sizeof(head));
 		put_buf(w, 0, 0, VIRTIO_ACCEL_BUF_NULL);
-		return;
+		return ret;
 	}
 
 	head.data_type = htole32(t.data_type);
@@ -602,13 +608,13 @@ static void put_tensor(struct vop_decoder *dec, struct writer *w, enum vop_frame
 	if (o->where == VIRTIO_ACCEL_BUF_SEGMENT && t.size <= o->len) {
 		copy_to_segment(&dec->segs[o->segment], t.data, t.size);
 		put_buf(w, t.size, 0, VIRTIO_ACCEL_BUF_SEGMENT);
-		return;
+		return VACCEL_OK;
 	}
 	if (t.size <= VOP_INLINE_MAX && VOP_ALIGN(t.size) <= w->spare) {
 		w->spare -= VOP_ALIGN(t.size);
 		put_buf(w, t.size, 0, VIRTIO_ACCEL_BUF_INLINE);
 		put(w, t.data, t.size);
-		return;
+		return VACCEL_OK;
 	}
 	data = vop_tensor_take(fw, tensor);
 	if (!data) {
@@ -617,8 +623,8 @@ static void put_tensor(struct vop_decoder *dec, struct writer *w, enum vop_frame
 			memcpy(data, t.data, t.size);
 	}
 	id = data ? dec->ops->keep(dec->opaque, data, t.size) : 0;
-	/* Without memory to keep it the guest sees that an output is missing. */
 	put_buf(w, id ? t.size : 0, id, id ? VIRTIO_ACCEL_BUF_KEPT : VIRTIO_ACCEL_BUF_NULL);
+	return id ? VACCEL_OK : out_of_memory(dec, "no memory left to keep an output");
 }
 
 static void put_status(struct writer *w, const struct vaccel_tf_status *status)
@@ -642,6 +648,7 @@ static void put_status(struct writer *w, const struct vaccel_tf_status *status)
 int vop_encode_reply(struct vop_decoder *dec, uint8_t *reply, uint32_t cap, uint32_t *len)
 {
 	struct writer w = {.p = reply, .spare = cap - dec->reply_min};
+	int ret = VACCEL_OK, failed;
 	uint64_t count;
 
 	for (unsigned int i = 0; i < dec->desc->nr_params; i++) {
@@ -658,8 +665,12 @@ int vop_encode_reply(struct vop_decoder *dec, uint8_t *reply, uint32_t cap, uint
 				put_data(dec, &w);
 			break;
 		case VOP_TENSORS_OUT:
-			for (uint64_t n = 0; n < count; n++)
-				put_tensor(dec, &w, p->framework, ((void **)dec->vals[i].p)[n]);
+			for (uint64_t n = 0; n < count; n++) {
+				failed = put_tensor(dec, &w, p->framework,
+						    ((void **)dec->vals[i].p)[n]);
+				if (failed)
+					ret = failed;
+			}
 			break;
 		case VOP_STATUS:
 			put_status(&w, dec->vals[i].p);
@@ -669,7 +680,7 @@ int vop_encode_reply(struct vop_decoder *dec, uint8_t *reply, uint32_t cap, uint
 		}
 	}
 	*len = w.pos;
-	return VACCEL_OK;
+	return ret;
 }
 
 void vop_decoder_finish(struct vop_decoder *dec)

@@ -396,8 +396,7 @@ static int take_tensor(struct reader *r, enum vop_framework fw, struct vop_out_b
 		t.data = out->data;
 		out->data = NULL;
 	} else {
-		/* A length that no memory can hold is refused by malloc. */
-		t.data = malloc(buf.len ? buf.len : 1);
+		t.data = buf.len <= PTRDIFF_MAX ? malloc(buf.len ? buf.len : 1) : NULL;
 		if (!t.data)
 			return VACCEL_ENOMEM;
 		if (data)
@@ -421,8 +420,6 @@ static int take_tensors(struct reader *r, struct vop_encoder *e, enum vop_framew
 {
 	int ret = VACCEL_OK;
 
-	for (uint32_t i = 0; i < e->nr_outs; i++)
-		tensors[i] = NULL;
 	for (uint32_t i = 0; i < e->nr_outs && !ret; i++)
 		ret = take_tensor(r, fw, &e->outs[i], fetcher, &tensors[i]);
 	return ret;
@@ -482,30 +479,35 @@ static int take_param(struct reader *r, struct vop_encoder *e, const struct vop_
 	}
 }
 
+static void clear_outputs(struct vop_encoder *e, const struct vop_desc *desc,
+			  const union vop_val *vals)
+{
+	for (unsigned int i = 0; i < desc->nr_params; i++)
+		if (desc->params[i].kind == VOP_TENSORS_OUT && e->nr_outs)
+			memset(vals[i].p, 0, e->nr_outs * sizeof(void *));
+}
+
+void vop_drop_outputs(struct vop_encoder *e, const struct vop_desc *desc, const union vop_val *vals)
+{
+	for (unsigned int i = 0; i < desc->nr_params; i++)
+		for (uint32_t n = 0; desc->params[i].kind == VOP_TENSORS_OUT && n < e->nr_outs; n++)
+			vop_tensor_delete(desc->params[i].framework, ((void **)vals[i].p)[n]);
+	clear_outputs(e, desc, vals);
+}
+
 int vop_decode_reply(struct vop_encoder *e, const struct vop_desc *desc, const union vop_val *vals,
 		     const uint8_t *reply, uint32_t len, const struct vop_fetcher *fetcher)
 {
 	struct reader r = {reply, len};
 	int ret = VACCEL_OK;
-	unsigned int i;
 
-	for (i = 0; i < desc->nr_params && !ret; i++)
+	/* What the caller's array holds before is not ours to delete. */
+	clear_outputs(e, desc, vals);
+	for (unsigned int i = 0; i < desc->nr_params && !ret; i++)
 		ret = take_param(&r, e, desc, i, vals, fetcher);
 	if (!ret && r.left)
 		ret = VACCEL_EIO;
-	if (!ret)
-		return VACCEL_OK;
-
-	/* Output tensors that came before the fault. */
-	while (i-- > 0) {
-		void **tensors = vals[i].p;
-
-		if (desc->params[i].kind != VOP_TENSORS_OUT)
-			continue;
-		for (uint32_t n = 0; n < e->nr_outs; n++) {
-			vop_tensor_delete(desc->params[i].framework, tensors[n]);
-			tensors[n] = NULL;
-		}
-	}
+	if (ret)
+		vop_drop_outputs(e, desc, vals);
 	return ret;
 }
