@@ -7,6 +7,7 @@
 #include <onnxruntime_c_api.h>
 #include <onnxruntime_session_options_config_keys.h>
 
+#include "external.h"
 #include "onnx.h"
 #include "quiet.h"
 
@@ -142,6 +143,21 @@ void model_runtime_stop(void)
 
 /* ---- Loading --------------------------------------------------------------------------------- */
 
+static int check_file(const struct model *model, const void *data, size_t size)
+{
+	switch (external_data(data, size)) {
+	case EXTERNAL_NONE:
+		return VACCEL_OK;
+	case EXTERNAL_FOUND:
+		onnx_error("Model %s has its weights in other files: save it as a single ONNX file",
+			   model->name);
+		return VACCEL_EINVAL;
+	default:
+		onnx_error("Model %s is not an ONNX file", model->name);
+		return VACCEL_EINVAL;
+	}
+}
+
 static int create_session(struct model *model, const void *data, size_t size)
 {
 	OrtSessionOptions *options = NULL;
@@ -151,9 +167,8 @@ static int create_session(struct model *model, const void *data, size_t size)
 	if (ret)
 		return ret;
 	/*
-	 * Threads that have nothing to do sleep: several guests share the host. The other formats
-	 * of ONNX Runtime are for trusted files. Weights in other files are not read: the bytes
-	 * may come from a guest, the other files would be the host's.
+	 * Threads that have nothing to do sleep: several guests share the host. The other format
+	 * of ONNX Runtime is for trusted files.
 	 */
 	ret = check("Could not load", model->name,
 		    ort->AddSessionConfigEntry(options, kOrtSessionOptionsConfigAllowIntraOpSpinning,
@@ -163,11 +178,6 @@ static int create_session(struct model *model, const void *data, size_t size)
 			    ort->AddSessionConfigEntry(options,
 						       kOrtSessionOptionsConfigLoadModelFormat,
 						       "ONNX"));
-	if (!ret)
-		ret = check("Could not load", model->name,
-			    ort->AddSessionConfigEntry(
-				    options, kOrtSessionOptionsModelExternalInitializersFileFolderPath,
-				    "/nonexistent"));
 	if (!ret) {
 		ret = check("Could not load", model->name,
 			    ort->CreateSessionFromArray(env, data, size, options, &model->session));
@@ -282,7 +292,9 @@ int model_load(const char *name, const void *data, size_t size, struct labels *l
 	if (!model->name)
 		goto fail;
 
-	ret = create_session(model, data, size);
+	ret = check_file(model, data, size);
+	if (!ret)
+		ret = create_session(model, data, size);
 	if (!ret)
 		ret = check("Could not load", name,
 			    ort->SessionGetInputCount(model->session, &inputs));
