@@ -345,7 +345,7 @@ static void tf_and_friends(void **state)
 		struct vaccel_torch_tensor *torch_in, *torch_out;
 		struct vaccel_tf_node in_nodes[2] = {{(char *)"in", 0}, {(char *)"in2", 1}};
 		struct vaccel_tf_node out_nodes[2] = {{(char *)"out", 0}, {(char *)"out2", 1}};
-		struct vaccel_tf_buffer options = {data, SMALL};
+		struct vaccel_tf_buffer options = {data, bytes < SMALL ? bytes : SMALL};
 		uint8_t code;
 
 		for (int k = 0; k < 2; k++) {
