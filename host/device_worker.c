@@ -79,7 +79,10 @@ static unsigned int recover_queue(struct device *dev, struct device_queue *q)
 	return r.nr;
 }
 
-/* Kills the worker, if it is not dead, and gets the device ready for the next one. */
+/*
+ * Kills the worker, if it is not dead, and gets the device ready for the next one. @why: what we hold
+ * against it, NULL when it died by itself.
+ */
 static void lose_worker(struct device *dev, const char *why)
 {
 	unsigned int nr = 0, delay = 0;
@@ -104,8 +107,8 @@ static void lose_worker(struct device *dev, const char *why)
 	if (!dev->away_ms)
 		dev->away_ms = now;
 	dev->restart_ms = now + delay;
-	log_error("%s: the worker was %s; %u request%s and all sessions are lost, restart in %u ms", why,
-		  how, nr, nr == 1 ? "" : "s", delay);
+	log_error("the worker is gone (%s%s%s); %u request%s and all sessions are lost, restart in %u ms",
+		  how, why ? ": " : "", why ? why : "", nr, nr == 1 ? "" : "s", delay);
 }
 
 /* ---- Start ---------------------------------------------------------------------------------- */
@@ -355,18 +358,17 @@ void device_worker_event(struct device *dev)
 	ret = child_read(&dev->worker, 0);
 	if (ret == -ETIMEDOUT || ret == -EAGAIN) {
 		/* Nothing said, thus the pidfd: it is dead, though its socket may live in a child. */
-		lose_worker(dev, "the worker has ended");
+		lose_worker(dev, NULL);
 		return;
 	}
 	if (ret) {
-		lose_worker(dev, dev->ready_ms ? "the worker has failed" :
-						 "the worker could not start again");
+		lose_worker(dev, dev->ready_ms ? NULL : "it could not start again");
 		return;
 	}
 	dev->ready_ms = now_ms();
 	ret = tell_all(dev);
 	if (ret) {
-		lose_worker(dev, "the new worker cannot go on where the old one was");
+		lose_worker(dev, "it cannot go on where the last one was");
 		return;
 	}
 	log_info("worker %d goes on after %" PRIu64 " ms", (int)dev->worker.pid,
@@ -475,7 +477,7 @@ void device_worker_print_stats(struct device *dev)
 	unsigned int inflight = 0;
 
 	if (dev->worker.ready && ask(dev, &msg, NULL, 0)) {
-		lose_worker(dev, "the worker does not answer");
+		lose_worker(dev, "it does not answer");
 		memset(&msg, 0, sizeof(msg));
 	}
 	for (unsigned int i = 0; i < dev->opts.num_queues; i++)
