@@ -1,0 +1,993 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Tests virtio_accel.ko from inside a VM whose device is fake-device; run as root by guest-init.
+ *
+ *   driver-test MODULE TEST...
+ *
+ * MODULE is virtio_accel.ko, already loaded. Prints "ok - NAME" or "not ok - NAME: WHY" a test, and
+ * fails when a test fails.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fake.h"
+#include "uapi/linux/virtio_accel.h"
+
+#define MiB (1024UL * 1024)
+#define READS VIRTIO_ACCEL_SEG_READ
+#define WRITES VIRTIO_ACCEL_SEG_WRITE
+
+static const char *module_path;
+static const char *test_name;
+static int failures;
+
+#define CHECK(cond)									\
+	do {										\
+		if (!(cond)) {								\
+			int e_ = errno;							\
+			printf("# %s:%d: %s is false (errno %d: %s)\n", test_name, __LINE__,	\
+			       #cond, e_, strerror(e_));				\
+			__atomic_add_fetch(&failures, 1, __ATOMIC_SEQ_CST);		\
+		}									\
+	} while (0)
+
+/* ---- helpers ---------------------------------------------------------------------------- */
+
+static void sleep_ms(unsigned int ms)
+{
+	struct timespec ts = { ms / 1000, (long)(ms % 1000) * 1000000 };
+
+	while (nanosleep(&ts, &ts) && errno == EINTR)
+		;
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static int try_open(void)
+{
+	glob_t g;
+	int fd = -1;
+
+	errno = ENOENT;
+	if (glob("/dev/virtio-accel[0-9]*", 0, NULL, &g))
+		return -1;
+	for (size_t i = 0; i < g.gl_pathc && fd < 0; i++)
+		fd = open(g.gl_pathv[i], O_RDWR | O_CLOEXEC);
+	globfree(&g);
+	return fd;
+}
+
+static int must_open(void)
+{
+	int fd = try_open();
+
+	for (int i = 0; i < 500 && fd < 0; i++) {
+		sleep_ms(10);
+		fd = try_open();
+	}
+	if (fd < 0) {
+		printf("not ok - %s: no device node\n", test_name);
+		exit(1);
+	}
+	return fd;
+}
+
+static long long counter(const char *name)
+{
+	char path[128];
+	long long value = -1;
+	glob_t g;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/class/virtio-accel/virtio-accel*/%s", name);
+	if (glob(path, 0, NULL, &g))
+		return -1;
+	f = fopen(g.gl_pathv[0], "r");
+	if (f) {
+		if (fscanf(f, "%lld", &value) != 1)
+			value = -1;
+		fclose(f);
+	}
+	globfree(&g);
+	return value;
+}
+
+/* Waits up to 20 s. */
+static bool counter_becomes(const char *name, long long want)
+{
+	for (int i = 0; i < 2000; i++) {
+		if (counter(name) == want)
+			return true;
+		sleep_ms(10);
+	}
+	printf("# %s is %lld, not %lld\n", name, counter(name), want);
+	return false;
+}
+
+/* Return: 0 or an errno value. */
+static int call(int fd, const void *message, uint32_t message_len,
+		struct virtio_accel_user_segment *segments, uint32_t nr, void *reply,
+		uint32_t *reply_len, uint32_t *status)
+{
+	struct virtio_accel_call c = {
+		.message = (uintptr_t)message,
+		.segments = (uintptr_t)segments,
+		.reply = (uintptr_t)reply,
+		.message_len = message_len,
+		.nr_segments = nr,
+		.reply_len = reply_len ? *reply_len : 0,
+	};
+
+	if (ioctl(fd, VIRTIO_ACCEL_IOC_CALL, &c))
+		return errno;
+	if (reply_len)
+		*reply_len = c.reply_len;
+	if (status)
+		*status = c.status;
+	return 0;
+}
+
+static int simple(int fd, uint32_t op, uint32_t value)
+{
+	struct fake_message m = { .op = op, .value = value };
+
+	return call(fd, &m, sizeof(m), NULL, 0, NULL, NULL, NULL);
+}
+
+static uint64_t ask(int fd, uint32_t op, struct virtio_accel_user_segment *segments, uint32_t nr)
+{
+	struct fake_message m = { .op = op };
+	uint64_t value = UINT64_MAX;
+	uint32_t len = sizeof(value);
+	int e = call(fd, &m, sizeof(m), segments, nr, &value, &len, NULL);
+
+	if (e || len != sizeof(value)) {
+		errno = e;
+		return UINT64_MAX;
+	}
+	return value;
+}
+
+static int on_segment(int fd, uint32_t op, uint32_t value, void *p, size_t len, uint32_t flags)
+{
+	struct virtio_accel_user_segment s = { (uintptr_t)p, len, flags, 0 };
+	struct fake_message m = { .op = op, .value = value };
+
+	return call(fd, &m, sizeof(m), &s, 1, NULL, NULL, NULL);
+}
+
+static uint8_t *map(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED) {
+		printf("not ok - %s: no memory\n", test_name);
+		exit(1);
+	}
+	return p;
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		printf("# cannot write %s to %s: %s\n", text, path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+static bool file_has(const char *path, const char *text)
+{
+	char line[256] = "";
+	FILE *f = fopen(path, "r");
+
+	if (f) {
+		if (!fgets(line, sizeof(line), f))
+			line[0] = 0;
+		fclose(f);
+	}
+	return strstr(line, text);
+}
+
+/* Name of our device on the virtio bus; static buffer. */
+static const char *bus_name(void)
+{
+	static char name[64];
+	DIR *dir = opendir("/sys/bus/virtio/drivers/virtio_accel");
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir)))
+		if (!strncmp(d->d_name, "virtio", 6))
+			snprintf(name, sizeof(name), "%.60s", d->d_name);
+	if (dir)
+		closedir(dir);
+	return name;
+}
+
+static int load(void)
+{
+	int fd = open(module_path, O_RDONLY | O_CLOEXEC);
+	int r = fd < 0 ? -1 : (int)syscall(SYS_finit_module, fd, "", 0);
+	int e = errno;
+
+	if (fd >= 0)
+		close(fd);
+	return r ? e : 0;
+}
+
+static int unload(void)
+{
+	return syscall(SYS_delete_module, "virtio_accel", O_NONBLOCK) ? errno : 0;
+}
+
+static bool reload(void)
+{
+	int e = EAGAIN;
+
+	for (int i = 0; i < 1000 && e; i++) {
+		e = unload();
+		if (e)
+			sleep_ms(10);
+	}
+	if (e) {
+		printf("# rmmod: %s\n", strerror(e));
+		return false;
+	}
+	e = load();
+	if (e)
+		printf("# insmod: %s\n", strerror(e));
+	return !e;
+}
+
+/* ---- tests ------------------------------------------------------------------------------ */
+
+static void test_info(void)
+{
+	struct virtio_accel_info info;
+	int fd = must_open();
+	struct stat st;
+
+	memset(&info, 0xff, sizeof(info));
+	CHECK(!ioctl(fd, VIRTIO_ACCEL_IOC_INFO, &info));
+	CHECK(info.version == VIRTIO_ACCEL_VERSION && info.num_queues == 4);
+	CHECK(info.max_segments == 64 && info.max_message == 8 * MiB && info.max_reply == 8 * MiB);
+	CHECK(!info.reserved && !info.features);
+	CHECK(!fstat(fd, &st) && S_ISCHR(st.st_mode) && (st.st_mode & 0777) == 0660);
+	CHECK(counter("queues") >= 1);
+	close(fd);
+}
+
+static void test_arguments(void)
+{
+	struct fake_message m = { .op = FAKE_ECHO };
+	struct virtio_accel_user_segment s = { (uintptr_t)map(4096), 4096, READS, 0 };
+	struct virtio_accel_user_segment good = s;
+	struct virtio_accel_call c, ok = {
+		.message = (uintptr_t)&m,
+		.segments = (uintptr_t)&s,
+		.message_len = sizeof(m),
+		.nr_segments = 1,
+	};
+	int fd = must_open();
+
+#define FAILS(what, code)								\
+	do {										\
+		c = ok;									\
+		s = good;								\
+		what;									\
+		errno = 0;								\
+		CHECK(ioctl(fd, VIRTIO_ACCEL_IOC_CALL, &c) == -1 && errno == (code));	\
+	} while (0)
+
+	CHECK(!ioctl(fd, VIRTIO_ACCEL_IOC_CALL, &ok));
+	FAILS(c.flags = 1, EINVAL);
+	FAILS(c.reserved = 1, EINVAL);
+	FAILS(c.message_len = 0, EINVAL);
+	FAILS(c.message_len = 8 * MiB + 1, EINVAL);
+	FAILS(c.message_len = UINT32_MAX, EINVAL);
+	FAILS(c.reply_len = 8 * MiB + 1, EINVAL);
+	FAILS(c.nr_segments = 65, EINVAL);
+	FAILS(c.nr_segments = UINT32_MAX, EINVAL);
+	FAILS(c.message = 8, EFAULT);
+	FAILS(c.message = UINT64_MAX - 7, EFAULT);
+	FAILS(c.segments = 8, EFAULT);
+	FAILS(s.len = 0, EINVAL);
+	FAILS(s.flags = 0, EINVAL);
+	FAILS(s.flags = VIRTIO_ACCEL_SEG_MEMORY, EINVAL);
+	FAILS(s.flags = READS | 8, EINVAL);
+	FAILS(s.reserved = 1, EINVAL);
+	FAILS(s.addr = 16, EFAULT);
+	FAILS(s.addr = 0xffffffff81000000, EFAULT);
+	FAILS(s.addr = UINT64_MAX - 4095, EFAULT);
+	FAILS(s.len = UINT64_MAX, EFAULT);
+	FAILS(s.len = 1ULL << 62, EFAULT);
+	FAILS((c.reply = 8, c.reply_len = 64), EFAULT);
+	CHECK(ioctl(fd, VIRTIO_ACCEL_IOC_CALL, (void *)8) == -1 && errno == EFAULT);
+	CHECK(ioctl(fd, VIRTIO_ACCEL_IOC_INFO, (void *)8) == -1 && errno == EFAULT);
+	CHECK(ioctl(fd, _IO(0xAC, 9), 0) == -1 && errno == ENOTTY);
+	CHECK(!ioctl(fd, VIRTIO_ACCEL_IOC_CALL, &ok));
+	CHECK(counter("pinned_pages") == 0 && counter("inflight") == 0);
+	munmap((void *)(uintptr_t)good.addr, 4096);
+	close(fd);
+}
+
+static void test_echo(void)
+{
+	static const uint32_t sizes[] = { 16, 17, 100, 4096, 15000, 16000, 16384, 65535, 65536, 65537,
+					  300001, 8 * MiB };
+	int fd = must_open();
+	uint8_t *m = map(8 * MiB), *reply = map(8 * MiB);
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		uint32_t len = 8 * MiB, status = 1;
+		struct fake_message head = { .op = FAKE_ECHO };
+
+		for (uint32_t k = 0; k < sizes[i]; k++)
+			m[k] = (uint8_t)(k * 31 + i);
+		memcpy(m, &head, sizeof(head));
+		memset(reply, 0, sizes[i]);
+		CHECK(!call(fd, m, sizes[i], NULL, 0, reply, &len, &status));
+		CHECK(len == sizes[i] && !status && !memcmp(m, reply, sizes[i]));
+		/* The same with just enough room, so that small ones travel in one block. */
+		memset(reply, 0, sizes[i]);
+		len = sizes[i];
+		CHECK(!call(fd, m, sizes[i], NULL, 0, reply, &len, &status));
+		CHECK(len == sizes[i] && !memcmp(m, reply, sizes[i]));
+	}
+	munmap(m, 8 * MiB);
+	munmap(reply, 8 * MiB);
+	close(fd);
+}
+
+static void sum_and_fill(int fd, uint8_t *p, size_t len, uint32_t seed)
+{
+	struct virtio_accel_user_segment s = { (uintptr_t)p, len, READS, 0 };
+	uint64_t want = 0;
+	size_t bad = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		p[i] = (uint8_t)(i * 13 + seed);
+		want += p[i];
+	}
+	CHECK(ask(fd, FAKE_SUM, &s, 1) == want);
+	CHECK(!on_segment(fd, FAKE_FILL, seed, p, len, WRITES));
+	for (size_t i = 0; i < len; i++)
+		bad += p[i] != (uint8_t)(i * 7 + seed);
+	CHECK(!bad);
+}
+
+static void test_segments(void)
+{
+	static const size_t sizes[] = { 1, 4095, 4096, 4097, 65536, 262144, 262145, 1000000, 32 * MiB };
+	static const size_t offsets[] = { 0, 1, 4095, 8 };
+	uint8_t *p = map(34 * MiB), *huge;
+	struct virtio_accel_user_segment s[64];
+	struct fake_message m = { .op = FAKE_FILL, .value = 3 };
+	int fd = must_open();
+	size_t i, k, bad = 0;
+	uint64_t runs;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+		for (k = 0; k < sizeof(offsets) / sizeof(*offsets); k++)
+			sum_and_fill(fd, p + offsets[k], sizes[i], (uint32_t)(i + k));
+
+	/* All segments at once; the bytes between them must not change. */
+	memset(p, 0xee, 4 * MiB);
+	for (i = 0; i < 64; i++)
+		s[i] = (struct virtio_accel_user_segment){ (uintptr_t)p + i * 10000, 100 + i * 100,
+							   i % 2 ? WRITES : READS | WRITES, 0 };
+	CHECK(!call(fd, &m, sizeof(m), s, 64, NULL, NULL, NULL));
+	for (i = 0; i < 64; i++)
+		for (k = 0; k < 10000; k++)
+			bad += p[i * 10000 + k] !=
+			       (k < 100 + i * 100 ? (uint8_t)(k * 7 + 3) : 0xee);
+	CHECK(!bad);
+
+	/* A huge page is one run. */
+	huge = (uint8_t *)(((uintptr_t)p + 2 * MiB - 1) & ~(2 * MiB - 1));
+	madvise(huge, 16 * MiB, MADV_DONTNEED);
+	madvise(huge, 16 * MiB, MADV_HUGEPAGE);
+	memset(huge, 1, 16 * MiB);
+	s[0] = (struct virtio_accel_user_segment){ (uintptr_t)huge, 16 * MiB, READS, 0 };
+	runs = ask(fd, FAKE_RUNS, s, 1);
+	printf("# 16 MiB of huge pages: %llu runs\n", (unsigned long long)runs);
+	CHECK(runs <= 4096);
+	CHECK(ask(fd, FAKE_SUM, s, 1) == 16 * MiB);
+
+	CHECK(counter("pinned_pages") == 0);
+	munmap(p, 34 * MiB);
+	close(fd);
+}
+
+static void test_odd_memory(void)
+{
+	uint8_t *p = map(64 * 4096), *file;
+	struct virtio_accel_user_segment s = { (uintptr_t)p, 64 * 4096, READS, 0 };
+	int fd = must_open(), f;
+
+	/* Never touched: zeros. */
+	CHECK(ask(fd, FAKE_SUM, &s, 1) == 0);
+	/* A hole in the middle, and behind more pages than are pinned at a time. */
+	munmap(p + 10 * 4096, 4096);
+	CHECK(on_segment(fd, FAKE_SUM, 0, p, 64 * 4096, READS) == EFAULT);
+	/* Not writable. */
+	mprotect(p, 4096, PROT_READ);
+	CHECK(!on_segment(fd, FAKE_SUM, 0, p, 4096, READS));
+	CHECK(on_segment(fd, FAKE_FILL, 0, p, 4096, WRITES) == EFAULT);
+	mprotect(p, 4096, PROT_NONE);
+	CHECK(on_segment(fd, FAKE_SUM, 0, p, 4096, READS) == EFAULT);
+	munmap(p, 64 * 4096);
+
+	/* A file: written pages must become dirty. */
+	f = open("/tmp/file", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	CHECK(f >= 0 && !ftruncate(f, 65536));
+	file = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED, f, 0);
+	CHECK(file != MAP_FAILED);
+	sum_and_fill(fd, file, 65536, 5);
+	munmap(file, 65536);
+	close(f);
+	unlink("/tmp/file");
+
+	/* The same page many times over. */
+	p = map(4096);
+	for (int i = 0; i < 1000; i++)
+		CHECK(!on_segment(fd, FAKE_FILL, 0, p, 4096, READS | WRITES));
+	munmap(p, 4096);
+	CHECK(counter("pinned_pages") == 0);
+	close(fd);
+}
+
+static void test_big(void)
+{
+	size_t len = 600 * MiB;
+	uint8_t *p = map(len);
+	struct virtio_accel_user_segment s[4];
+	int fd = must_open();
+	uint64_t runs;
+
+	/* Small pages, and hardly two of them neighbours: touched in an order that is not theirs. */
+	madvise(p, len, MADV_NOHUGEPAGE);
+	for (size_t i = 0, page = 0; i < len / 4096; i++, page = (page + 15013) % (len / 4096))
+		p[page * 4096] = 1;
+	for (int i = 0; i < 4; i++)
+		s[i] = (struct virtio_accel_user_segment){ (uintptr_t)p, len, READS | WRITES, 0 };
+	runs = ask(fd, FAKE_RUNS, s, 4);
+	printf("# 4 times 600 MiB: %llu runs\n", (unsigned long long)runs);
+	CHECK(runs != UINT64_MAX && runs > 4 * 100000);
+	CHECK(ask(fd, FAKE_SUM, s, 1) == len / 4096);
+	CHECK(counter("pinned_pages") == 0);
+	munmap(p, len);
+	close(fd);
+}
+
+static void test_lies(void)
+{
+	int fd = must_open();
+	uint8_t reply[64];
+	uint32_t len, status;
+	struct fake_message m = { .op = FAKE_STATUS, .value = 104 };
+	static const uint32_t lies[] = { 0, 1, 15, 17 + 64, UINT32_MAX };
+
+	len = sizeof(reply);
+	CHECK(!call(fd, &m, sizeof(m), NULL, 0, reply, &len, &status) && status == 104 && !len);
+	for (size_t i = 0; i < sizeof(lies) / sizeof(*lies); i++) {
+		m = (struct fake_message){ .op = FAKE_USED, .value = lies[i] };
+		len = sizeof(reply);
+		CHECK(call(fd, &m, sizeof(m), NULL, 0, reply, &len, &status) == EIO);
+	}
+	m = (struct fake_message){ .op = FAKE_REPLY_LEN, .value = 1 };
+	len = sizeof(reply);
+	CHECK(call(fd, &m, sizeof(m), NULL, 0, reply, &len, &status) == EIO);
+	m.value = UINT32_MAX;
+	len = sizeof(reply);
+	CHECK(call(fd, &m, sizeof(m), NULL, 0, reply, &len, &status) == EIO);
+	/* The run table is the device's to spoil. */
+	for (int i = 0; i < 20; i++) {
+		uint8_t *p = map(300 * 4096);
+
+		CHECK(!on_segment(fd, FAKE_SCRIBBLE, 0, p, 300 * 4096, READS | WRITES));
+		munmap(p, 300 * 4096);
+	}
+	CHECK(!simple(fd, FAKE_ECHO, 0));
+	CHECK(counter("pinned_pages") == 0 && counter("inflight") == 0);
+	close(fd);
+}
+
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
+static void test_sleep(void)
+{
+	long long before = counter("interrupts");
+	struct sigaction sa = { .sa_handler = nothing };
+	int fd = must_open();
+	pid_t pid = getpid(), child;
+	uint64_t start = now_us();
+
+	for (int i = 0; i < 5; i++)
+		CHECK(!simple(fd, FAKE_DELAY, 100));
+	CHECK(now_us() - start >= 500000);
+	CHECK(counter("interrupts") > before);
+
+	/* A signal that does not kill does not end a call. */
+	sigaction(SIGUSR1, &sa, NULL);
+	child = fork();
+	if (!child) {
+		for (int i = 0; i < 10; i++) {
+			sleep_ms(20);
+			kill(pid, SIGUSR1);
+		}
+		_exit(0);
+	}
+	CHECK(!simple(fd, FAKE_DELAY, 400));
+	waitpid(child, NULL, 0);
+	close(fd);
+}
+
+struct worker {
+	pthread_t thread;
+	int fd;
+	unsigned int index;
+	unsigned int rounds;
+	unsigned int bad;
+};
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	uint32_t m[64], reply[64], len;
+	uint8_t *p = map(128 * 1024);
+
+	for (unsigned int i = 0; i < w->rounds; i++) {
+		struct fake_message head = { .op = FAKE_ECHO };
+
+		memset(m, (int)(w->index * 16 + i), sizeof(m));
+		memcpy(m, &head, sizeof(head));
+		len = sizeof(reply);
+		if (call(w->fd, m, sizeof(m), NULL, 0, reply, &len, NULL) || len != sizeof(reply) ||
+		    memcmp(m, reply, sizeof(m)))
+			w->bad++;
+		if (i % 8 == w->index % 8)
+			w->bad += !!simple(w->fd, FAKE_DELAY, w->index % 4);
+		if (i % 8 == 3) {
+			w->bad += !!on_segment(w->fd, FAKE_FILL, w->index, p, 128 * 1024, WRITES);
+			for (unsigned int k = 0; k < 128 * 1024; k++)
+				w->bad += p[k] != (uint8_t)(k * 7 + w->index);
+		}
+	}
+	munmap(p, 128 * 1024);
+	return NULL;
+}
+
+static void run_workers(unsigned int nr, unsigned int rounds)
+{
+	struct worker *w = calloc(nr, sizeof(*w));
+	int fd = must_open();
+
+	for (unsigned int i = 0; i < nr; i++) {
+		w[i] = (struct worker){ .fd = i % 2 ? fd : must_open(), .index = i,
+					.rounds = rounds };
+		CHECK(!pthread_create(&w[i].thread, NULL, work, &w[i]));
+	}
+	for (unsigned int i = 0; i < nr; i++) {
+		pthread_join(w[i].thread, NULL);
+		CHECK(!w[i].bad);
+		if (w[i].fd != fd)
+			close(w[i].fd);
+	}
+	close(fd);
+	free(w);
+	CHECK(counter_becomes("contexts", 0));
+	CHECK(counter("inflight") == 0 && counter("pinned_pages") == 0);
+}
+
+static void test_threads(void)
+{
+	run_workers(2, 300);
+	run_workers(8, 100);
+	write_file("/sys/module/virtio_accel/parameters/poll_us", "0");
+	run_workers(4, 100);
+	write_file("/sys/module/virtio_accel/parameters/poll_us", "2000");
+	run_workers(8, 100);
+	write_file("/sys/module/virtio_accel/parameters/poll_us", "50");
+}
+
+/* More requests than descriptors: the caller of driver/run gives the queues 8. */
+static void test_full(void)
+{
+	pid_t pids[40];
+	int status;
+
+	run_workers(60, 20);
+	/* Some of those who wait for room are killed, and files are closed when there is none. */
+	for (int i = 0; i < 40; i++) {
+		pids[i] = fork();
+		if (!pids[i]) {
+			int fd = must_open();
+
+			_exit(simple(fd, FAKE_DELAY, 300) != 0);
+		}
+	}
+	sleep_ms(100);
+	for (int i = 0; i < 40; i += 3)
+		kill(pids[i], SIGKILL);
+	for (int i = 0; i < 40; i++) {
+		waitpid(pids[i], &status, 0);
+		CHECK(i % 3 ? WIFEXITED(status) && !WEXITSTATUS(status) : 1);
+	}
+	CHECK(counter_becomes("contexts", 0));
+	CHECK(counter_becomes("inflight", 0));
+}
+
+static pid_t start_call(uint32_t op, uint32_t value, size_t len)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		int fd = must_open();
+
+		_exit(on_segment(fd, op, value, map(len), len, READS | WRITES));
+	}
+	return pid;
+}
+
+static void test_kill(void)
+{
+	int fd = must_open(), status;
+	uint64_t start;
+	pid_t pid;
+
+	CHECK(ask(fd, FAKE_CONTEXTS, NULL, 0) == 1);
+	pid = start_call(FAKE_DELAY, 1500, 4 * MiB);
+	CHECK(counter_becomes("pinned_pages", 1024));
+	CHECK(counter_becomes("inflight", 1));
+	start = now_us();
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	CHECK(WIFSIGNALED(status));
+	printf("# killed in %llu us\n", (unsigned long long)(now_us() - start));
+	/* The caller is gone, the pages stay, and its context too. */
+	CHECK(counter("inflight") == 1 && counter("pinned_pages") == 1024);
+	CHECK(ask(fd, FAKE_CONTEXTS, NULL, 0) == 2);
+	CHECK(counter_becomes("inflight", 0));
+	CHECK(counter_becomes("pinned_pages", 0));
+	CHECK(counter_becomes("contexts", 1));
+	CHECK(ask(fd, FAKE_CONTEXTS, NULL, 0) == 1);
+
+	for (int i = 0; i < 50; i++) {
+		pid = start_call(FAKE_DELAY, i % 5 * 10, 64 * 1024);
+		sleep_ms(i % 7);
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+	}
+	CHECK(counter_becomes("contexts", 1));
+	CHECK(counter_becomes("pinned_pages", 0));
+	CHECK(ask(fd, FAKE_CONTEXTS, NULL, 0) == 1);
+	close(fd);
+}
+
+static void test_contexts(void)
+{
+	int fd = must_open(), fds[100];
+
+	for (int i = 0; i < 100; i++) {
+		fds[i] = must_open();
+		CHECK(!simple(fds[i], FAKE_ECHO, 0));
+	}
+	CHECK(counter("contexts") == 101);
+	CHECK(ask(fd, FAKE_CONTEXTS, NULL, 0) == 101);
+	for (int i = 0; i < 100; i++)
+		close(fds[i]);
+	CHECK(counter_becomes("contexts", 1));
+	CHECK(ask(fd, FAKE_CONTEXTS, NULL, 0) == 1);
+	for (int i = 0; i < 1000; i++) {
+		int one = must_open();
+
+		if (i % 2)
+			CHECK(!simple(one, FAKE_ECHO, 0));
+		close(one);
+	}
+	CHECK(counter_becomes("contexts", 1));
+	CHECK(ask(fd, FAKE_CONTEXTS, NULL, 0) == 1);
+	close(fd);
+}
+
+static void *call_never(void *arg)
+{
+	int fd = *(int *)arg;
+	uint8_t *p = map(64 * 1024);
+	intptr_t e = on_segment(fd, FAKE_NEVER, 0, p, 64 * 1024, WRITES);
+
+	munmap(p, 64 * 1024);
+	return (void *)e;
+}
+
+/* The device goes away while calls run and files are open. */
+static void test_unbind(void)
+{
+	for (int round = 0; round < 5; round++) {
+		int fd = must_open();
+		pthread_t threads[8];
+		const char *name = bus_name();
+		struct virtio_accel_info info;
+		void *e;
+
+		for (int i = 0; i < 8; i++)
+			CHECK(!pthread_create(&threads[i], NULL, call_never, &fd));
+		CHECK(counter_becomes("inflight", 8));
+		write_file("/sys/bus/virtio/drivers/virtio_accel/unbind", name);
+		for (int i = 0; i < 8; i++) {
+			pthread_join(threads[i], &e);
+			CHECK((intptr_t)e == ENODEV);
+		}
+		CHECK(simple(fd, FAKE_ECHO, 0) == ENODEV);
+		CHECK(ioctl(fd, VIRTIO_ACCEL_IOC_INFO, &info) == -1 && errno == ENODEV);
+		CHECK(try_open() == -1);
+		write_file("/sys/bus/virtio/drivers/virtio_accel/bind", name);
+		CHECK(simple(fd, FAKE_ECHO, 0) == ENODEV);
+		if (round % 2)
+			close(fd);
+		int other = must_open();
+
+		CHECK(!simple(other, FAKE_ECHO, 0));
+		close(other);
+		if (round % 2 == 0)
+			close(fd);
+	}
+	/* A call that was given up is pending when the device goes. */
+	for (int round = 0; round < 3; round++) {
+		const char *name = bus_name();
+		pid_t pid = start_call(FAKE_NEVER, 0, MiB);
+
+		CHECK(counter_becomes("inflight", 1));
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		CHECK(counter("inflight") == 1 && counter("pinned_pages") == 256);
+		if (round == 2) {
+			CHECK(reload());
+			continue;
+		}
+		write_file("/sys/bus/virtio/drivers/virtio_accel/unbind", name);
+		write_file("/sys/bus/virtio/drivers/virtio_accel/bind", name);
+	}
+	CHECK(counter("inflight") == 0 && counter("pinned_pages") == 0 && counter("contexts") == 0);
+}
+
+/* The device breaks its ring: it is stopped, everyone is told, and a new start works. */
+static void test_bad_ring(void)
+{
+	int fd = must_open();
+	pthread_t thread;
+	void *e;
+
+	CHECK(!pthread_create(&thread, NULL, call_never, &fd));
+	CHECK(counter_becomes("inflight", 1));
+	CHECK(simple(fd, FAKE_BAD_ID, 12345678) == ENODEV);
+	pthread_join(thread, &e);
+	CHECK((intptr_t)e == ENODEV);
+	CHECK(simple(fd, FAKE_ECHO, 0) == ENODEV);
+	close(fd);
+	CHECK(reload());
+	fd = must_open();
+	CHECK(!simple(fd, FAKE_ECHO, 0));
+	/* A valid number of a request that is not there. */
+	CHECK(simple(fd, FAKE_BAD_ID, 7) == ENODEV);
+	close(fd);
+	CHECK(reload());
+	fd = must_open();
+	CHECK(!simple(fd, FAKE_ECHO, 0));
+	close(fd);
+}
+
+static void load_generator(unsigned int index)
+{
+	uint8_t *p = map(256 * 1024);
+
+	for (unsigned int i = 0;; i++) {
+		int fd = try_open();
+
+		if (fd < 0) {
+			sleep_ms(1);
+			continue;
+		}
+		for (unsigned int k = 0; k < 3; k++) {
+			if (simple(fd, FAKE_ECHO, 0) ||
+			    on_segment(fd, FAKE_FILL, 0, p, 256 * 1024, READS | WRITES) ||
+			    simple(fd, FAKE_DELAY, index * 3))
+				break;
+		}
+		close(fd);
+		sleep_ms(30);
+	}
+}
+
+static void test_reload(void)
+{
+	pid_t pids[4];
+	int fd;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		pids[i] = fork();
+		if (!pids[i])
+			load_generator(i);
+	}
+	for (int i = 0; i < 50 && !failures; i++) {
+		sleep_ms(i % 10 * 5);
+		/* Half of the time the device goes first, below open files and running calls. */
+		if (i % 2)
+			write_file("/sys/bus/virtio/drivers/virtio_accel/unbind", bus_name());
+		CHECK(reload());
+	}
+	for (unsigned int i = 0; i < 4; i++) {
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], NULL, 0);
+	}
+	fd = must_open();
+	CHECK(!simple(fd, FAKE_ECHO, 0));
+	CHECK(counter_becomes("contexts", 1));
+	CHECK(counter_becomes("pinned_pages", 0));
+	CHECK(ask(fd, FAKE_CONTEXTS, NULL, 0) == 1);
+	close(fd);
+}
+
+/* To memory and back: the clock's alarm wakes the VM up. */
+static void suspend(void)
+{
+	write_file("/sys/class/rtc/rtc0/wakealarm", "0");
+	write_file("/sys/class/rtc/rtc0/wakealarm", "+2");
+	write_file("/sys/power/state", "mem");
+}
+
+static void test_suspend(void)
+{
+	int fd = must_open();
+	pthread_t thread;
+	void *e;
+
+	if (access("/sys/class/rtc/rtc0/wakealarm", W_OK) || !file_has("/sys/power/mem_sleep", "[deep]")) {
+		printf("skip - suspend: this machine cannot suspend to memory and wake up\n");
+		close(fd);
+		return;
+	}
+	for (int i = 0; i < 2; i++) {
+		CHECK(!pthread_create(&thread, NULL, call_never, &fd));
+		CHECK(counter_becomes("inflight", 1));
+		suspend();
+		pthread_join(thread, &e);
+		CHECK((intptr_t)e == ENODEV);
+		CHECK(!simple(fd, FAKE_ECHO, 0));
+	}
+	close(fd);
+	CHECK(counter_becomes("contexts", 0));
+	CHECK(counter("pinned_pages") == 0);
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Figures, not a test. */
+static void test_speed(void)
+{
+	static const uint32_t sizes[] = { 16, 4096, 65536 };
+	static const char *const polls[] = { "0", "50", "500" };
+	uint8_t *m = map(65536), *reply = map(65536), *seg = map(MiB);
+	static uint64_t t[1000];
+	int fd = must_open();
+
+	memset(seg, 1, MiB);
+	for (size_t p = 0; p < 3; p++) {
+		write_file("/sys/module/virtio_accel/parameters/poll_us", polls[p]);
+		for (size_t s = 0; s < 5; s++) {
+			long long polled = counter("polled");
+
+			for (int i = 0; i < 1000; i++) {
+				struct fake_message head = { .op = s < 3 ? FAKE_ECHO : FAKE_STATUS };
+				uint64_t start = now_us();
+
+				if (s < 3) {
+					uint32_t len = sizes[s];
+
+					memcpy(m, &head, sizeof(head));
+					CHECK(!call(fd, m, sizes[s], NULL, 0, reply, &len, NULL));
+				} else {
+					CHECK(!on_segment(fd, FAKE_NEVER + 100, 0, seg,
+							  s == 3 ? 65536 : MiB, WRITES));
+				}
+				t[i] = now_us() - start;
+			}
+			qsort(t, 1000, sizeof(*t), compare);
+			printf("# poll_us %s, %u bytes %s: median %llu us, p99 %llu us, %lld %% polled\n",
+			       polls[p], s < 3 ? sizes[s] : s == 3 ? 65536 : (unsigned int)MiB,
+			       s < 3 ? "each way" : "pinned", (unsigned long long)t[500],
+			       (unsigned long long)t[990], (counter("polled") - polled) / 10);
+		}
+	}
+	write_file("/sys/module/virtio_accel/parameters/poll_us", "50");
+	munmap(m, 65536);
+	munmap(reply, 65536);
+	munmap(seg, MiB);
+	close(fd);
+}
+
+/* ---- main ------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} tests[] = {
+	{ "info", test_info },
+	{ "arguments", test_arguments },
+	{ "echo", test_echo },
+	{ "segments", test_segments },
+	{ "odd_memory", test_odd_memory },
+	{ "big", test_big },
+	{ "lies", test_lies },
+	{ "sleep", test_sleep },
+	{ "threads", test_threads },
+	{ "full", test_full },
+	{ "kill", test_kill },
+	{ "contexts", test_contexts },
+	{ "unbind", test_unbind },
+	{ "bad_ring", test_bad_ring },
+	{ "reload", test_reload },
+	{ "suspend", test_suspend },
+	{ "speed", test_speed },
+};
+
+static int run_test(const char *name)
+{
+	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
+		if (strcmp(tests[i].name, name))
+			continue;
+		test_name = name;
+		failures = 0;
+		tests[i].run();
+		printf("%s - %s\n", failures ? "not ok" : "ok", name);
+		return failures;
+	}
+	printf("not ok - no test is called %s\n", name);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	int failed = 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc < 2)
+		return 2;
+	module_path = argv[1];
+	for (int i = 2; i < argc; i++)
+		failed += !!run_test(argv[i]);
+	return failed != 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The messages that fake-device understands; driver-test sends them. */
+#ifndef FAKE_H
+#define FAKE_H
+
+#include <stdint.h>
+
+struct fake_message {
+	uint32_t op;
+	uint32_t value;
+	uint64_t reserved;
+	/* anything may follow */
+};
+
+enum fake_op {
+	FAKE_ECHO = 1,	 /* reply: the message */
+	FAKE_SUM,	 /* reply: u64, sum of the bytes of the segments that may be read */
+	FAKE_FILL,	 /* byte i of each segment that may be written becomes i * 7 + value */
+	FAKE_DELAY,	 /* answers after value milliseconds */
+	FAKE_STATUS,	 /* status = value */
+	FAKE_USED,	 /* lies: used.len = value */
+	FAKE_REPLY_LEN,	 /* lies: resp.reply_len = value */
+	FAKE_BAD_ID,	 /* breaks the ring: used.id = value */
+	FAKE_NEVER,	 /* never answers */
+	FAKE_CONTEXTS,	 /* reply: u64, contexts that sent something and were not closed */
+	FAKE_RUNS,	 /* reply: u64, number of runs */
+	FAKE_SCRIBBLE,	 /* overwrites the run table with rubbish and answers */
+};
+
+#endif
