@@ -111,11 +111,8 @@ int vaccel_cleanup(void)
 
 	vaccel_debug("Cleaning up vAccel");
 	op_prof_flush();
-	vaccel_debug("Cleaning up sessions");
 	sessions_cleanup();
-	vaccel_debug("Cleaning up resources");
 	resources_cleanup();
-	vaccel_debug("Cleaning up plugins");
 	plugins_cleanup();
 	rundir_remove();
 	vaccel_config_release(&active);
@@ -152,10 +149,9 @@ __attribute__((constructor)) static void at_load(void)
 	if (is_off("VACCEL_BOOTSTRAP_ENABLED"))
 		return;
 	ret = vaccel_bootstrap();
-	if (ret) {
-		vaccel_error("Could not start vAccel: %s (%d)", strerror(ret), ret);
+	/* What failed has been logged where it failed. */
+	if (ret)
 		exit(ret);
-	}
 }
 
 __attribute__((destructor)) static void at_unload(void)

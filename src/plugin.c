@@ -316,6 +316,7 @@ int plugins_bootstrap(void)
 
 int plugins_cleanup(void)
 {
+	vaccel_debug("Cleaning up plugins");
 	atomic_store(&ready, false);
 	for (;;) {
 		struct vaccel_plugin *plugin = NULL;

@@ -422,6 +422,7 @@ int sessions_bootstrap(void)
 
 int sessions_cleanup(void)
 {
+	vaccel_debug("Cleaning up sessions");
 	atomic_store(&ready, false);
 	for (;;) {
 		struct vaccel_session *sess = NULL;
