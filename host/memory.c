@@ -145,36 +145,42 @@ void *memory_at_uaddr(const struct memory *mem, uint64_t uaddr, uint64_t len)
 ssize_t memory_translate(const struct memory *mem, uint64_t gpa, uint64_t len, struct iovec *iov,
 			 size_t nr, size_t max)
 {
-	unsigned int at = lower_bound(mem, gpa);
+	struct iovec *last = nr ? &iov[nr - 1] : NULL;
+	size_t last_len = last ? last->iov_len : 0;
+	ssize_t ret = -EFAULT;
 
-	for (; len; at++) {
+	for (unsigned int at = lower_bound(mem, gpa); len; at++) {
 		const struct memory_region *r = &mem->regions[at];
 		uint64_t skip, here;
 		uint8_t *addr;
 
-		/* The next region must start where the one before ended: gpa is its first byte. */
-		if (at == mem->nr_regions || gpa < r->gpa)
-			return -EFAULT;
+		/* Behind the first region the next one must start right where it ended. */
+		if (at == mem->nr_regions || gpa < r->gpa || gpa - r->gpa >= r->size)
+			goto fail;
 		skip = gpa - r->gpa;
-		if (skip >= r->size)
-			return -EFAULT;
 		here = r->size - skip < len ? r->size - skip : len;
 		addr = r->base + skip;
 
 		if (nr && (uint8_t *)iov[nr - 1].iov_base + iov[nr - 1].iov_len == addr) {
 			iov[nr - 1].iov_len += here;
 		} else {
+			ret = -ENOBUFS;
 			if (nr == max)
-				return -ENOBUFS;
+				goto fail;
+			ret = -EFAULT;
 			iov[nr].iov_base = addr;
 			iov[nr++].iov_len = here;
 		}
 		len -= here;
-		/* May wrap to 0 behind the last byte of the address space; then no region follows. */
+		/* Wraps to 0 behind the last byte of the address space; nothing may follow that. */
 		if (__builtin_add_overflow(gpa, here, &gpa) && len)
-			return -EFAULT;
+			goto fail;
 	}
 	return (ssize_t)nr;
+fail:
+	if (last)
+		last->iov_len = last_len;
+	return ret;
 }
 
 /* Whether all of [gpa, gpa + len) is mapped. */

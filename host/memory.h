@@ -64,7 +64,7 @@ void *memory_at_uaddr(const struct memory *mem, uint64_t uaddr, uint64_t len);
  * @max: entries there is room for
  *
  * Return: the new number of entries; -EFAULT when a byte is outside of all regions; -ENOBUFS when
- * iov is full. A @len of 0 adds nothing and is not checked.
+ * iov is full; then the entries in use are as before. A @len of 0 adds nothing and is not checked.
  */
 ssize_t memory_translate(const struct memory *mem, uint64_t gpa, uint64_t len, struct iovec *iov,
 			 size_t nr, size_t max);
