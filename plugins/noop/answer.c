@@ -146,8 +146,10 @@ static int answer_image(struct vaccel_session *sess, const union vop_val *v)
 		int64_t i;                                                                        \
 		int ret;                                                                          \
                                                                                                   \
-		if (nr_out > nr_in)                                                               \
+		if (nr_out > nr_in) {                                                             \
+			noop_error("There are more outputs than inputs to copy");                 \
 			return VACCEL_EINVAL;                                                     \
+		}                                                                                 \
 		for (i = 0; i < nr_out; i++) {                                                    \
 			ret = VACCEL_EINVAL;                                                      \
 			if (!in[i] || (in[i]->size && !in[i]->data))                              \
@@ -277,8 +279,10 @@ static int answer_vectoradd(struct vaccel_session *sess, const union vop_val *v)
 	float *c = v[FPGA_VECTORADD_c].p;
 
 	(void)sess;
-	if (v[FPGA_VECTORADD_len_b].i < v[FPGA_VECTORADD_len_a].i)
+	if (v[FPGA_VECTORADD_len_b].i < v[FPGA_VECTORADD_len_a].i) {
+		noop_error("b is shorter than a");
 		return VACCEL_EINVAL;
+	}
 	for (int64_t i = 0; i < v[FPGA_VECTORADD_len_a].i; i++)
 		c[i] = a[i] + b[i];
 	return VACCEL_OK;
