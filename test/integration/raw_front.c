@@ -243,16 +243,25 @@ uint32_t raw_session(struct raw_front *r, uint64_t *id)
 	return 0;
 }
 
+static bool has_served(void *arg)
+{
+	struct raw_front *r = arg;
+
+	r->status = raw_session(r, NULL);
+	return r->status != VIRTIO_ACCEL_S_AGAIN;
+}
+
 void raw_expect_alive(struct raw_front *r)
 {
 	const struct virtio_accel_req close = {
 		.type = htole32(VIRTIO_ACCEL_T_CONTEXT_CLOSE),
 		.context = htole64(1),
 	};
-	uint32_t status = raw_session(r, NULL);
 
-	if (status)
-		test_die("the device does not open a session any more: status %u", status);
+	/* A worker that has died more than once does not start again at once. */
+	test_wait(has_served, r, ANSWER_TIMEOUT_MS);
+	if (r->status)
+		test_die("the device does not open a session any more: status %u", r->status);
 	if (raw_send(r, raw_build(r, &close, NULL, NULL, "", 0), sizeof(struct virtio_accel_resp)) !=
 	    sizeof(struct virtio_accel_resp) || raw_resp(r).status)
 		test_die("the device does not close a context any more");

@@ -37,6 +37,7 @@ struct raw_front {
 	struct native_mem mem;
 	struct raw_queue queues[RAW_QUEUES];
 	unsigned int use;	/* queue of raw_send() and all that is built on it */
+	uint32_t status;	/* of raw_expect_alive()'s last try */
 };
 
 /**

@@ -250,17 +250,30 @@ struct caller {
 	int err;
 };
 
-static uint64_t open_session(struct transport *t)
+static bool opens_session(void *arg)
 {
 	char message[64], reply[64];
-	uint32_t len = (uint32_t)raw_session_message(message), reply_len = sizeof(reply), status;
-	uint64_t id;
+	uint32_t len = (uint32_t)raw_session_message(message), reply_len = sizeof(reply);
+	struct caller *c = arg;
 
-	assert_int_equal(t->ops->call(t, message, len, NULL, 0, reply, &reply_len, &status), 0);
-	assert_int_equal(status, 0);
-	assert_int_equal(reply_len, sizeof(struct virtio_accel_buf) + sizeof(id));
-	memcpy(&id, reply + sizeof(struct virtio_accel_buf), sizeof(id));
-	return le64toh(id);
+	assert_int_equal(c->t->ops->call(c->t, message, len, NULL, 0, reply, &reply_len,
+					 &c->status), 0);
+	if (c->status == VIRTIO_ACCEL_S_AGAIN)
+		return false;
+	assert_int_equal(c->status, 0);
+	assert_int_equal(reply_len, sizeof(struct virtio_accel_buf) + sizeof(c->session));
+	memcpy(&c->session, reply + sizeof(struct virtio_accel_buf), sizeof(c->session));
+	c->session = le64toh(c->session);
+	return true;
+}
+
+/* Waits for a worker that starts again, if need be. */
+static uint64_t open_session(struct transport *t)
+{
+	struct caller c = { .t = t };
+
+	assert_true(test_wait(opens_session, &c, ANSWER_MS));
+	return c.session;
 }
 
 static void *call_busy(void *arg)
