@@ -31,3 +31,5 @@
 #include "vaccel/utils/enum.h"
 #include "vaccel/utils/path.h"
 #include "vaccel/utils/str.h"
+
+#include "vaccel/compat-0.7.h"

@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "fs.h"
@@ -286,6 +288,28 @@ static void persist_where_nothing_can_be(void **state)
 	assert_int_equal(vaccel_blob_release(&blob), 0);
 }
 
+static void persist_on_full_disk(void **state)
+{
+	struct rlimit limit, tiny;
+	uint8_t bytes[100] = { 0 };
+	struct vaccel_blob blob;
+
+	(void)state;
+	/* A limit on the size of files ends a write in the middle, as a full disk does. */
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	tiny = limit;
+	tiny.rlim_cur = 10;
+	assert_int_equal(vaccel_blob_init_from_buf(&blob, bytes, 100, true, "n", NULL, false), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tiny), 0);
+	assert_int_equal(vaccel_blob_persist(&blob, dir, "big", false), VACCEL_ENOSPC);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_false(exists(in_dir("big")));
+	assert_int_equal(blob.type, VACCEL_BLOB_BUFFER);
+	assert_int_equal(vaccel_blob_persist(&blob, dir, "big", false), 0);
+	assert_int_equal(vaccel_blob_release(&blob), 0);
+}
+
 static void valid(void **state)
 {
 	uint8_t byte = 1;
@@ -363,6 +387,7 @@ int main(void)
 		cmocka_unit_test(from_bad_file), cmocka_unit_test(from_memory),
 		cmocka_unit_test(persist),	 cmocka_unit_test(persist_random),
 		cmocka_unit_test(persist_where_nothing_can_be),
+		cmocka_unit_test(persist_on_full_disk),
 		cmocka_unit_test(valid),	 cmocka_unit_test(file_read),
 		cmocka_unit_test(dir_files),
 	};

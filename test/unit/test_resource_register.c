@@ -3,6 +3,9 @@
 #include "http_server.h"
 #include "resource_fixture.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 static void register_file(void **state)
 {
 	struct vaccel_resource res, *found = NULL;
@@ -196,11 +199,12 @@ static void urls_in_transport(void **state)
 static void downloads(void **state)
 {
 	struct http_server server;
-	char url[6][128], byte[64] = { 0 };
+	char url[6][128], other[64];
 	const char *paths[] = { "/dir/model.bin?key=1", "/lib.so", "/other/lib.so", "/missing",
 				"/cut", "/moved" };
 	const char *good[2], *same[2], *one_missing[2];
 	struct vaccel_resource res;
+	struct rlimit limit, tiny;
 	char *file;
 
 	(void)state;
@@ -257,19 +261,32 @@ static void downloads(void **state)
 	assert_int_equal(vaccel_resource_release(&res), 0);
 
 	/* A server must not make us read our own files. */
-	snprintf(byte, sizeof(byte), "http://127.0.0.1:%d/to-file", server.port);
-	assert_int_equal(vaccel_resource_init(&res, byte, 0), 0);
+	snprintf(other, sizeof(other), "http://127.0.0.1:%d/to-file", server.port);
+	assert_int_equal(vaccel_resource_init(&res, other, 0), 0);
 	assert_int_equal(vaccel_resource_register(&res, &local), VACCEL_EREMOTEIO);
 	assert_int_equal(vaccel_resource_release(&res), 0);
 
 	/* No file name to take. */
-	snprintf(byte, sizeof(byte), "http://127.0.0.1:%d", server.port);
-	assert_int_equal(vaccel_resource_init(&res, byte, 0), 0);
+	snprintf(other, sizeof(other), "http://127.0.0.1:%d", server.port);
+	assert_int_equal(vaccel_resource_init(&res, other, 0), 0);
 	assert_int_equal(vaccel_resource_register(&res, &local), VACCEL_EINVAL);
 	assert_int_equal(vaccel_resource_release(&res), 0);
-	snprintf(byte, sizeof(byte), "http://127.0.0.1:%d/a/..", server.port);
-	assert_int_equal(vaccel_resource_init(&res, byte, 0), 0);
+	snprintf(other, sizeof(other), "http://127.0.0.1:%d/a/..", server.port);
+	assert_int_equal(vaccel_resource_init(&res, other, 0), 0);
 	assert_int_equal(vaccel_resource_register(&res, &local), VACCEL_EINVAL);
+	assert_int_equal(vaccel_resource_release(&res), 0);
+
+	/* No room for the file: not the server's fault. */
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	tiny = limit;
+	tiny.rlim_cur = 2;
+	assert_int_equal(vaccel_resource_init(&res, url[1], 0), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tiny), 0);
+	assert_int_equal(vaccel_resource_register(&res, &local), VACCEL_ENOSPC);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_null(res.rundir);
+	assert_int_equal(vaccel_resource_register(&res, &local), 0);
 	assert_int_equal(vaccel_resource_release(&res), 0);
 
 	http_stop(&server);

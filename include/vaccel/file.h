@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where vAccel 0.7 declared what is called a blob now. */
+#pragma once
+
+#include "vaccel/compat-0.7.h"
