@@ -765,6 +765,7 @@ static void test_unbind(void)
 		const char *name = bus_name();
 		pid_t pid = start_call(FAKE_NEVER, 0, MiB);
 
+		CHECK(counter_becomes("pinned_pages", 256));
 		CHECK(counter_becomes("inflight", 1));
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
@@ -860,7 +861,7 @@ static void test_reload(void)
 static void suspend(void)
 {
 	write_file("/sys/class/rtc/rtc0/wakealarm", "0");
-	write_file("/sys/class/rtc/rtc0/wakealarm", "+2");
+	write_file("/sys/class/rtc/rtc0/wakealarm", "+4");
 	write_file("/sys/power/state", "mem");
 }
 

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Everything runs inside the Debian 13 root of scripts/build-root, which is made on first use.
+# The results are under build/. "make help" lists the targets.
+
+in_root := scripts/in-root
+serieses := 6.1 6.12 7.3
+meson_setup := meson setup --prefix=/usr/local -Dauto_features=enabled
+
+all: user driver
+
+user: build/plain/build.ninja
+	$(in_root) meson compile -C build/plain
+
+build/plain/build.ninja:
+	$(in_root) $(meson_setup) build/plain
+
+# The same, instrumented: for "make check".
+sanitized: build/sanitized/build.ninja
+	$(in_root) meson compile -C build/sanitized
+
+build/sanitized/build.ninja:
+	$(in_root) $(meson_setup) -Db_sanitize=address,undefined -Db_lundef=false build/sanitized
+
+driver: $(serieses:%=driver-%)
+
+$(serieses:%=driver-%): driver-%:
+	$(in_root) $(MAKE) -C driver KDIR=/kernels/$*/headers CC=gcc BUILD=/src/build/driver/$*
+
+stage: user
+	rm -rf build/stage
+	$(in_root) meson install -C build/plain --quiet --no-rebuild --destdir /src/build/stage
+
+vm: stage driver
+	$(in_root) packaging/vm/build-vm build/vm build/stage build/driver
+
+demo: vm
+	scripts/demo
+
+check: vm sanitized
+	scripts/check
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make          build user space and the driver (for kernels $(serieses))'
+	@echo 'make demo     build, boot a VM and run the examples in it'
+	@echo 'make check    build and run all tests; ends with "N passed, N failed"'
+	@echo 'make vm       build the VM artifacts in build/vm'
+	@echo 'make clean    remove build/ (scripts/build-root --remove deletes the build root)'
+
+.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo check clean help
