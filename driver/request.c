@@ -129,6 +129,7 @@ static int accel_get_segments(struct accel_request *rq, const struct virtio_acce
 {
 	struct virtio_accel_user_segment __user *from = u64_to_user_ptr(call->segments);
 	struct virtio_accel_user_segment user;
+	unsigned long addr;
 	u32 i;
 
 	if (call->nr_segments > ACCEL_INLINE_SEGMENTS) {
@@ -145,11 +146,12 @@ static int accel_get_segments(struct accel_request *rq, const struct virtio_acce
 		if (user.reserved || !user.len || !user.flags ||
 		    (user.flags & ~(VIRTIO_ACCEL_SEG_READ | VIRTIO_ACCEL_SEG_WRITE)))
 			return -EINVAL;
-		/* The limit also keeps all sums of lengths and pages from overflowing. */
-		if (user.addr > TASK_SIZE_MAX || user.len > TASK_SIZE_MAX)
+		/* This also keeps all sums of lengths and pages from overflowing. */
+		addr = untagged_addr((unsigned long)user.addr);
+		if (user.addr > ULONG_MAX || addr > TASK_SIZE_MAX || user.len > TASK_SIZE_MAX - addr)
 			return -EFAULT;
 		*seg = (struct accel_segment){
-			.addr = user.addr,
+			.addr = addr,
 			.len = user.len,
 			.flags = user.flags,
 		};
@@ -261,13 +263,13 @@ static int accel_buffer_alloc(struct accel_request *rq, struct accel_buffer *buf
 	sg_init_table(buf->sg, max_nents);
 	while (left) {
 		size_t n = min_t(u64, left, size);
-		void *piece = kmalloc(n, gfp | __GFP_NOWARN |
-				      (n > PAGE_SIZE ? __GFP_NORETRY : 0));
+		/* Where memory is in small pieces, so may the buffer be, as far as the ring allows. */
+		bool can_split = size > PAGE_SIZE &&
+				 DIV_ROUND_UP_ULL(left, size / 2) <= max_nents - buf->nents;
+		void *piece = kmalloc(n, gfp | __GFP_NOWARN | (can_split ? __GFP_NORETRY : 0));
 
 		if (!piece) {
-			/* Memory is in pieces: so must the buffer be, if the ring allows. */
-			if (size / 2 < PAGE_SIZE ||
-			    DIV_ROUND_UP_ULL(left, size / 2) > max_nents - buf->nents)
+			if (!can_split)
 				return -ENOMEM;
 			size /= 2;
 			continue;
@@ -424,19 +426,19 @@ int accel_request_answer(struct accel_request *rq, struct virtio_accel_call *cal
 {
 	u8 __user *reply = u64_to_user_ptr(call->reply);
 	struct accel_cursor at = { .sg = rq->in.sg };
-	struct virtio_accel_resp resp;
-	u32 reply_len;
+	const struct virtio_accel_resp *resp;
+	u32 status, reply_len;
 	size_t left, got;
 
 	if (rq->error)
 		return rq->error;
-	if (rq->used < sizeof(resp) || rq->used > rq->in.len)
+	if (rq->used < sizeof(*resp) || rq->used > rq->in.len)
 		return -EIO;
-	/* The device can still write it: read it once. */
-	memcpy(&resp, accel_next_struct(&at, sizeof(resp)), sizeof(resp));
-	barrier();
-	reply_len = le32_to_cpu(resp.reply_len);
-	if (reply_len > rq->used - sizeof(resp))
+	/* The device can still write it: each field is read once. */
+	resp = accel_next_struct(&at, sizeof(*resp));
+	status = le32_to_cpu(READ_ONCE(resp->status));
+	reply_len = le32_to_cpu(READ_ONCE(resp->reply_len));
+	if (reply_len > rq->used - sizeof(*resp))
 		return -EIO;
 	for (left = reply_len; left; left -= got) {
 		void *p = accel_next(&at, left, &got);
@@ -445,7 +447,7 @@ int accel_request_answer(struct accel_request *rq, struct virtio_accel_call *cal
 			return -EFAULT;
 		reply += got;
 	}
-	call->status = le32_to_cpu(resp.status);
+	call->status = status;
 	call->reply_len = reply_len;
 	return 0;
 }

@@ -889,6 +889,22 @@ static void test_suspend(void)
 	CHECK(counter("pinned_pages") == 0);
 }
 
+/* A 32-bit program. */
+static void test_compat(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		execl("/compat-test", "compat-test", NULL);
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		printf("# compat-test: status %#x\n", status);
+	CHECK(WIFEXITED(status) && !WEXITSTATUS(status));
+}
+
 static int compare(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -962,6 +978,7 @@ static const struct {
 	{ "bad_ring", test_bad_ring },
 	{ "reload", test_reload },
 	{ "suspend", test_suspend },
+	{ "compat", test_compat },
 	{ "speed", test_speed },
 };
 
