@@ -56,9 +56,9 @@ static void report_open(const char *path, int err)
 {
 	switch (err) {
 	case ENOENT:
-		vaccel_error("virtio: there is no %s: load the driver (modprobe virtio_accel), and check "
-			     "that this machine is a VM with a virtio accelerator; VACCEL_VIRTIO_DEVICE "
-			     "names another node", path);
+		vaccel_error("virtio: there is no %s: load the driver (modprobe virtio_accel), and "
+			     "check that this machine is a VM with a virtio accelerator; "
+			     "VACCEL_VIRTIO_DEVICE names another node", path);
 		break;
 	case EACCES:
 	case EPERM:
@@ -67,8 +67,9 @@ static void report_open(const char *path, int err)
 		break;
 	case ENODEV:
 	case ENXIO:
-		vaccel_error("virtio: the device behind %s is gone: check that the driver virtio_accel is "
-			     "loaded and the host process vhost-user-accel runs", path);
+		vaccel_error("virtio: the device behind %s is gone: check that the driver "
+			     "virtio_accel is loaded and the host process vhost-user-accel runs",
+			     path);
 		break;
 	default:
 		vaccel_error("virtio: cannot open %s: %s", path, strerror(err));
@@ -106,7 +107,7 @@ int transport_open_device(const char *path, struct transport **out)
 		goto err_close;
 	}
 	if (d->t.info.version != VIRTIO_ACCEL_VERSION) {
-		vaccel_error("virtio: the device behind %s has version %u and this plugin knows %u; "
+		vaccel_error("virtio: the device behind %s has version %u, this plugin knows %u; "
 			     "install matching versions of vhost-user-accel and libvaccel-virtio",
 			     path, d->t.info.version, VIRTIO_ACCEL_VERSION);
 		err = ENODEV;

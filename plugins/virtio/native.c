@@ -2,8 +2,8 @@
 /*
  * The transport without a VM: a vhost-user front end that shares a memory file with
  * vhost-user-accel and is the driver of its virtqueues. native_request.c lays requests out in that
- * memory, native_queue.c moves them, native_mem.c has the memory, native_proto.c the control messages.
- * Here are opening and closing.
+ * memory, native_queue.c moves them, native_mem.c has the memory, native_proto.c the control
+ * messages. Here are opening and closing.
  */
 #define _GNU_SOURCE
 #include "native.h"
@@ -111,8 +111,8 @@ static int native_call(struct transport *t, const void *message, uint32_t messag
 	struct native_transport *n = to_native(t);
 
 	if (n->forked) {
-		vaccel_error("virtio: the connection of a parent process cannot be used after fork(); "
-			     "initialise vAccel in the child");
+		vaccel_error("virtio: the connection of a parent process cannot be used after "
+			     "fork(); initialise vAccel in the child");
 		return ENODEV;
 	}
 	if (message_len == 0)
@@ -182,8 +182,8 @@ static unsigned int env_number(const char *name, unsigned int min, unsigned int 
 	errno = 0;
 	v = strtoul(text, &end, 10);
 	if (errno || *end || *text == '-' || v < min || v > max) {
-		vaccel_warn("virtio: %s=%s is not a number from %u to %u; using %u", name, text, min,
-			    max, fallback);
+		vaccel_warn("virtio: %s=%s is not a number from %u to %u; using %u", name, text,
+			    min, max, fallback);
 		return fallback;
 	}
 	return (unsigned int)v;
@@ -224,9 +224,9 @@ static int negotiate(struct native_transport *n, const char *path, bool *reporte
 	if (err)
 		return err;
 	if ((offered & must) != must || (poffered & pmust) != pmust) {
-		vaccel_error("virtio: what listens at %s does not offer what a virtio accelerator needs "
-			     "(features 0x%" PRIx64 ", 0x%" PRIx64 "); is it vhost-user-accel?", path,
-			     offered, poffered);
+		vaccel_error("virtio: what listens at %s does not offer what a virtio accelerator "
+			     "needs (features 0x%" PRIx64 ", 0x%" PRIx64 "); is it "
+			     "vhost-user-accel?", path, offered, poffered);
 		*reported = true;
 		return ENODEV;
 	}
@@ -247,14 +247,15 @@ static int negotiate(struct native_transport *n, const char *path, bool *reporte
 
 	*reported = true;
 	if (le32toh(config.magic) != VIRTIO_ACCEL_MAGIC) {
-		vaccel_error("virtio: what listens at %s is not a virtio accelerator (magic number 0x%x); "
-			     "is it vhost-user-accel?", path, le32toh(config.magic));
+		vaccel_error("virtio: what listens at %s is not a virtio accelerator (magic number "
+			     "0x%x); is it vhost-user-accel?", path, le32toh(config.magic));
 		return ENODEV;
 	}
 	if (le32toh(config.version) != VIRTIO_ACCEL_VERSION) {
-		vaccel_error("virtio: the device at %s has version %u and this plugin knows %u; install "
-			     "matching versions of vhost-user-accel and libvaccel-virtio", path,
-			     le32toh(config.version), VIRTIO_ACCEL_VERSION);
+		vaccel_error("virtio: the device at %s has version %u and this plugin knows %u; "
+			     "install matching versions of vhost-user-accel and "
+			     "libvaccel-virtio", path, le32toh(config.version),
+			     VIRTIO_ACCEL_VERSION);
 		return ENODEV;
 	}
 	n->t.info = (struct virtio_accel_info){
@@ -345,22 +346,22 @@ static void report(const char *path, int err)
 	switch (err) {
 	case ENOENT:
 	case ECONNREFUSED:
-		vaccel_error("virtio: nothing listens at %s: start vhost-user-accel --socket-path=%s", path,
-			     path);
+		vaccel_error("virtio: nothing listens at %s: start vhost-user-accel "
+			     "--socket-path=%s", path, path);
 		break;
 	case EACCES:
 	case EPERM:
-		vaccel_error("virtio: no permission to connect to %s: ask its owner for access, or run "
-			     "vhost-user-accel as the same user", path);
+		vaccel_error("virtio: no permission to connect to %s: ask its owner for access, or "
+			     "run vhost-user-accel as the same user", path);
 		break;
 	case ETIMEDOUT:
-		vaccel_error("virtio: no answer from %s in %d s: each vhost-user-accel serves one client at "
-			     "a time; is it in use?", path, CONTROL_TIMEOUT_MS / 1000);
+		vaccel_error("virtio: no answer from %s in %d s: each vhost-user-accel serves one "
+			     "client at a time; is it in use?", path, CONTROL_TIMEOUT_MS / 1000);
 		break;
 	case ENODEV:
 	case EPROTO:
-		vaccel_error("virtio: %s closed or refused the connection: see vhost-user-accel's log for "
-			     "the reason", path);
+		vaccel_error("virtio: %s closed or refused the connection: see vhost-user-accel's "
+			     "log for the reason", path);
 		break;
 	default:
 		vaccel_error("virtio: cannot use the accelerator at %s: %s", path, strerror(err));
@@ -370,7 +371,7 @@ static void report(const char *path, int err)
 int transport_open_native(const char *socket_path, struct transport **out)
 {
 	static atomic_uint opened;
-	unsigned int cpus = nr_cpus();
+	unsigned int cpus = nr_cpus(), memory_mib;
 	struct native_transport *n;
 	bool reported = false;
 	int err;
@@ -395,8 +396,9 @@ int transport_open_native(const char *socket_path, struct transport **out)
 	if (err)
 		goto fail;
 
-	err = native_mem_init(&n->mem, (size_t)env_number("VACCEL_VIRTIO_MEMORY", MIN_MEMORY_MIB,
-							  MAX_MEMORY_MIB, DEFAULT_MEMORY_MIB) << 20);
+	memory_mib = env_number("VACCEL_VIRTIO_MEMORY", MIN_MEMORY_MIB, MAX_MEMORY_MIB,
+				DEFAULT_MEMORY_MIB);
+	err = native_mem_init(&n->mem, (size_t)memory_mib << 20);
 	if (!err)
 		err = share_memory(n);
 	if (!err)

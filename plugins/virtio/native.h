@@ -42,7 +42,7 @@ struct native_transport {
 	uint64_t poll_ns;		/* how long to look for a response before sleeping */
 	unsigned int max_spinners;	/* threads that may do so at once */
 	atomic_uint spinners;
-	atomic_bool failed;		/* no more requests: the back end is gone or not to be trusted */
+	atomic_bool failed;		/* the back end is gone or not to be trusted */
 	bool forked;			/* this is the copy that fork() made for a child */
 	struct native_mem mem;
 	unsigned int nr_queues;

@@ -220,7 +220,7 @@ int native_mem_alloc(struct native_mem *m, size_t len, enum native_hold hold,
 		m->committed = end < NATIVE_MEM_KEEP ? end : NATIVE_MEM_KEEP;
 	pthread_mutex_unlock(&m->lock);
 
-	/* Not under the lock: this takes long for much memory, and the range is the caller's alone. */
+	/* Not under the lock: it takes long for much memory, and the range is the caller's. */
 	err = from < end ? commit(m, from, end) : 0;
 	if (err) {
 		pthread_mutex_lock(&m->lock);

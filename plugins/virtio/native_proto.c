@@ -55,7 +55,7 @@ int vu_connect(struct vu_conn *c, const char *path, int timeout_ms)
 	if (c->fd < 0)
 		return errno;
 	while (connect(c->fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
-		/* A full backlog is EAGAIN for a unix socket, and nothing tells when it has room. */
+		/* EAGAIN: the backlog is full, and nothing tells when it has room. */
 		const struct timespec pause = { .tv_nsec = 10 * 1000000 };
 
 		err = errno;

@@ -83,7 +83,7 @@ err_kick:
 
 void native_queue_fini(struct native_queue *q)
 {
-	/* The ring's extent goes with the memory as a whole: the back end may have it until then. */
+	/* The ring's extent goes with the whole memory: the back end may have it until then. */
 	vring_driver_fini(&q->vr);
 	close(q->kick_fd);
 	close(q->call_fd);
@@ -274,7 +274,7 @@ int native_queue_run(struct native_transport *n, struct native_queue *q,
 		err = vring_driver_add(&q->vr, buffers, nr, &rq);
 		if (err != ENOSPC)
 			break;
-		/* Each chain in the ring has a thread that waits for it, so that this one is woken. */
+		/* Each chain in the ring has a thread that waits for it, and wakes this one. */
 		pthread_cond_wait(&q->room, &q->lock);
 	}
 	if (!err) {

@@ -187,8 +187,9 @@ int native_request(struct native_transport *n, uint32_t type, int timeout_ms, co
 		return err;
 	err = native_mem_alloc(&n->mem, l.total, NATIVE_HOLD_CALL, &e);
 	if (err == ENOMEM)
-		vaccel_error("virtio: a call needs %zu bytes of shared memory, which are not free; the "
-			     "limit is VACCEL_VIRTIO_MEMORY=%zu (MiB)", l.total, n->mem.size >> 20);
+		vaccel_error("virtio: a call needs %zu bytes of shared memory, which are not free; "
+			     "the limit is VACCEL_VIRTIO_MEMORY=%zu (MiB)", l.total,
+			     n->mem.size >> 20);
 	if (err)
 		return err;
 	fill(n, e, &l, type, message, message_len, segments, nr_segments);

@@ -201,7 +201,7 @@ bool vring_driver_enable_calls(struct vring_driver *vr)
 
 void vring_driver_disable_calls(struct vring_driver *vr)
 {
-	/* With event index, an index that was just passed is the furthest away from the next one. */
+	/* With event index, the index that was just passed is the one furthest away. */
 	if (vr->event_idx)
 		store_release(used_event(vr), vr->used_idx - 1);
 	else

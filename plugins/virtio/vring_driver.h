@@ -86,7 +86,7 @@ int vring_driver_add(struct vring_driver *vr, const struct vring_buffer *buffers
 void vring_driver_publish(struct vring_driver *vr, uint16_t head, void *token,
 			  uint32_t writable);
 
-/** vring_driver_kick_needed() - whether the device wants to hear of what was added since last asked */
+/** vring_driver_kick_needed() - whether to notify the device of what was added since last asked */
 bool vring_driver_kick_needed(struct vring_driver *vr);
 
 /** vring_driver_pending() - whether used buffers wait; a hint unless the caller has the ring */

@@ -61,7 +61,8 @@ static void signal_used(struct fake_backend *f, struct fake_ring *r, uint16_t ol
 
 		if (!vring_need_event(event, new_idx, old))
 			return;
-	} else if (__atomic_load_n(&r->avail->flags, __ATOMIC_ACQUIRE) & VRING_AVAIL_F_NO_INTERRUPT) {
+	} else if (__atomic_load_n(&r->avail->flags, __ATOMIC_ACQUIRE) &
+		   VRING_AVAIL_F_NO_INTERRUPT) {
 		return;
 	}
 	eventfd_write(r->call, 1);
@@ -149,8 +150,8 @@ static void answer(struct fake_backend *f, struct fake_ring *r, uint16_t head)
 		flip_segments(f, p, &req);
 		resp.reply_len = req.message_len < w.len - sizeof(resp) ? req.message_len :
 									  w.len - sizeof(resp);
-		memcpy(at_guest(f, w.addr + sizeof(resp), resp.reply_len), p + len - req.message_len,
-		       resp.reply_len);
+		memcpy(at_guest(f, w.addr + sizeof(resp), resp.reply_len),
+		       p + len - req.message_len, resp.reply_len);
 		if (!f->faulted)
 			fault = f->options.fault;
 		f->faulted = true;
@@ -217,7 +218,8 @@ static void serve(struct fake_backend *f, struct fake_ring *r)
 		if (r->last_avail == __atomic_load_n(&r->avail->idx, __ATOMIC_ACQUIRE)) {
 			if (!event_idx)
 				break;
-			*(uint16_t *)&r->used->ring[r->size] = r->last_avail;
+			__atomic_store_n((uint16_t *)(r->used->ring + r->size), r->last_avail,
+					 __ATOMIC_RELEASE);
 			atomic_thread_fence(memory_order_seq_cst);
 			if (r->last_avail == __atomic_load_n(&r->avail->idx, __ATOMIC_ACQUIRE))
 				break;
@@ -409,8 +411,10 @@ static void *backend_thread(void *arg)
 		p[1] = (struct pollfd){ .fd = f->conn >= 0 ? f->conn : f->listener,
 					.events = POLLIN };
 		for (unsigned int i = 0; i < VIRTIO_ACCEL_MAX_QUEUES; i++)
-			p[2 + i] = (struct pollfd){ .fd = f->rings[i].enabled ? f->rings[i].kick : -1,
-						    .events = POLLIN };
+			p[2 + i] = (struct pollfd){
+				.fd = f->rings[i].enabled ? f->rings[i].kick : -1,
+				.events = POLLIN,
+			};
 		if (poll(p, 2 + VIRTIO_ACCEL_MAX_QUEUES, 10000) < 0 && errno != EINTR)
 			test_die("poll: %s", strerror(errno));
 		if (f->released)

@@ -257,12 +257,14 @@ void raw_expect_alive(struct raw_front *r)
 		.type = htole32(VIRTIO_ACCEL_T_CONTEXT_CLOSE),
 		.context = htole64(1),
 	};
+	int64_t written;
 
 	/* A worker that has died more than once does not start again at once. */
 	test_wait(has_served, r, ANSWER_TIMEOUT_MS);
 	if (r->status)
 		test_die("the device does not open a session any more: status %u", r->status);
-	if (raw_send(r, raw_build(r, &close, NULL, NULL, "", 0), sizeof(struct virtio_accel_resp)) !=
-	    sizeof(struct virtio_accel_resp) || raw_resp(r).status)
+	written = raw_send(r, raw_build(r, &close, NULL, NULL, "", 0),
+			   sizeof(struct virtio_accel_resp));
+	if (written != sizeof(struct virtio_accel_resp) || raw_resp(r).status)
 		test_die("the device does not close a context any more");
 }

@@ -17,8 +17,10 @@ void test_die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2
 void test_skip(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /**
- * test_main_begin() - first thing in main(): sets a time limit for the whole program, after which it
- * dies by SIGALRM, and takes care that what it starts and makes is gone when it ends
+ * test_main_begin() - first thing in main()
+ * @limit_seconds: after this time the program dies by SIGALRM
+ *
+ * Takes care that what the program starts and makes is gone when it ends.
  */
 void test_main_begin(unsigned int limit_seconds);
 

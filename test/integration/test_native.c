@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The native transport against a back end in this process: what it sends, how many threads use it at
- * once, and what it does when the back end breaks the rules or goes away.
+ * The native transport against a back end in this process: what it sends, many threads at once, and
+ * what it does when the back end breaks the rules or goes away.
  */
 #define _GNU_SOURCE
 #include <endian.h>
@@ -40,7 +40,8 @@ static struct transport *open_ok(struct fake_backend *f, const struct fake_optio
 }
 
 static int call(struct transport *t, const void *message, uint32_t len,
-		const struct virtio_accel_user_segment *s, uint32_t n, void *reply, uint32_t *reply_len)
+		const struct virtio_accel_user_segment *s, uint32_t n, void *reply,
+		uint32_t *reply_len)
 {
 	uint32_t status = UINT32_MAX;
 	int err = t->ops->call(t, message, len, s, n, reply, reply_len, &status);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Malformed requests and rings against vhost-user-accel: each gets the status that the specification
- * names, costs only its sender, and the device serves the next one.
+ * Malformed requests and rings against vhost-user-accel: each gets the status that the
+ * specification names, costs only its sender, and the device serves the next one.
  */
 #define _GNU_SOURCE
 #include <endian.h>
@@ -138,7 +138,8 @@ static void test_message(void **state)
 	/* Each cut of a good one, with a length that fits. */
 	for (size_t i = 1; i < len; i++) {
 		req = good_req(i);
-		expect_status(raw_build(&front, &req, NULL, NULL, message, i), VIRTIO_ACCEL_S_INVAL);
+		expect_status(raw_build(&front, &req, NULL, NULL, message, i),
+			      VIRTIO_ACCEL_S_INVAL);
 	}
 	req = good_req(len);
 	msg->op = htole16(0x7fff);
@@ -205,13 +206,14 @@ static void test_no_room(void **state)
 	char message[64];
 	const size_t len = raw_session_message(message);
 	const struct virtio_accel_req req = good_req(len);
-	uint32_t total = raw_build(&front, &req, NULL, NULL, message, len);
+	const uint32_t total = raw_build(&front, &req, NULL, NULL, message, len);
+	const uint32_t whole = sizeof(struct virtio_accel_resp) + sizeof(struct virtio_accel_buf) +
+			       sizeof(uint64_t);
 
 	(void)state;
 	for (uint32_t room = 0; room < sizeof(struct virtio_accel_resp); room++)
 		assert_int_equal(raw_send(&front, total, room), 0);
-	for (uint32_t room = sizeof(struct virtio_accel_resp);
-	     room < sizeof(struct virtio_accel_resp) + sizeof(struct virtio_accel_buf) + 8; room++) {
+	for (uint32_t room = sizeof(struct virtio_accel_resp); room < whole; room++) {
 		int64_t written = raw_send(&front, total, room);
 
 		assert_true(written >= (int64_t)sizeof(struct virtio_accel_resp));
@@ -550,7 +552,8 @@ static void test_random(void **state)
 		req.nr_segments = req.nr_runs = htole32(1);
 		total = raw_build(&front, &req, &s, &run, message, len);
 		for (int k = rand_r(&seed) % 4; k >= 0; k--)
-			p[(unsigned int)rand_r(&seed) % total] = (unsigned char)(rand_r(&seed) >> 8);
+			p[(unsigned int)rand_r(&seed) % total] =
+				(unsigned char)(rand_r(&seed) >> 8);
 		/* One context, so that it can be closed before the sessions are too many. */
 		memcpy(p + offsetof(struct virtio_accel_req, context), &req.context, 8);
 		assert_true(raw_send(&front, total, 4096) >=

@@ -98,7 +98,8 @@ static void expect_in_flight(long long n)
 	struct in_flight w = { n };
 
 	if (!test_wait(are_in_flight, &w, ANSWER_MS))
-		test_die("%lld requests are in flight, not %lld", daemon_stat(&host, "inflight"), n);
+		test_die("%lld requests are in flight, not %lld",
+			 daemon_stat(&host, "inflight"), n);
 }
 
 /* ---- Raw front end ------------------------------------------------------------------------- */
