@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include <limits.h>
+#include <linux/limits.h> /* PATH_MAX, also for strict C11 */
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>

@@ -166,6 +166,33 @@ static void test_prompt(void **state)
 	assert_memory_equal(buf + n - 4, "now\n", 4);
 }
 
+/* A stream that takes nothing loses the line; the caller goes on. */
+static void test_stuck(void **state)
+{
+	static char block[4096];
+	int fds[2], saved;
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+	while (write(fds[1], block, sizeof(block)) > 0)
+		;
+	fflush(stdout);
+	saved = dup(STDOUT_FILENO);
+	dup2(fds[1], STDOUT_FILENO);
+	errno = 77;
+	vaccel_error("lost");
+	assert_int_equal(errno, 77);
+	dup2(saved, STDOUT_FILENO);
+	close(fds[0]);
+	close(fds[1]);
+
+	/* Nor does a closed one harm. */
+	close(STDOUT_FILENO);
+	vaccel_error("lost");
+	dup2(saved, STDOUT_FILENO);
+	close(saved);
+}
+
 static void test_stderr(void **state)
 {
 	struct capture out, err;
@@ -422,6 +449,7 @@ int main(void)
 		cmocka_unit_test_setup(test_long_and_empty, reset),
 		cmocka_unit_test_setup(test_order_with_stdio, reset),
 		cmocka_unit_test_setup(test_prompt, reset),
+		cmocka_unit_test_setup(test_stuck, reset),
 		cmocka_unit_test_setup(test_stderr, reset),
 		cmocka_unit_test_setup(test_file, reset),
 		cmocka_unit_test_setup(test_bad_file, reset),

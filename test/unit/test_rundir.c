@@ -24,7 +24,7 @@
 		if (!(condition)) {                                                        \
 			fprintf(stderr, "line %d: %s (rundir %s, errno %d)\n", __LINE__,   \
 				#condition, rundir_path(), errno);                         \
-			_exit(1);                                                          \
+			exit(1);                                                           \
 		}                                                                          \
 	} while (0)
 
@@ -111,6 +111,31 @@ static void usual_place(void)
 	/* Twice does no harm. */
 	rundir_remove();
 	CHECK(is_private(dir));
+}
+
+static void no_system_parent(void)
+{
+	CHECK(!exists("/run/user"));
+	CHECK(!rundir_create());
+	CHECK(is_private(rundir_path()));
+	/* Only root can make /run/user. */
+	CHECK(in(strcat(base, "/vaccel")) || in("/tmp"));
+	rundir_remove();
+	CHECK(!exists(rundir_path()));
+}
+
+static void names_too_long(void)
+{
+	static char name[PATH_MAX + 100];
+
+	memset(name, 'n', sizeof(name) - 1);
+	name[0] = '/';
+	CHECK(!mount("none", "/run", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	setenv("XDG_RUNTIME_DIR", name, 1);
+	setenv("TMPDIR", name, 1);
+	CHECK(!rundir_create());
+	CHECK(in("/tmp"));
+	rundir_remove();
 }
 
 static void parents_in_use(void)
@@ -216,7 +241,8 @@ static void run(void (*body)(void))
 	if (!pid) {
 		isolate();
 		body();
-		_exit(0);
+		/* Not _exit: coverage data are written at exit. */
+		exit(0);
 	}
 	waitpid(pid, &status, 0);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == CANNOT) {
@@ -233,6 +259,8 @@ static void run(void (*body)(void))
 		run(name);                  \
 	}
 CASE(usual_place)
+CASE(no_system_parent)
+CASE(names_too_long)
 CASE(parents_in_use)
 CASE(unsafe_place)
 CASE(fallbacks)
@@ -270,13 +298,35 @@ static void test_remove_dir(void **state)
 	assert_true(exists("/etc/passwd"));
 }
 
+static void test_remove_deep_dir(void **state)
+{
+	char dir[] = "/tmp/vaccel-test-rundir.XXXXXX";
+	char path[PATH_MAX];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s", dir);
+	for (int i = 0; i < 70; i++) {
+		strcat(path, "/d");
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+	assert_int_equal(path_remove_dir(dir, "test directory"), VACCEL_ELOOP);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(rmdir(path), 0);
+		*strrchr(path, '/') = '\0';
+	}
+	assert_int_equal(path_remove_dir(dir, "test directory"), VACCEL_OK);
+	assert_false(exists(dir));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_usual_place),  cmocka_unit_test(test_parents_in_use),
 		cmocka_unit_test(test_unsafe_place), cmocka_unit_test(test_fallbacks),
 		cmocka_unit_test(test_nowhere),	     cmocka_unit_test(test_of_another_process),
-		cmocka_unit_test(test_remove_dir),
+		cmocka_unit_test(test_no_system_parent), cmocka_unit_test(test_names_too_long),
+		cmocka_unit_test(test_remove_dir),   cmocka_unit_test(test_remove_deep_dir),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

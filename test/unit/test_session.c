@@ -102,6 +102,28 @@ static int start(void **state)
 	return ret;
 }
 
+static int bad_end(void)
+{
+	return VACCEL_EIO;
+}
+
+/* Plugins that are not loaded but linked in */
+static void test_register(void **state)
+{
+	struct vaccel_plugin no_info = { 0 };
+
+	(void)state;
+	assert_int_equal(plugin_register(NULL), VACCEL_EINVAL);
+	assert_int_equal(plugin_register(&no_info), VACCEL_EINVAL);
+	virtio_info.fini = bad_end;
+	assert_int_equal(plugin_register(&virtio), VACCEL_OK);
+	capture_start(&out, STDOUT_FILENO);
+	assert_int_equal(plugin_unregister(&virtio), VACCEL_OK);
+	assert_contains(capture_end(&out), "<warn> Plugin virtio could not end properly");
+	assert_int_equal(vaccel_cleanup(), VACCEL_OK);
+	assert_int_equal(plugin_register(&virtio), VACCEL_EBACKEND);
+}
+
 static int stop(void **state)
 {
 	(void)state;
@@ -555,6 +577,7 @@ static void test_old_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_register, start, stop),
 		cmocka_unit_test_setup_teardown(test_local, start_local, stop),
 		cmocka_unit_test_setup_teardown(test_new, start_local, stop),
 		cmocka_unit_test_setup_teardown(test_bad, start_local, stop),
