@@ -9,8 +9,9 @@ int main()
 	struct vaccel_op op = VACCEL_OP_INIT(op, VACCEL_OP_NOOP, vaccel_noop);
 
 	vaccel_debug("%s", vaccel_op_type_name(op.type, name, sizeof(name)));
-	return vaccel_resource_refcount(res) == -(long)VACCEL_EINVAL && vaccel_plugin_register_op(&op) ?
-		       0 : 1;
+	if (vaccel_resource_refcount(res) != -(long)VACCEL_EINVAL)
+		return 1;
+	return vaccel_plugin_register_op(&op);
 }
 
 struct vaccel_plugin vaccel_this_plugin;
