@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -49,15 +50,16 @@ static bool is_alive(const struct sockaddr_un *addr)
 static int listen_at(struct supervisor *s, const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	size_t len = strlen(path);
 	struct stat st;
 	int fd;
 
-	if (strlen(path) >= sizeof(addr.sun_path)) {
-		log_error("%s: a socket's path has at most %zu characters", path,
-			  sizeof(addr.sun_path) - 1);
+	if (len + 1 >= sizeof(addr.sun_path)) {
+		log_error("%s: a socket's path has at most %zu characters here", path,
+			  sizeof(addr.sun_path) - 2);
 		return EX_USAGE;
 	}
-	strcpy(addr.sun_path, path);
+	memcpy(addr.sun_path, path, len);
 	if (lstat(path, &st) == 0) {
 		if (!S_ISSOCK(st.st_mode)) {
 			log_error("%s exists and is not a socket; choose another --socket-path", path);
@@ -68,22 +70,22 @@ static int listen_at(struct supervisor *s, const char *path)
 				  "--socket-path", path);
 			return EX_CANTCREAT;
 		}
-		unlink(path);
 	}
 
+	/* Made under another name: whoever sees the right one can connect. */
+	addr.sun_path[len] = '~';
+	unlink(addr.sun_path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, 4) < 0 ||
+	    rename(addr.sun_path, path) < 0) {
 		log_error("%s: cannot make the socket: %s", path, strerror(errno));
 		if (fd >= 0)
 			close(fd);
+		unlink(addr.sun_path);
 		return EX_CANTCREAT;
 	}
 	s->bound = true;
 	s->listener = fd;
-	if (listen(fd, 4) < 0) {
-		log_error("%s: cannot listen: %s", path, strerror(errno));
-		return EX_CANTCREAT;
-	}
 	log_info("listening on %s", path);
 	return 0;
 }
