@@ -222,8 +222,8 @@ int vaccel_resource_sync(struct vaccel_resource *res, struct vaccel_session *ses
 	if (info->resource_sync) {
 		ret = info->resource_sync(res, sess);
 		if (ret)
-			vaccel_error("Plugin %s could not sync resource %" PRId64 ": %s", info->name,
-				     res->id, strerror(ret));
+			vaccel_error("Plugin %s could not sync resource %" PRId64 ": %s",
+				     info->name, res->id, strerror(ret));
 	} else if (sess->is_virtio) {
 		vaccel_error("Plugin %s does not support sync of resources", info->name);
 		ret = VACCEL_ENOTSUP;

@@ -64,8 +64,8 @@ struct vaccel_blob {
  * its name otherwise. Release removes the file.
  *
  * EINVAL: NULL, no data, unknown type, a filename that is no file's name. ENOENT: no such
- * directory, a filename with a directory. EEXIST: the blob has a file already. ENOSPC, EROFS, EACCES, ENAMETOOLONG, EIO,
- * ENOMEM. A failed call leaves the blob as it was and no file behind.
+ * directory, a filename with a directory. EEXIST: the blob has a file already. ENOSPC, EROFS,
+ * EACCES, ENAMETOOLONG, EIO, ENOMEM. A failed call leaves the blob as it was and no file behind.
  */
 int vaccel_blob_persist(struct vaccel_blob *blob, const char *dir, const char *filename,
 			bool randomize);

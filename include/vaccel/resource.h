@@ -9,7 +9,7 @@
  * side by side. Pointers that lookups return are not counted: they are valid until the resource
  * is released.
  *
- * Results: functions returning int give VACCEL_OK or a positive code. All but refcount, sync and
+ * Results: functions returning int give VACCEL_OK or a positive code. All but refcount and
  * directory give EPERM while the library is not initialised.
  */
 #pragma once
@@ -188,8 +188,8 @@ int vaccel_resource_unregister(struct vaccel_resource *res, struct vaccel_sessio
 
 /*
  * Brings the bytes of a registered memory resource up to date with what the plugin's side made of
- * them. EINVAL: NULL, not live, a resource that is not in memory. EPERM: not registered. ENOTSUP:
- * the transport has no such hook. A plugin without the hook needs no sync: OK.
+ * them. EINVAL: NULL, not live, a resource that is not in memory. EPERM: also when not registered.
+ * ENOTSUP: the transport has no such hook. A plugin without the hook needs no sync: OK.
  */
 int vaccel_resource_sync(struct vaccel_resource *res, struct vaccel_session *sess);
 

@@ -423,9 +423,18 @@ static void not_initialised(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(from_path),  TEST(scheme_warnings), TEST(from_bad_path),	TEST(from_paths),
-		TEST(from_dir),	  TEST(from_buf),	 TEST(from_bad_buf),	TEST(from_blobs),
-		TEST(live_again), TEST(lookups),	 TEST(too_many),	TEST(not_initialised),
+		TEST(from_path),
+		TEST(scheme_warnings),
+		TEST(from_bad_path),
+		TEST(from_paths),
+		TEST(from_dir),
+		TEST(from_buf),
+		TEST(from_bad_buf),
+		TEST(from_blobs),
+		TEST(live_again),
+		TEST(lookups),
+		TEST(too_many),
+		TEST(not_initialised),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
