@@ -5,7 +5,7 @@
 
 in_root := scripts/in-root
 serieses := 6.1 6.12 7.3
-meson_setup := meson setup --prefix=/usr/local -Dauto_features=enabled
+meson_setup := meson setup --prefix=/usr/local --libdir=lib -Dauto_features=enabled
 
 all: user driver
 
