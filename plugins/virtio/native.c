@@ -360,8 +360,8 @@ static void report(const char *path, int err)
 		break;
 	case ENODEV:
 	case EPROTO:
-		vaccel_error("virtio: %s closed or refused the connection: see vhost-user-accel's "
-			     "log for the reason", path);
+		vaccel_error("virtio: %s closed or refused the connection; it may serve another "
+			     "program already: see vhost-user-accel's log", path);
 		break;
 	default:
 		vaccel_error("virtio: cannot use the accelerator at %s: %s", path, strerror(err));

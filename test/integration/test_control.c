@@ -300,7 +300,7 @@ static void test_bad_messages(void **state)
 	for (size_t i = 0; i < VU_MAX_FDS; i++)
 		fds[i] = eventfd(0, EFD_CLOEXEC);
 	for (uint32_t request = 1; request < 48; request++) {
-		struct vu_msg m = { .request = request, .flags = VU_VERSION };
+		struct vu_msg m = BAD(.request = request);
 
 		m.size = 3;
 		send_bad(&m, NULL, 0, false);
@@ -369,6 +369,23 @@ static void test_repeated(void **state)
 	assert_int_equal(daemon_stat(&host, "sessions"), 0);
 }
 
+/* There is one front end at a time; another one is told so by a closed connection, soon. */
+static void test_second(void **state)
+{
+	struct raw_front first;
+	struct vu_conn second;
+	uint64_t features;
+
+	(void)state;
+	raw_open(&first, host.socket, RAW_FEATURES);
+	assert_int_equal(vu_connect(&second, host.socket, TIMEOUT_MS), 0);
+	assert_int_equal(vu_get_u64(&second, VU_GET_FEATURES, &features), ENODEV);
+	vu_close(&second);
+	raw_expect_alive(&first);
+	raw_close(&first);
+	expect_service();
+}
+
 /* The worker goes on over all of this, but for a front end that leaves with work undone. */
 int main(void)
 {
@@ -383,6 +400,7 @@ int main(void)
 		cmocka_unit_test(test_bad_messages),
 		cmocka_unit_test(test_cut_messages),
 		cmocka_unit_test(test_repeated),
+		cmocka_unit_test(test_second),
 	};
 	int failed;
 

@@ -45,13 +45,21 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* Sends @len bytes at RAW_IN, and checks the answer and that nothing is written behind it. */
 static void expect_status(uint32_t len, uint32_t status)
 {
-	int64_t written = raw_send(&front, len, 4096);
+	const unsigned char *out = raw_at(&front, RAW_OUT);
+	int64_t written;
 
+	memset(raw_at(&front, RAW_OUT), 0xee, 4096);
+	written = raw_send(&front, len, 4096);
 	if (written < (int64_t)sizeof(struct virtio_accel_resp))
 		test_die("%lld bytes of an answer", (long long)written);
 	assert_int_equal(raw_resp(&front).status, status);
+	assert_int_equal(written, sizeof(struct virtio_accel_resp) + raw_resp(&front).reply_len);
+	assert_int_equal(raw_resp(&front).reserved, 0);
+	for (size_t i = (size_t)written; i < 4096; i++)
+		assert_int_equal(out[i], 0xee);
 }
 
 /* A good request without segments, to be spoilt. */
@@ -490,6 +498,73 @@ static void test_indirect(void **state)
 	expect_chain(VIRTIO_ACCEL_S_OK);
 }
 
+/* A chain of as many descriptors as any device takes: 1023 that are read, one that is written */
+static void test_long_chain(void **state)
+{
+	enum { DESCS = 1024, SEGMENTS = 24 };
+	struct vring_desc *table = raw_at(&front, RAW_DATA);
+	struct virtio_accel_segment s[SEGMENTS] = { 0 };
+	struct virtio_accel_run run[SEGMENTS];
+	char message[64];
+	const size_t len = raw_session_message(message);
+	struct virtio_accel_req req = good_req(len);
+	uint32_t total;
+
+	(void)state;
+	for (size_t i = 0; i < SEGMENTS; i++) {
+		run[i] = (struct virtio_accel_run){ htole64(raw_guest(RAW_DATA)), htole64(1) };
+		s[i].len = htole64(1);
+		s[i].flags = htole32(READ);
+		s[i].nr_runs = htole32(1);
+	}
+	req.nr_segments = req.nr_runs = htole32(SEGMENTS);
+	total = raw_build(&front, &req, s, run, message, len);
+	assert_true(total > DESCS);
+	for (uint16_t i = 0; i + 2 < DESCS; i++)
+		table[i] = (struct vring_desc){ htole64(raw_guest(RAW_IN) + i), htole32(1),
+						htole16(VRING_DESC_F_NEXT), htole16(i + 1) };
+	table[DESCS - 2] = (struct vring_desc){ htole64(raw_guest(RAW_IN) + DESCS - 2),
+						htole32(total - (DESCS - 2)),
+						htole16(VRING_DESC_F_NEXT), htole16(DESCS - 1) };
+	table[DESCS - 1] = (struct vring_desc){ htole64(raw_guest(RAW_OUT)), htole32(4096),
+						htole16(VRING_DESC_F_WRITE), 0 };
+	set_desc(0, raw_guest(RAW_DATA), DESCS * sizeof(*table), VRING_DESC_F_INDIRECT, 0);
+	expect_chain(VIRTIO_ACCEL_S_OK);
+}
+
+/* As many runs as any device takes, each of one byte */
+static void test_many_runs(void **state)
+{
+	enum { RUNS = 1048576 };
+	struct virtio_accel_run *run = raw_at(&front, RAW_DATA);
+	char message[64];
+	const size_t len = raw_session_message(message);
+	const struct virtio_accel_segment s = {
+		.len = htole64(RUNS), .flags = htole32(READ), .nr_runs = htole32(RUNS),
+	};
+	struct virtio_accel_req req = good_req(len);
+	char *p = raw_at(&front, RAW_IN);
+
+	(void)state;
+	req.nr_segments = htole32(1);
+	req.nr_runs = htole32(RUNS);
+	memcpy(p, &req, sizeof(req));
+	memcpy(p + sizeof(req), &s, sizeof(s));
+	memcpy(p + 4096, message, len);
+	for (uint32_t i = 0; i < RUNS; i++)
+		run[i] = (struct virtio_accel_run){
+			htole64(raw_guest(RAW_DATA + RUNS * sizeof(*run)) + 2 * i), htole64(1)
+		};
+	set_desc(0, raw_guest(RAW_IN), sizeof(req) + sizeof(s), VRING_DESC_F_NEXT, 1);
+	set_desc(1, raw_guest(RAW_DATA), RUNS * sizeof(*run), VRING_DESC_F_NEXT, 2);
+	set_desc(2, raw_guest(RAW_IN + 4096), (uint32_t)len, VRING_DESC_F_NEXT, 3);
+	set_desc(3, raw_guest(RAW_OUT), 4096, VRING_DESC_F_WRITE, 0);
+	expect_chain(VIRTIO_ACCEL_S_OK);
+	/* The last one is outside of memory. */
+	run[RUNS - 1].addr = 0;
+	expect_chain(VIRTIO_ACCEL_S_INVAL);
+}
+
 /* ---- Rings --------------------------------------------------------------------------------- */
 
 /* The ring may be lost; the other one must not be, and this one is good again when set up anew. */
@@ -582,6 +657,8 @@ int main(void)
 		TEST(test_many_segments),
 		TEST(test_chains),
 		TEST(test_indirect),
+		TEST(test_long_chain),
+		TEST(test_many_runs),
 		TEST(test_rings),
 		TEST(test_random),
 	};
