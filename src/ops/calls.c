@@ -68,6 +68,6 @@ static int classify_without_text(void *func, struct vaccel_session *sess, const 
 /* The names of deprecated calls are defined here, not used. */
 OPS(X_CALL)
 
-/* Exported without a declaration since old plugins for the host side call it. */
+/* vAccel 0.8 exports it, and has it in no header. */
 int vaccel_opencv(struct vaccel_session *sess VOP_PROTO(OPENCV))
 	__attribute__((alias("vaccel_opencv_unpack"), visibility("default")));

@@ -1,0 +1,159 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Runs each example with the plugins that are built and compares output and exit status with what
+# the interface promises.
+#
+#   check.sh PROGRAMS_DIR PLUGINS_DIR DATA_DIR
+#
+# The directories of the programs and libmytestlib.so, of the plugins, and of images/ and models/.
+
+programs=$1 plugins=$2 data=$3
+lib=$programs/libmytestlib.so
+image=$data/images/example.jpg
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+failed=0
+nr=0
+
+seq 0 999 | sed 's/^/label /' >"$tmp/labels"
+
+# expect STATUS TEXT PROGRAM ARGUMENT...: standard output is TEXT, each line of which ends with \n
+expect() {
+	status=$1 text=$2 program=$3
+	shift 3
+	nr=$((nr + 1))
+	"$programs/$program" "$@" >"$tmp/out" 2>"$tmp/err"
+	got=$?
+	# shellcheck disable=SC2059
+	printf "$text" >"$tmp/expected"
+	if [ $got = "$status" ] && cmp -s "$tmp/expected" "$tmp/out"; then
+		return
+	fi
+	failed=$((failed + 1))
+	echo "FAILED: $program $* (plugin $plugin): status $got, expected $status"
+	diff -u "$tmp/expected" "$tmp/out"
+	cat "$tmp/err"
+}
+
+# expect_error TEXT: what the last program said on standard error
+expect_error() {
+	grep -q -- "$1" "$tmp/err" && return
+	failed=$((failed + 1))
+	echo "FAILED: \"$1\" is not in the errors:"
+	cat "$tmp/err"
+}
+
+# use PLUGIN: false when it is not built
+use() {
+	plugin=$1
+	[ -e "$plugins/libvaccel-$1.so" ] || return 1
+	export VACCEL_PLUGINS="$plugins/libvaccel-$1.so"
+}
+
+export VACCEL_LOG_LEVEL=1 VACCEL_BOOTSTRAP_ENABLED=1
+unset VACCEL_LOG_FILE VACCEL_ONNX_MODEL VACCEL_ONNX_LABELS
+session='Initialized session with id: 1\n'
+name='This is a dummy imgname!\n'
+three='I got nr_in: 1, nr_out: 1\nI got input: 10\nWill return output: 20\n'
+
+if use noop; then
+	expect 0 "$session" noop
+	expect 0 "$session" noop 5
+	for variant in '' _generic; do
+		expect 0 "${session}classification tags: This is a dummy classification tag!\nclassification imagename: $name" \
+			classify$variant "$image"
+		expect 0 "${session}depth estimation imagename: $name" depth$variant "$image" 2
+		expect 0 "${session}pose estimation imagename: $name" pose$variant "$image" 1 "$data/models/shapes"
+		expect 0 "${session}detection imagename: $name" detect$variant "$image"
+		expect 0 "${session}segmentation imagename: $name" segment$variant "$image"
+		expect 0 "$session" sgemm$variant 2 "$tmp/result"
+		expect 0 "${session}output: 10\n" exec$variant "$lib"
+	done
+	expect 71 "${session}sgemm check: FAILED (max error 1e+30, at most 0.001 is right)\n" sgemm --check
+	expect 0 "${session}Input: 0 2 4 6 8 10 \nOutput: 0 2 4 6 8 10 \n" exec_serialized "$lib"
+	expect 0 "${session}output1: 10\noutput2: 10\n" exec_with_resource "$lib"
+	expect 0 "$session" mbench 10 "$lib"
+
+	nr=$((nr + 1))
+	"$programs/local_and_virtio" "$lib" >"$tmp/out" 2>"$tmp/err" || failed=$((failed + 1))
+	expect_error '^Could not initialize virtio session$'
+
+	if [ -e "$programs/tf_inference" ]; then
+		model='Initialized model resource 1\nInitialized vAccel session 1\n'
+		handled='code:0 message:Operation handled by noop plugin\n'
+		model_dir=$data/models/shapes
+		expect 0 "${model}Session load status => ${handled}Session run status => ${handled}Success!\nOutput tensor => type:1 nr_dims:4 size:602112B\nPrediction: label 317\nSession delete status => $handled" \
+			tf_inference "$image" "$model_dir" "$tmp/labels"
+		expect 0 "${model}Session run status: 0\nSuccess!\nOutput tensor => type:1 nr_dims:4 size:602112B\nPrediction: label 317\n" \
+			tflite_inference "$image" "$model_dir/shapes.onnx" "$tmp/labels"
+		expect 0 "${model}Success!\nResult Tensor :\nOutput tensor => type:7 nr_dims:4 size:602112B\nPrediction: label 105\n" \
+			torch_inference "$image" "$model_dir/shapes.onnx" "$tmp/labels"
+	fi
+
+	# wrong arguments
+	for program in "$programs"/*; do
+		[ -f "$program" ] && [ -x "$program" ] || continue
+		case $program in *.so* | *.sh) continue ;; esac
+		expect 22 '' "$(basename "$program")" a b c d e f
+		expect_error "^Usage: "
+	done
+	expect 22 '' classify
+	expect_error '^Usage: .*classify image_file \[iterations\] \[model_path\]$'
+	expect 22 '' noop x
+	expect 2 '' classify /nonexistent
+	expect_error '^Could not read /nonexistent'
+fi
+
+if use exec; then
+	for variant in '' _generic; do
+		expect 0 "${session}${three}output: 20\n" exec$variant "$lib"
+	done
+	expect 0 "${session}${three}output: 20\n${three}output: 20\n" exec "$lib" 2
+	expect 0 "${session}Input: 0 2 4 6 8 10 \nI got nr_in: 1, nr_out: 1\nOutput: 10 8 6 4 2 0 \n" \
+		exec_serialized "$lib"
+	expect 0 "${session}${three}output1: 20\n${three}output2: 20\n" exec_with_resource "$lib"
+fi
+
+if use mbench; then
+	expect 0 "$session" mbench 5 "$lib" 2
+	nr=$((nr + 1))
+	"$programs/mbench" 0 "$lib" >"$tmp/out" 2>"$tmp/err"
+	if [ $? != 22 ]; then
+		failed=$((failed + 1))
+		echo "FAILED: mbench 0 did not end with status 22"
+	fi
+	expect_error '^Could not run op: 22$'
+fi
+
+if use blas; then
+	for variant in '' _generic; do
+		nr=$((nr + 1))
+		if ! "$programs/sgemm$variant" --check >"$tmp/out" 2>"$tmp/err" ||
+			! grep -q '^sgemm check: OK' "$tmp/out"; then
+			failed=$((failed + 1))
+			echo "FAILED: sgemm$variant --check"
+			cat "$tmp/out" "$tmp/err"
+		fi
+	done
+fi
+
+if use onnx; then
+	for shape in circle.jpg cross.png square.png star.jpg triangle.jpg; do
+		for variant in '' _generic; do
+			nr=$((nr + 1))
+			"$programs/classify$variant" "$data/images/$shape" 1 "$data/models/shapes" >"$tmp/out" 2>"$tmp/err"
+			grep -q "^classification tags: ${shape%.*} [01]\.[0-9]*\$" "$tmp/out" && continue
+			failed=$((failed + 1))
+			echo "FAILED: classify$variant $shape"
+			cat "$tmp/out" "$tmp/err"
+		done
+	done
+fi
+
+if [ $nr = 0 ]; then
+	echo "no plugin is built: nothing to run"
+	exit 77
+fi
+echo "$nr programs run, $failed failed"
+[ $failed = 0 ]
