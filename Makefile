@@ -40,6 +40,10 @@ demo: vm
 check: vm sanitized
 	scripts/check
 
+# Symbols, layouts, values and headers against vAccel 0.8.
+abi: user
+	$(in_root) meson test -C build/plain --no-rebuild --suite abi --print-errorlogs
+
 clean:
 	rm -rf build
 
@@ -47,7 +51,8 @@ help:
 	@echo 'make          build user space and the driver (for kernels $(serieses))'
 	@echo 'make demo     build, boot a VM and run the examples in it'
 	@echo 'make check    build and run all tests; ends with "N passed, N failed"'
+	@echo 'make abi      compare the library and its headers with vAccel 0.8'
 	@echo 'make vm       build the VM artifacts in build/vm'
 	@echo 'make clean    remove build/ (scripts/build-root --remove deletes the build root)'
 
-.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo check clean help
+.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo check abi clean help

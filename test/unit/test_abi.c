@@ -16,8 +16,11 @@
 #include "vaccel.h"
 
 #define SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), "size of " #type)
-#define OFFSET(type, member, bytes) \
-	_Static_assert(offsetof(type, member) == (bytes), #type "." #member)
+#define OFFSET(type, member, bytes, member_type) \
+	_Static_assert(offsetof(type, member) == (bytes) && \
+		       __builtin_types_compatible_p(__typeof__(((type *)0)->member), \
+						    __typeof__(member_type)), \
+		       #type "." #member)
 #define VALUE(name, value) _Static_assert((name) == (value), #name)
 
 _Static_assert(sizeof(PROJECT_VERSION) == sizeof(VACCEL_VERSION), "length of the version");
@@ -25,156 +28,159 @@ _Static_assert(sizeof(PROJECT_VERSION) == sizeof(VACCEL_VERSION), "length of the
 /* Layouts, on x86_64 */
 #ifdef __x86_64__
 SIZE(struct vaccel_list_entry, 16);
-OFFSET(struct vaccel_list_entry, next, 0);
-OFFSET(struct vaccel_list_entry, prev, 8);
+OFFSET(struct vaccel_list_entry, next, 0, struct vaccel_list_entry *);
+OFFSET(struct vaccel_list_entry, prev, 8, struct vaccel_list_entry *);
 
 SIZE(struct SLogConfig, 2312);
-OFFSET(struct SLogConfig, sFileName, 0);
-OFFSET(struct SLogConfig, sFilePath, 256);
-OFFSET(struct SLogConfig, eColorFormat, 2304);
-OFFSET(struct SLogConfig, nFlags, 2310);
+OFFSET(struct SLogConfig, sFileName, 0, char[256]);
+OFFSET(struct SLogConfig, sFilePath, 256, char[2048]);
+OFFSET(struct SLogConfig, eColorFormat, 2304, SLOG_COLOR_FMT_E);
+OFFSET(struct SLogConfig, nFlags, 2310, uint16_t);
 
 SIZE(struct vaccel_config, 32);
-OFFSET(struct vaccel_config, plugins, 0);
-OFFSET(struct vaccel_config, log_level, 8);
-OFFSET(struct vaccel_config, log_file, 16);
-OFFSET(struct vaccel_config, profiling_enabled, 24);
-OFFSET(struct vaccel_config, version_ignore, 25);
+OFFSET(struct vaccel_config, plugins, 0, char *);
+OFFSET(struct vaccel_config, log_level, 8, vaccel_log_level_t);
+OFFSET(struct vaccel_config, log_file, 16, char *);
+OFFSET(struct vaccel_config, profiling_enabled, 24, bool);
+OFFSET(struct vaccel_config, version_ignore, 25, bool);
 
 SIZE(struct vaccel_session, 4264);
-OFFSET(struct vaccel_session, id, 0);
-OFFSET(struct vaccel_session, remote_id, 8);
-OFFSET(struct vaccel_session, hint, 16);
-OFFSET(struct vaccel_session, is_virtio, 20);
-OFFSET(struct vaccel_session, rundir, 21);
-OFFSET(struct vaccel_session, entry, 4120);
-OFFSET(struct vaccel_session, resources, 4136);
-OFFSET(struct vaccel_session, resource_counts, 4184);
-OFFSET(struct vaccel_session, resources_lock, 4208);
-OFFSET(struct vaccel_session, plugin, 4248);
-OFFSET(struct vaccel_session, priv, 4256);
+OFFSET(struct vaccel_session, id, 0, vaccel_id_t);
+OFFSET(struct vaccel_session, remote_id, 8, vaccel_id_t);
+OFFSET(struct vaccel_session, hint, 16, unsigned int);
+OFFSET(struct vaccel_session, is_virtio, 20, bool);
+OFFSET(struct vaccel_session, rundir, 21, char[4096]);
+OFFSET(struct vaccel_session, entry, 4120, struct vaccel_list_entry);
+OFFSET(struct vaccel_session, resources, 4136, struct vaccel_list_entry[3]);
+OFFSET(struct vaccel_session, resource_counts, 4184, size_t[3]);
+OFFSET(struct vaccel_session, resources_lock, 4208, pthread_mutex_t);
+OFFSET(struct vaccel_session, plugin, 4248, struct vaccel_plugin *);
+OFFSET(struct vaccel_session, priv, 4256, void *);
 
 SIZE(struct vaccel_resource, 152);
-OFFSET(struct vaccel_resource, id, 0);
-OFFSET(struct vaccel_resource, remote_id, 8);
-OFFSET(struct vaccel_resource, type, 16);
-OFFSET(struct vaccel_resource, path_type, 20);
-OFFSET(struct vaccel_resource, paths, 24);
-OFFSET(struct vaccel_resource, nr_paths, 32);
-OFFSET(struct vaccel_resource, rundir, 40);
-OFFSET(struct vaccel_resource, blobs, 48);
-OFFSET(struct vaccel_resource, nr_blobs, 56);
-OFFSET(struct vaccel_resource, entry, 64);
-OFFSET(struct vaccel_resource, sessions, 80);
-OFFSET(struct vaccel_resource, sessions_lock, 96);
-OFFSET(struct vaccel_resource, refcount, 136);
-OFFSET(struct vaccel_resource, plugin_priv, 144);
+OFFSET(struct vaccel_resource, id, 0, vaccel_id_t);
+OFFSET(struct vaccel_resource, remote_id, 8, vaccel_id_t);
+OFFSET(struct vaccel_resource, type, 16, vaccel_resource_type_t);
+OFFSET(struct vaccel_resource, path_type, 20, vaccel_path_type_t);
+OFFSET(struct vaccel_resource, paths, 24, char **);
+OFFSET(struct vaccel_resource, nr_paths, 32, size_t);
+OFFSET(struct vaccel_resource, rundir, 40, char *);
+OFFSET(struct vaccel_resource, blobs, 48, struct vaccel_blob **);
+OFFSET(struct vaccel_resource, nr_blobs, 56, size_t);
+OFFSET(struct vaccel_resource, entry, 64, struct vaccel_list_entry);
+OFFSET(struct vaccel_resource, sessions, 80, struct vaccel_list_entry);
+OFFSET(struct vaccel_resource, sessions_lock, 96, pthread_mutex_t);
+OFFSET(struct vaccel_resource, refcount, 136, atomic_uint);
+OFFSET(struct vaccel_resource, plugin_priv, 144, void *);
 
 SIZE(struct vaccel_blob, 56);
-OFFSET(struct vaccel_blob, type, 0);
-OFFSET(struct vaccel_blob, name, 8);
-OFFSET(struct vaccel_blob, path, 16);
-OFFSET(struct vaccel_blob, path_owned, 24);
-OFFSET(struct vaccel_blob, data, 32);
-OFFSET(struct vaccel_blob, data_owned, 40);
-OFFSET(struct vaccel_blob, size, 48);
+OFFSET(struct vaccel_blob, type, 0, vaccel_blob_type_t);
+OFFSET(struct vaccel_blob, name, 8, char *);
+OFFSET(struct vaccel_blob, path, 16, char *);
+OFFSET(struct vaccel_blob, path_owned, 24, bool);
+OFFSET(struct vaccel_blob, data, 32, uint8_t *);
+OFFSET(struct vaccel_blob, data_owned, 40, bool);
+OFFSET(struct vaccel_blob, size, 48, size_t);
 
 SIZE(struct vaccel_arg, 32);
-OFFSET(struct vaccel_arg, buf, 0);
-OFFSET(struct vaccel_arg, size, 8);
-OFFSET(struct vaccel_arg, type, 16);
-OFFSET(struct vaccel_arg, custom_type_id, 20);
-OFFSET(struct vaccel_arg, owned, 24);
+OFFSET(struct vaccel_arg, buf, 0, void *);
+OFFSET(struct vaccel_arg, size, 8, size_t);
+OFFSET(struct vaccel_arg, type, 16, vaccel_arg_type_t);
+OFFSET(struct vaccel_arg, custom_type_id, 20, uint32_t);
+OFFSET(struct vaccel_arg, owned, 24, bool);
 
 SIZE(struct vaccel_arg_array, 40);
-OFFSET(struct vaccel_arg_array, args, 0);
-OFFSET(struct vaccel_arg_array, count, 8);
-OFFSET(struct vaccel_arg_array, capacity, 16);
-OFFSET(struct vaccel_arg_array, position, 24);
-OFFSET(struct vaccel_arg_array, owned, 32);
+OFFSET(struct vaccel_arg_array, args, 0, struct vaccel_arg *);
+OFFSET(struct vaccel_arg_array, count, 8, size_t);
+OFFSET(struct vaccel_arg_array, capacity, 16, size_t);
+OFFSET(struct vaccel_arg_array, position, 24, size_t);
+OFFSET(struct vaccel_arg_array, owned, 32, bool);
 
 SIZE(struct vaccel_arg_list, 32);
-OFFSET(struct vaccel_arg_list, size, 0);
-OFFSET(struct vaccel_arg_list, list, 8);
-OFFSET(struct vaccel_arg_list, curr_idx, 16);
-OFFSET(struct vaccel_arg_list, idcs_allocated_space, 24);
+OFFSET(struct vaccel_arg_list, size, 0, uint32_t);
+OFFSET(struct vaccel_arg_list, list, 8, struct vaccel_arg *);
+OFFSET(struct vaccel_arg_list, curr_idx, 16, int);
+OFFSET(struct vaccel_arg_list, idcs_allocated_space, 24, int *);
 
 SIZE(struct vaccel_prof_sample, 16);
-OFFSET(struct vaccel_prof_sample, start, 0);
-OFFSET(struct vaccel_prof_sample, time, 8);
+OFFSET(struct vaccel_prof_sample, start, 0, uint64_t);
+OFFSET(struct vaccel_prof_sample, time, 8, uint64_t);
 
 SIZE(struct vaccel_prof_region, 40);
-OFFSET(struct vaccel_prof_region, name, 0);
-OFFSET(struct vaccel_prof_region, name_owned, 8);
-OFFSET(struct vaccel_prof_region, nr_entries, 16);
-OFFSET(struct vaccel_prof_region, samples, 24);
-OFFSET(struct vaccel_prof_region, size, 32);
+OFFSET(struct vaccel_prof_region, name, 0, const char *);
+OFFSET(struct vaccel_prof_region, name_owned, 8, bool);
+OFFSET(struct vaccel_prof_region, nr_entries, 16, size_t);
+OFFSET(struct vaccel_prof_region, samples, 24, struct vaccel_prof_sample *);
+OFFSET(struct vaccel_prof_region, size, 32, size_t);
 
 SIZE(struct vaccel_op, 24);
-OFFSET(struct vaccel_op, type, 0);
-OFFSET(struct vaccel_op, func, 8);
-OFFSET(struct vaccel_op, owner, 16);
+OFFSET(struct vaccel_op, type, 0, vaccel_op_type_t);
+OFFSET(struct vaccel_op, func, 8, void *);
+OFFSET(struct vaccel_op, owner, 16, struct vaccel_plugin *);
 
 SIZE(struct vaccel_plugin_info, 96);
-OFFSET(struct vaccel_plugin_info, name, 0);
-OFFSET(struct vaccel_plugin_info, version, 8);
-OFFSET(struct vaccel_plugin_info, vaccel_version, 16);
-OFFSET(struct vaccel_plugin_info, init, 24);
-OFFSET(struct vaccel_plugin_info, fini, 32);
-OFFSET(struct vaccel_plugin_info, is_virtio, 40);
-OFFSET(struct vaccel_plugin_info, type, 44);
-OFFSET(struct vaccel_plugin_info, session_init, 48);
-OFFSET(struct vaccel_plugin_info, session_release, 56);
-OFFSET(struct vaccel_plugin_info, session_update, 64);
-OFFSET(struct vaccel_plugin_info, resource_register, 72);
-OFFSET(struct vaccel_plugin_info, resource_unregister, 80);
-OFFSET(struct vaccel_plugin_info, resource_sync, 88);
+OFFSET(struct vaccel_plugin_info, name, 0, const char *);
+OFFSET(struct vaccel_plugin_info, version, 8, const char *);
+OFFSET(struct vaccel_plugin_info, vaccel_version, 16, const char *);
+OFFSET(struct vaccel_plugin_info, init, 24, int (*)(void));
+OFFSET(struct vaccel_plugin_info, fini, 32, int (*)(void));
+OFFSET(struct vaccel_plugin_info, is_virtio, 40, bool);
+OFFSET(struct vaccel_plugin_info, type, 44, vaccel_plugin_type_t);
+OFFSET(struct vaccel_plugin_info, session_init, 48, int (*)(struct vaccel_session *, uint32_t));
+OFFSET(struct vaccel_plugin_info, session_release, 56, int (*)(struct vaccel_session *));
+OFFSET(struct vaccel_plugin_info, session_update, 64, int (*)(struct vaccel_session *, uint32_t));
+OFFSET(struct vaccel_plugin_info, resource_register, 72,
+       int (*)(struct vaccel_resource *, struct vaccel_session *));
+OFFSET(struct vaccel_plugin_info, resource_unregister, 80,
+       int (*)(struct vaccel_resource *, struct vaccel_session *));
+OFFSET(struct vaccel_plugin_info, resource_sync, 88,
+       int (*)(struct vaccel_resource *, struct vaccel_session *));
 
 SIZE(struct vaccel_plugin, 224);
-OFFSET(struct vaccel_plugin, dl_handle, 0);
-OFFSET(struct vaccel_plugin, entry, 8);
-OFFSET(struct vaccel_plugin, ops, 24);
-OFFSET(struct vaccel_plugin, info, 216);
+OFFSET(struct vaccel_plugin, dl_handle, 0, void *);
+OFFSET(struct vaccel_plugin, entry, 8, struct vaccel_list_entry);
+OFFSET(struct vaccel_plugin, ops, 24, struct vaccel_op *[24]);
+OFFSET(struct vaccel_plugin, info, 216, struct vaccel_plugin_info *);
 
 SIZE(struct vaccel_tf_buffer, 16);
-OFFSET(struct vaccel_tf_buffer, data, 0);
-OFFSET(struct vaccel_tf_buffer, size, 8);
+OFFSET(struct vaccel_tf_buffer, data, 0, void *);
+OFFSET(struct vaccel_tf_buffer, size, 8, size_t);
 
 SIZE(struct vaccel_tf_node, 16);
-OFFSET(struct vaccel_tf_node, name, 0);
-OFFSET(struct vaccel_tf_node, id, 8);
+OFFSET(struct vaccel_tf_node, name, 0, char *);
+OFFSET(struct vaccel_tf_node, id, 8, int);
 
 SIZE(struct vaccel_tf_tensor, 40);
-OFFSET(struct vaccel_tf_tensor, data, 0);
-OFFSET(struct vaccel_tf_tensor, size, 8);
-OFFSET(struct vaccel_tf_tensor, owned, 16);
-OFFSET(struct vaccel_tf_tensor, nr_dims, 20);
-OFFSET(struct vaccel_tf_tensor, dims, 24);
-OFFSET(struct vaccel_tf_tensor, data_type, 32);
+OFFSET(struct vaccel_tf_tensor, data, 0, void *);
+OFFSET(struct vaccel_tf_tensor, size, 8, size_t);
+OFFSET(struct vaccel_tf_tensor, owned, 16, bool);
+OFFSET(struct vaccel_tf_tensor, nr_dims, 20, int);
+OFFSET(struct vaccel_tf_tensor, dims, 24, int64_t *);
+OFFSET(struct vaccel_tf_tensor, data_type, 32, enum vaccel_tf_data_type);
 
 SIZE(struct vaccel_tf_status, 16);
-OFFSET(struct vaccel_tf_status, code, 0);
-OFFSET(struct vaccel_tf_status, message, 8);
+OFFSET(struct vaccel_tf_status, code, 0, uint8_t);
+OFFSET(struct vaccel_tf_status, message, 8, char *);
 
 SIZE(struct vaccel_tflite_tensor, 40);
-OFFSET(struct vaccel_tflite_tensor, data, 0);
-OFFSET(struct vaccel_tflite_tensor, size, 8);
-OFFSET(struct vaccel_tflite_tensor, owned, 16);
-OFFSET(struct vaccel_tflite_tensor, nr_dims, 20);
-OFFSET(struct vaccel_tflite_tensor, dims, 24);
-OFFSET(struct vaccel_tflite_tensor, data_type, 32);
+OFFSET(struct vaccel_tflite_tensor, data, 0, void *);
+OFFSET(struct vaccel_tflite_tensor, size, 8, size_t);
+OFFSET(struct vaccel_tflite_tensor, owned, 16, bool);
+OFFSET(struct vaccel_tflite_tensor, nr_dims, 20, int);
+OFFSET(struct vaccel_tflite_tensor, dims, 24, int32_t *);
+OFFSET(struct vaccel_tflite_tensor, data_type, 32, enum vaccel_tflite_data_type);
 
 SIZE(struct vaccel_torch_buffer, 16);
-OFFSET(struct vaccel_torch_buffer, data, 0);
-OFFSET(struct vaccel_torch_buffer, size, 8);
+OFFSET(struct vaccel_torch_buffer, data, 0, char *);
+OFFSET(struct vaccel_torch_buffer, size, 8, size_t);
 
 SIZE(struct vaccel_torch_tensor, 48);
-OFFSET(struct vaccel_torch_tensor, data, 0);
-OFFSET(struct vaccel_torch_tensor, size, 8);
-OFFSET(struct vaccel_torch_tensor, owned, 16);
-OFFSET(struct vaccel_torch_tensor, nr_dims, 24);
-OFFSET(struct vaccel_torch_tensor, dims, 32);
-OFFSET(struct vaccel_torch_tensor, data_type, 40);
+OFFSET(struct vaccel_torch_tensor, data, 0, void *);
+OFFSET(struct vaccel_torch_tensor, size, 8, size_t);
+OFFSET(struct vaccel_torch_tensor, owned, 16, bool);
+OFFSET(struct vaccel_torch_tensor, nr_dims, 24, int64_t);
+OFFSET(struct vaccel_torch_tensor, dims, 32, int64_t *);
+OFFSET(struct vaccel_torch_tensor, data_type, 40, enum vaccel_torch_data_type);
 
 #endif
 
@@ -655,6 +661,22 @@ static void test_version(void **state)
 	assert_string_equal(VACCEL_VERSION, PROJECT_VERSION);
 }
 
+/* Bit-fields have no offsetof: the bit that each one sets, on x86_64. */
+static void test_bit_fields(void **state)
+{
+#ifdef __x86_64__
+	const SLogConfig fields[] = {
+		{.nTraceTid = 1}, {.nToScreen = 1}, {.nToFile = 1}, {.nFlush = 1}
+	};
+
+	for (unsigned int i = 0; i < 4; i++)
+		for (unsigned int at = 0; at < sizeof(SLogConfig); at++)
+			assert_int_equal(((const unsigned char *)&fields[i])[at],
+					 at == 2308 ? 1 << i : 0);
+#endif
+	(void)state;
+}
+
 /* The symbols of the map: a line with a name and a semicolon after a tab. */
 static void test_symbols(void **state)
 {
@@ -684,6 +706,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_version),
+		cmocka_unit_test(test_bit_fields),
 		cmocka_unit_test(test_symbols),
 	};
 
