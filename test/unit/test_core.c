@@ -217,7 +217,7 @@ static void test_env(void **state)
 	setenv("VACCEL_PLUGINS", "", 1);
 }
 
-/* Runs this program again as child(what); its output goes to out and its exit status is returned. */
+/* Runs this program again as child(what), with its output in out; returns its exit status. */
 static int run_child(const char *what)
 {
 	int status;

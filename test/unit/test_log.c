@@ -293,10 +293,14 @@ static void test_color(void **state)
 		SLOG_FLAGS_E flag;
 		const char *tag;
 	} tags[] = {
-		{ SLOG_ERROR, "\033[31m<error>\033[0m x" }, { SLOG_WARN, "\033[33m<warn>\033[0m x" },
-		{ SLOG_INFO, "\033[32m<info>\033[0m x" },   { SLOG_DEBUG, "\033[34m<debug>\033[0m x" },
-		{ SLOG_TRACE, "\033[36m<trace>\033[0m x" }, { SLOG_FATAL, "\033[35m<fatal>\033[0m x" },
-		{ SLOG_NOTE, "- <note> x" },		    { SLOG_NOTAG, "- x" },
+		{ SLOG_ERROR, "\033[31m<error>\033[0m x" },
+		{ SLOG_WARN, "\033[33m<warn>\033[0m x" },
+		{ SLOG_INFO, "\033[32m<info>\033[0m x" },
+		{ SLOG_DEBUG, "\033[34m<debug>\033[0m x" },
+		{ SLOG_TRACE, "\033[36m<trace>\033[0m x" },
+		{ SLOG_FATAL, "\033[35m<fatal>\033[0m x" },
+		{ SLOG_NOTE, "- <note> x" },
+		{ SLOG_NOTAG, "- x" },
 	};
 	SLogConfig config;
 	char buf[256];

@@ -168,8 +168,9 @@ static void test_list(void **state)
 static void test_list_stops(void **state)
 {
 	(void)state;
-	assert_int_equal(vaccel_plugin_parse_and_load(PLUGIN("good") ":libnone.so:" PLUGIN("second")),
-			 VACCEL_ENOENT);
+	assert_int_equal(
+		vaccel_plugin_parse_and_load(PLUGIN("good") ":libnone.so:" PLUGIN("second")),
+		VACCEL_ENOENT);
 	assert_int_equal(vaccel_plugin_load(PLUGIN("good")), VACCEL_EEXIST);
 	assert_int_equal(vaccel_plugin_load(PLUGIN("second")), VACCEL_OK);
 }

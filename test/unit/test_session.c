@@ -431,8 +431,8 @@ static void test_resources(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(vaccel_resource_init_from_buf(
 					 &res[i], bytes, sizeof(bytes),
-					 i < 2 ? VACCEL_RESOURCE_MODEL : VACCEL_RESOURCE_DATA, "name",
-					 true),
+					 i < 2 ? VACCEL_RESOURCE_MODEL : VACCEL_RESOURCE_DATA,
+					 "name", true),
 				 VACCEL_OK);
 
 	assert_false(vaccel_session_has_resource(&sess, &res[0]));

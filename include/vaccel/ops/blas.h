@@ -20,8 +20,8 @@ extern "C" {
  * EINVAL: sess NULL or not live. ENOTSUP: not implemented by the session's plugin. Otherwise the
  * result of the plugin. Threads: any; calls on one session may run at the same time.
  */
-int vaccel_sgemm(struct vaccel_session *sess, int64_t m, int64_t n, int64_t k, float alpha, float *a,
-		 int64_t lda, float *b, int64_t ldb, float beta, float *c, int64_t ldc);
+int vaccel_sgemm(struct vaccel_session *sess, int64_t m, int64_t n, int64_t k, float alpha,
+		 float *a, int64_t lda, float *b, int64_t ldb, float beta, float *c, int64_t ldc);
 
 #ifdef __cplusplus
 }
