@@ -6,8 +6,10 @@
 #define _GNU_SOURCE
 #include <endian.h>
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,6 +208,47 @@ static void test_buffers(void **state)
 		assert_int_not_equal(raw_resp(&front).status, 0);
 	}
 	raw_expect_alive(&front);
+}
+
+/* noop, or the release of a session, which takes no parameters either */
+static void expect_session(uint16_t op, uint64_t context, uint64_t session, uint32_t status)
+{
+	const struct virtio_accel_msg msg = { .op = htole16(op), .session = session };
+	struct virtio_accel_req req = good_req(sizeof(msg));
+
+	req.context = htole64(context);
+	expect_status(raw_build(&front, &req, NULL, NULL, &msg, sizeof(msg)), status);
+}
+
+/* A session is its context's alone, and ends with it. */
+static void test_contexts(void **state)
+{
+	const struct virtio_accel_req close = {
+		.type = htole32(VIRTIO_ACCEL_T_CONTEXT_CLOSE),
+		.context = htole64(1),
+	};
+	const uint16_t release = VIRTIO_ACCEL_OP_SESSION_RELEASE;
+	uint64_t first = 0, second = 0;
+
+	(void)state;
+	assert_int_equal(raw_session(&front, &first), 0);
+	assert_int_equal(raw_session(&front, &second), 0);
+	assert_int_not_equal(first, second);
+	assert_int_equal(daemon_stat(&host, "sessions"), 2);
+	for (uint64_t other = 2; other < 5; other++) {
+		expect_session(0, other, first, VIRTIO_ACCEL_S_SESS);
+		expect_session(release, other, first, VIRTIO_ACCEL_S_SESS);
+	}
+	expect_session(0, 1, first, VIRTIO_ACCEL_S_OK);
+	expect_session(release, 1, first, VIRTIO_ACCEL_S_OK);
+	expect_session(release, 1, first, VIRTIO_ACCEL_S_SESS);
+	expect_session(0, 1, first, VIRTIO_ACCEL_S_SESS);
+	expect_session(0, 1, second, VIRTIO_ACCEL_S_OK);
+	assert_int_equal(daemon_stat(&host, "sessions"), 1);
+	for (int i = 0; i < 2; i++)
+		expect_status(raw_build(&front, &close, NULL, NULL, "", 0), VIRTIO_ACCEL_S_OK);
+	assert_int_equal(daemon_stat(&host, "sessions"), 0);
+	expect_session(0, 1, second, VIRTIO_ACCEL_S_SESS);
 }
 
 /* No room, or not enough of it, for what comes back */
@@ -642,6 +685,66 @@ static void test_random(void **state)
 	assert_int_equal(daemon_stat(&host, "sessions"), 0);
 }
 
+static atomic_bool stop_changing;
+
+static void *change_request(void *arg)
+{
+	unsigned int seed = 1, total = *(unsigned int *)arg;
+	volatile unsigned char *p = raw_at(&front, RAW_DATA);
+	volatile unsigned char *d = (volatile unsigned char *)front.queues[0].vr.desc;
+
+	while (!stop_changing) {
+		unsigned int at = (unsigned int)rand_r(&seed) % total;
+		unsigned char old = p[at];
+
+		/* Mostly there and back again, so that much of it is right at any time. */
+		p[at] = (unsigned char)rand_r(&seed);
+		p[at] = old;
+		/* Only the descriptor that is read: the answer must not go to the rings. */
+		at = (unsigned int)rand_r(&seed) % sizeof(struct vring_desc);
+		old = d[at];
+		d[at] = (unsigned char)rand_r(&seed);
+		d[at] = old;
+	}
+	return NULL;
+}
+
+/* The guest changes requests and descriptors while the device looks at them. */
+static void test_changing(void **state)
+{
+	const struct virtio_accel_segment s = {
+		.len = htole64(64), .flags = htole32(READ | WRITE), .nr_runs = htole32(1),
+	};
+	const struct virtio_accel_run run = { htole64(raw_guest(RAW_DATA + 4096)), htole64(64) };
+	char message[64];
+	const size_t len = raw_session_message(message);
+	struct virtio_accel_req req = good_req(len);
+	unsigned int total;
+	pthread_t thread;
+
+	(void)state;
+	req.nr_segments = req.nr_runs = htole32(1);
+	total = raw_build(&front, &req, &s, &run, message, len);
+	memcpy(raw_at(&front, RAW_DATA), raw_at(&front, RAW_IN), total);
+	set_desc(0, raw_guest(RAW_DATA), total, VRING_DESC_F_NEXT, 1);
+	set_desc(1, raw_guest(RAW_OUT), 4096, VRING_DESC_F_WRITE, 0);
+	stop_changing = false;
+	assert_int_equal(pthread_create(&thread, NULL, change_request, &total), 0);
+	for (int i = 0; i < 2000; i++) {
+		vring_driver_publish(&front.queues[0].vr, 0, &front, 1 << 20);
+		raw_kick(&front, 0);
+		if (raw_wait(&front, 0, ANSWER_MS, NULL) < 0)
+			test_die("no answer to a request that changes");
+		if (i % 25)
+			continue;
+		front.use = 1;
+		raw_expect_alive(&front);
+		front.use = 0;
+	}
+	stop_changing = true;
+	pthread_join(thread, NULL);
+}
+
 int main(void)
 {
 	pid_t worker;
@@ -651,6 +754,7 @@ int main(void)
 		TEST(test_header),
 		TEST(test_message),
 		TEST(test_buffers),
+		TEST(test_contexts),
 		TEST(test_no_room),
 		TEST(test_segments),
 		TEST(test_runs),
@@ -661,6 +765,7 @@ int main(void)
 		TEST(test_many_runs),
 		TEST(test_rings),
 		TEST(test_random),
+		TEST(test_changing),
 	};
 	int failed;
 
