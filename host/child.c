@@ -37,7 +37,8 @@ static void run_worker(const char *path, int sock, pid_t supervisor)
 
 	/* Its own group, so that a terminal's SIGINT misses it and its children can be killed. */
 	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* The worker ends itself in good order then, see worker.c. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != supervisor)
 		_exit(0);
 	sigemptyset(&none);

@@ -58,10 +58,10 @@ struct device {
 };
 
 /**
- * device_init() - makes the device and starts its first worker
+ * device_init() - makes the device and starts its first worker, see device_worker_await_first()
  *
- * Return: 0, or an exit status (sysexits.h) after logging what the operator can do; then
- * device_exit() is still to be called.
+ * Return: 0, or an exit status (sysexits.h) after logging what the operator can do. Either way
+ * device_exit() is to be called.
  */
 int device_init(struct device *dev, const struct device_options *opts);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -17,9 +18,12 @@
 #define QUIT_MS 3000
 /* A worker that lives shorter than this counts as one more failure. */
 #define YOUNG_MS 2000
-/* Delays before restarts: none, 10, 20, ... ms, at most this. A guest waits no longer than a call
- * may take to fail, so it is short. */
+/*
+ * Delays before restarts: none, 10, 20, 40, ... ms, at most these. The first is short, since guests
+ * wait for it; the second is for workers that never became ready: requests are refused meanwhile.
+ */
 #define MAX_DELAY_MS 640
+#define MAX_START_DELAY_MS 10240
 /* Without a worker for this long, requests are answered here. */
 #define STAND_IN_AFTER_MS 1000
 #define STAND_IN_TICK_MS 20
@@ -79,38 +83,6 @@ static unsigned int recover_queue(struct device *dev, struct device_queue *q)
 	return r.nr;
 }
 
-/*
- * Kills the worker, if it is not dead, and gets the device ready for the next one. @why: what we hold
- * against it, NULL when it died by itself.
- */
-static void lose_worker(struct device *dev, const char *why)
-{
-	unsigned int nr = 0, delay = 0;
-	uint64_t now;
-	char how[96];
-
-	child_kill(&dev->worker, how, sizeof(how));
-	for (unsigned int i = 0; i < dev->opts.num_queues; i++)
-		if (dev->queues[i].running)
-			nr += recover_queue(dev, &dev->queues[i]);
-
-	now = now_ms();
-	if (dev->ready_ms && now - dev->ready_ms >= YOUNG_MS)
-		dev->failures = 0;
-	if (dev->failures)
-		delay = 10u << (dev->failures < 8 ? dev->failures - 1 : 7);
-	if (delay > MAX_DELAY_MS)
-		delay = MAX_DELAY_MS;
-	dev->failures++;
-	dev->restarts++;
-	dev->ready_ms = 0;
-	if (!dev->away_ms)
-		dev->away_ms = now;
-	dev->restart_ms = now + delay;
-	log_error("the worker is gone (%s%s%s); %u request%s and all sessions are lost, restart in %u ms",
-		  how, why ? ": " : "", why ? why : "", nr, nr == 1 ? "" : "s", delay);
-}
-
 /* ---- Start ---------------------------------------------------------------------------------- */
 
 static int start_worker(struct device *dev)
@@ -140,9 +112,46 @@ static const char *start_hint(const char *how)
 	return "set VACCEL_LOG_LEVEL=4 to see how far it gets";
 }
 
+/*
+ * Kills the worker, if it is not dead, and gets the device ready for the next one. @why: what we hold
+ * against it, NULL when it died by itself.
+ */
+static void lose_worker(struct device *dev, const char *why)
+{
+	unsigned int nr = 0, delay = 0, max = dev->ready_ms ? MAX_DELAY_MS : MAX_START_DELAY_MS;
+	bool was_ready = dev->ready_ms;
+	uint64_t now;
+	char how[96];
+
+	child_kill(&dev->worker, how, sizeof(how));
+	for (unsigned int i = 0; i < dev->opts.num_queues; i++)
+		if (dev->queues[i].running)
+			nr += recover_queue(dev, &dev->queues[i]);
+
+	now = now_ms();
+	if (was_ready && now - dev->ready_ms >= YOUNG_MS)
+		dev->failures = 0;
+	if (dev->failures)
+		delay = 10u << (dev->failures < 11 ? dev->failures - 1 : 10);
+	if (delay > max)
+		delay = max;
+	dev->failures++;
+	dev->restarts++;
+	dev->ready_ms = 0;
+	if (!dev->away_ms)
+		dev->away_ms = now;
+	dev->restart_ms = now + delay;
+	if (was_ready)
+		log_error("the worker is gone (%s%s%s); %u request%s and all sessions are lost, "
+			  "restart in %u ms",
+			  how, why ? ": " : "", why ? why : "", nr, nr == 1 ? "" : "s", delay);
+	else
+		log_error("the worker cannot start again (%s): %s; next try in %u ms", how,
+			  why ? why : start_hint(how), delay);
+}
+
 int device_worker_init(struct device *dev)
 {
-	char how[96];
 	int ret;
 
 	dev->area = inflight_area_create(&dev->area_fd);
@@ -155,16 +164,32 @@ int device_worker_init(struct device *dev)
 		log_error("cannot start the worker: %s", strerror(-ret));
 		return EX_OSERR;
 	}
-	ret = child_read(&dev->worker, FIRST_START_MS);
-	if (ret) {
-		child_kill(&dev->worker, how, sizeof(how));
-		log_error("the worker cannot start (%s): %s",
-			  ret == -ETIMEDOUT ? "not ready within 60 s" : how, start_hint(how));
-		return EX_UNAVAILABLE;
-	}
-	dev->ready_ms = now_ms();
-	log_info("worker %d is ready", (int)dev->worker.pid);
 	return 0;
+}
+
+int device_worker_await_first(struct device *dev, int abort_fd)
+{
+	struct pollfd fds[] = {
+		{ .fd = dev->worker.sock, .events = POLLIN },
+		{ .fd = abort_fd, .events = POLLIN },
+	};
+	int ret = -ETIMEDOUT;
+	char how[96];
+
+	poll(fds, 2, FIRST_START_MS);
+	if (fds[1].revents)
+		return 0;
+	if (fds[0].revents)
+		ret = child_read(&dev->worker, 0);
+	if (!ret) {
+		dev->ready_ms = now_ms();
+		log_info("worker %d is ready", (int)dev->worker.pid);
+		return 0;
+	}
+	child_kill(&dev->worker, how, sizeof(how));
+	log_error("the worker cannot start (%s): %s",
+		  ret == -ETIMEDOUT ? "not ready within 60 s" : how, start_hint(how));
+	return EX_UNAVAILABLE;
 }
 
 void device_worker_exit(struct device *dev)
@@ -330,10 +355,13 @@ static uint64_t count_requests(const struct device *dev)
 void device_worker_reset(struct device *dev)
 {
 	struct control_msg msg = { .type = CONTROL_RESET };
-	uint64_t requests = count_requests(dev);
+	uint64_t requests;
 
 	/* A worker that is not ready yet has no sessions, and neither has one without requests. */
-	if (!dev->worker.ready || requests == dev->requests_at_reset)
+	if (!dev->worker.ready)
+		return;
+	requests = count_requests(dev);
+	if (requests == dev->requests_at_reset)
 		return;
 	dev->requests_at_reset = requests;
 	msg.reset.generation = ++dev->generation;
@@ -362,7 +390,7 @@ void device_worker_event(struct device *dev)
 		return;
 	}
 	if (ret) {
-		lose_worker(dev, dev->ready_ms ? NULL : "it could not start again");
+		lose_worker(dev, NULL);
 		return;
 	}
 	dev->ready_ms = now_ms();

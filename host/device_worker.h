@@ -12,8 +12,16 @@
 
 #include "device.h"
 
-/** device_worker_init() - for device_init(): starts the first worker and waits until it is ready */
+/** device_worker_init() - for device_init(): starts the first worker */
 int device_worker_init(struct device *dev);
+
+/**
+ * device_worker_await_first() - waits until the first worker is ready
+ * @abort_fd: ends the waiting when it is readable
+ *
+ * Return: 0, or an exit status after logging what the operator can do.
+ */
+int device_worker_await_first(struct device *dev, int abort_fd);
 
 /** device_worker_exit() - for device_exit(): no memory and no queues are left */
 void device_worker_exit(struct device *dev);

@@ -231,9 +231,12 @@ int supervisor_run(const struct supervisor_options *opts)
 	s->listener = -1;
 	guard_init();
 
-	ret = device_init(&s->dev, &opts->device);
+	ret = catch_signals(s);
 	if (!ret)
-		ret = catch_signals(s);
+		ret = device_init(&s->dev, &opts->device);
+	/* A plugin that does not work is found before anyone can connect. */
+	if (!ret)
+		ret = device_worker_await_first(&s->dev, s->signals);
 	if (!ret)
 		ret = opts->socket_path ? listen_at(s, opts->socket_path) : use_fd(s, opts->fd);
 	if (!ret)
@@ -245,7 +248,7 @@ int supervisor_run(const struct supervisor_options *opts)
 		close(s->listener);
 	if (s->bound)
 		unlink(opts->socket_path);
-	device_exit(&s->dev);
+	device_exit(&s->dev); /* also without device_init(): all is zero */
 	if (s->signals >= 0)
 		close(s->signals);
 	free(s);

@@ -22,6 +22,9 @@
 #include "serve.h"
 #include "vaccel.h"
 
+/* How long leaving may take after a signal. */
+#define LEAVE_S 5
+
 static struct serve serve;
 static struct host_policy policy;
 
@@ -135,15 +138,19 @@ static void serve_control(void)
 	}
 }
 
-static void ignore(int sig)
+/*
+ * The supervisor has died (PR_SET_PDEATHSIG), or someone wants us to stop. Either way the control
+ * socket will say so and we leave in good order; but not later than this.
+ */
+static void on_stop(int sig)
 {
 	(void)sig;
+	alarm(LEAVE_S);
 }
 
 int main(int argc, char **argv)
 {
-	/* A handler and not SIG_IGN, which the programs that a plugin starts would inherit. */
-	const struct sigaction on_stop = { .sa_handler = ignore, .sa_flags = SA_RESTART };
+	const struct sigaction stop = { .sa_handler = on_stop, .sa_flags = SA_RESTART };
 	int type, ret;
 	socklen_t len = sizeof(type);
 	bool busy = false;
@@ -154,9 +161,9 @@ int main(int argc, char **argv)
 		return EX_USAGE;
 	}
 	fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC);
-	/* Terminals and service managers signal the whole group; the supervisor tells us to stop. */
-	sigaction(SIGTERM, &on_stop, NULL);
-	sigaction(SIGINT, &on_stop, NULL);
+	/* Service managers signal all processes of a service; the supervisor tells us to stop, too. */
+	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGINT, &stop, NULL);
 	/* The log goes through stdio: a line that is still buffered when a plugin crashes is lost. */
 	fflush(stdout);
 	setvbuf(stdout, NULL, _IOLBF, 0);
