@@ -4,11 +4,10 @@
 #define ACCEL_COMPAT_H
 
 #include <linux/device.h>
+#include <linux/slab.h>
 #include <linux/version.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
-
-#include <linux/virtio_accel.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "virtio_accel needs Linux 6.1 or later"
@@ -21,27 +20,36 @@ typedef struct device accel_devnode_t;
 typedef const struct device accel_devnode_t;
 #endif
 
-/* virtio_find_vqs() took two arrays before it took one. @nr is at most VIRTIO_ACCEL_MAX_QUEUES. */
+/* virtio_find_vqs() took two arrays before it took one. */
 static inline int accel_find_vqs(struct virtio_device *vdev, unsigned int nr,
 				 struct virtqueue *vqs[], vq_callback_t *callback, const char *name)
 {
 	unsigned int i;
+	int err = -ENOMEM;
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
-	vq_callback_t *callbacks[VIRTIO_ACCEL_MAX_QUEUES];
-	const char *names[VIRTIO_ACCEL_MAX_QUEUES];
+	vq_callback_t **callbacks = kcalloc(nr, sizeof(*callbacks), GFP_KERNEL);
+	const char **names = kcalloc(nr, sizeof(*names), GFP_KERNEL);
 
-	for (i = 0; i < nr; i++) {
-		callbacks[i] = callback;
-		names[i] = name;
+	if (callbacks && names) {
+		for (i = 0; i < nr; i++) {
+			callbacks[i] = callback;
+			names[i] = name;
+		}
+		err = virtio_find_vqs(vdev, nr, vqs, callbacks, names, NULL);
 	}
-	return virtio_find_vqs(vdev, nr, vqs, callbacks, names, NULL);
+	kfree(names);
+	kfree(callbacks);
 #else
-	struct virtqueue_info info[VIRTIO_ACCEL_MAX_QUEUES];
+	struct virtqueue_info *info = kcalloc(nr, sizeof(*info), GFP_KERNEL);
 
-	for (i = 0; i < nr; i++)
-		info[i] = (struct virtqueue_info){ .name = name, .callback = callback };
-	return virtio_find_vqs(vdev, nr, vqs, info, NULL);
+	if (info) {
+		for (i = 0; i < nr; i++)
+			info[i] = (struct virtqueue_info){ .name = name, .callback = callback };
+		err = virtio_find_vqs(vdev, nr, vqs, info, NULL);
+	}
+	kfree(info);
 #endif
+	return err;
 }
 
 #endif

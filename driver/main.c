@@ -243,7 +243,11 @@ static void accel_remove(struct virtio_device *vdev)
 /* What runs is ended, and sessions are lost: the device forgets them when it is reset. */
 static int accel_freeze(struct virtio_device *vdev)
 {
-	accel_stop(vdev->priv);
+	struct accel_device *dev = vdev->priv;
+
+	accel_stop(dev);
+	/* A failure that was noticed before must not stop the device afterwards. */
+	cancel_work_sync(&dev->fail_work);
 	return 0;
 }
 
