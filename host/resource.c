@@ -373,6 +373,24 @@ int resource_read(struct guest_resource *r, uint32_t index, uint64_t offset, voi
 	return ret;
 }
 
+/* libvaccel warns of paths without a scheme. */
+static char *file_url(const struct guest_resource *r, const char *name)
+{
+	char *url;
+
+	return asprintf(&url, "file://%s/%s", r->dir, name) < 0 ? NULL : url;
+}
+
+/* The whole directory */
+static int make_from_directory(struct guest_resource *r)
+{
+	char *url = file_url(r, "");
+	int ret = url ? vaccel_resource_new(&r->res, url, r->type) : VACCEL_ENOMEM;
+
+	free(url);
+	return ret;
+}
+
 /* Files and URLs */
 static int make_from_paths(struct guest_resource *r)
 {
@@ -380,7 +398,7 @@ static int make_from_paths(struct guest_resource *r)
 	int ret = paths ? VACCEL_OK : VACCEL_ENOMEM;
 
 	for (uint32_t i = 0; i < r->nr_files && !ret; i++) {
-		paths[i] = r->dir ? file_path(r, &r->files[i]) : strdup(r->files[i].name);
+		paths[i] = r->dir ? file_url(r, r->files[i].name) : strdup(r->files[i].name);
 		ret = paths[i] ? VACCEL_OK : VACCEL_ENOMEM;
 	}
 	if (!ret)
@@ -426,7 +444,7 @@ static int make_resource(struct guest_resource *r)
 	if (!r->nr_files)
 		return VACCEL_EINVAL;
 	if (r->path_type == VACCEL_PATH_LOCAL_DIR)
-		return vaccel_resource_new(&r->res, r->dir, r->type);
+		return make_from_directory(r);
 	for (uint32_t i = 0; i < r->nr_files; i++)
 		if (r->files[i].buffer)
 			return make_from_blobs(r);
