@@ -2,6 +2,7 @@
 /* The allocator of memory that is shared with the back end. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,6 +20,36 @@
 #include "support.h"
 
 #define MIB	((size_t)1 << 20)
+
+/* The linker sends fallocate() here: the next allocation of pages can be made to fail. */
+static void (*fail_next)(void);
+
+int __real_fallocate(int fd, int mode, off_t offset, off_t len);
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t len);
+int __real_fallocate64(int fd, int mode, off_t offset, off_t len);
+int __wrap_fallocate64(int fd, int mode, off_t offset, off_t len);
+
+static bool fails(int mode)
+{
+	void (*meanwhile)(void) = fail_next;
+
+	if (mode || !meanwhile)
+		return false;
+	fail_next = NULL;
+	meanwhile();
+	errno = ENOSPC;
+	return true;
+}
+
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t len)
+{
+	return fails(mode) ? -1 : __real_fallocate(fd, mode, offset, len);
+}
+
+int __wrap_fallocate64(int fd, int mode, off_t offset, off_t len)
+{
+	return fails(mode) ? -1 : __real_fallocate64(fd, mode, offset, len);
+}
 
 static void mem_init(struct native_mem *m, size_t size)
 {
@@ -143,6 +174,48 @@ static void test_pages(void **state)
 	native_mem_fini(&m);
 }
 
+static struct native_mem short_of_pages;
+static struct native_extent *other;
+
+static void nothing_else(void)
+{
+}
+
+static void another_call(void)
+{
+	assert_int_equal(native_mem_alloc(&short_of_pages, MIB, NATIVE_HOLD_CALL, &other), 0);
+}
+
+/* The machine has no pages left: an error, and nothing is taken for allocated that is not. */
+static void test_no_pages(void **state)
+{
+	struct native_mem *m = &short_of_pages;
+	struct native_extent *e;
+
+	(void)state;
+	mem_init(m, 64 * MIB);
+	fail_next = nothing_else;
+	assert_int_equal(native_mem_alloc(m, MIB, NATIVE_HOLD_CALL, &e), ENOMEM);
+	assert_int_equal(count_extents(m), 1);
+	assert_int_equal(m->nr_calls, 0);
+	assert_int_equal(native_mem_alloc(m, MIB, NATIVE_HOLD_CALL, &e), 0);
+	assert_int_equal(allocated(m), MIB);
+	/* A second one fails after a third one has got what is behind it: that leaves a hole, */
+	fail_next = another_call;
+	assert_int_equal(native_mem_alloc(m, MIB, NATIVE_HOLD_CALL, &e), ENOMEM);
+	assert_int_equal(other->offset, 2 * MIB);
+	assert_int_equal(allocated(m), 2 * MIB);
+	/* which stays one when something too large for it comes, */
+	assert_int_equal(native_mem_alloc(m, 2 * MIB, NATIVE_HOLD_CALL, &e), 0);
+	assert_int_equal(e->offset, 3 * MIB);
+	assert_int_equal(allocated(m), 4 * MIB);
+	/* and gets its pages with the first that fits. */
+	assert_int_equal(native_mem_alloc(m, MIB, NATIVE_HOLD_CALL, &e), 0);
+	assert_int_equal(e->offset, MIB);
+	assert_int_equal(allocated(m), 5 * MIB);
+	native_mem_fini(m);
+}
+
 struct waiter {
 	struct native_mem *m;
 	size_t len;
@@ -259,6 +332,7 @@ int main(void)
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_no_pages),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_shut),
 		cmocka_unit_test(test_find),

@@ -313,6 +313,7 @@ static void test_segments(void **state)
 	SPOILT(s.flags = htole32(READ | 1u << 31), VIRTIO_ACCEL_S_NOTSUP);
 	SPOILT(s.nr_runs = 0, VIRTIO_ACCEL_S_INVAL);
 	SPOILT(s.nr_runs = htole32(1), VIRTIO_ACCEL_S_INVAL);
+	SPOILT(s.nr_runs = htole32(1); s.len = htole64(100), VIRTIO_ACCEL_S_INVAL);
 	SPOILT(s.nr_runs = htole32(3), VIRTIO_ACCEL_S_INVAL);
 	SPOILT(s.nr_runs = UINT32_MAX, VIRTIO_ACCEL_S_INVAL);
 	SPOILT(s.memory = htole32(1), VIRTIO_ACCEL_S_INVAL);
@@ -463,6 +464,10 @@ static void test_chains(void **state)
 	expect_chain(VIRTIO_ACCEL_S_INVAL);
 	set_desc(1, out, 4096, wr | next, UINT16_MAX);
 	expect_chain(VIRTIO_ACCEL_S_INVAL);
+	/* The same, where there happens to be a good descriptor */
+	set_desc(RAW_SIZE + 1000, out, 4096, wr, 0);
+	set_desc(0, in, total, next, RAW_SIZE + 1000);
+	expect_chain(VIRTIO_ACCEL_S_INVAL);
 	/* Outside of memory */
 	set_desc(1, out, 4096, wr, 0);
 	set_desc(0, in - RAW_MEMORY, total, next, 1);
@@ -532,9 +537,14 @@ static void test_indirect(void **state)
 	set_desc(0, at, 2 * sizeof(*table), ind, 0);
 	table[1].flags = htole16(ind);
 	expect_chain(VIRTIO_ACCEL_S_INVAL);
+	table[1].flags = htole16(ind | wr);
+	expect_chain(VIRTIO_ACCEL_S_INVAL);
 	table[1].flags = htole16(next);
 	expect_chain(VIRTIO_ACCEL_S_INVAL);
 	table[1].flags = htole16(wr);
+	table[0].next = UINT16_MAX;
+	expect_chain(VIRTIO_ACCEL_S_INVAL);
+	table[0].next = htole16(1);
 	set_desc(0, at, 2 * sizeof(*table), ind | next, 1);
 	expect_chain(VIRTIO_ACCEL_S_INVAL);
 	set_desc(0, at, 2 * sizeof(*table), ind, 0);
@@ -610,8 +620,11 @@ static void test_many_runs(void **state)
 
 /* ---- Rings --------------------------------------------------------------------------------- */
 
-/* The ring may be lost; the other one must not be, and this one is good again when set up anew. */
-static void expect_recovery(void)
+/*
+ * The ring may be lost; the other one must not be, and this one is good again when set up anew.
+ * @untouched: the device must have used nothing of it.
+ */
+static void expect_recovery(bool untouched)
 {
 	uint32_t base;
 
@@ -620,8 +633,12 @@ static void expect_recovery(void)
 	raw_expect_alive(&front);
 	front.use = 0;
 	assert_int_equal(vu_get_vring_base(&front.conn, 0, &base), 0);
+	if (untouched)
+		assert_int_equal(front.queues[0].vr.used->idx, 0);
 	raw_start_queue(&front, 0);
 	raw_expect_alive(&front);
+	assert_int_equal(vu_get_vring_base(&front.conn, 0, &base), 0);
+	raw_start_queue(&front, 0);
 }
 
 static void test_rings(void **state)
@@ -633,20 +650,20 @@ static void test_rings(void **state)
 	/* An index that jumps */
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		vr->avail->idx = htole16(steps[i]);
-		expect_recovery();
+		expect_recovery(true);
 	}
 	/* Chains that begin outside of the ring */
 	vring_driver_publish(vr, RAW_SIZE, NULL, 0);
-	expect_recovery();
+	expect_recovery(true);
 	vring_driver_publish(vr, UINT16_MAX, NULL, 0);
-	expect_recovery();
+	expect_recovery(true);
 	/* As many as the index allows, all of them zeros */
 	memset(vr->desc, 0, RAW_SIZE * sizeof(*vr->desc));
 	vr->avail->idx = htole16(RAW_SIZE);
-	expect_recovery();
+	expect_recovery(false);
 	/* What only the device may write */
 	memset(vr->used, 0xff, 4 + RAW_SIZE * sizeof(struct vring_used_elem));
-	expect_recovery();
+	expect_recovery(false);
 }
 
 /* Bytes at random in otherwise good requests, always the same ones */
