@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -905,6 +906,23 @@ static void test_compat(void)
 	CHECK(WIFEXITED(status) && !WEXITSTATUS(status));
 }
 
+/* Ends the VM while the device works; what the kernel thinks of it is on the console. */
+static void test_poweroff(void)
+{
+	pid_t pid = start_call(FAKE_NEVER, 0, MiB);
+
+	CHECK(counter_becomes("pinned_pages", 256));
+	CHECK(counter_becomes("inflight", 1));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	start_call(FAKE_NEVER, 0, MiB);
+	CHECK(counter_becomes("inflight", 2));
+	printf("%s - poweroff\nguest done\n", failures ? "not ok" : "ok");
+	fflush(stdout);
+	sleep_ms(500);
+	reboot(RB_POWER_OFF);
+}
+
 static int compare(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -979,6 +997,7 @@ static const struct {
 	{ "reload", test_reload },
 	{ "suspend", test_suspend },
 	{ "compat", test_compat },
+	{ "poweroff", test_poweroff },
 	{ "speed", test_speed },
 };
 
