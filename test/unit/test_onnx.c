@@ -14,6 +14,8 @@
 
 static struct vaccel_session sess;
 static struct capture c;
+/* Not on the stack: the library's end cleans up after a test that fails. */
+static struct vaccel_resource res;
 static char dir[] = "/tmp/vaccel-unit-onnx-XXXXXX";
 
 static int start(void **state)
@@ -112,21 +114,19 @@ static int classify_path(const char *path)
 	return ret;
 }
 
-static void use(struct vaccel_resource *res, const char *path)
+static void use(const char *path)
 {
 	char url[256];
 
 	snprintf(url, sizeof(url), "file://%s", path);
-	assert_int_equal(vaccel_resource_init(res, url, VACCEL_RESOURCE_MODEL), 0);
-	assert_int_equal(vaccel_resource_register(res, &sess), 0);
+	assert_int_equal(vaccel_resource_init(&res, url, VACCEL_RESOURCE_MODEL), 0);
+	assert_int_equal(vaccel_resource_register(&res, &sess), 0);
 }
 
 /* Fails to classify a good picture with the model at path. */
 static void bad_model(const char *path, int code, const char *message)
 {
-	struct vaccel_resource res;
-
-	use(&res, path);
+	use(path);
 	assert_int_equal(classify_path(IMAGES "star.jpg"), code);
 	assert_contains(c.text, message);
 	assert_int_equal(vaccel_resource_release(&res), 0);
@@ -144,10 +144,8 @@ static const struct {
 
 static void right_answers(void **state)
 {
-	struct vaccel_resource res;
-
 	(void)state;
-	use(&res, MODEL_DIR);
+	use(MODEL_DIR);
 	for (size_t i = 0; i < sizeof(pictures) / sizeof(pictures[0]); i++) {
 		const char *score;
 
@@ -198,11 +196,10 @@ static void environment(void **state)
 static void resource_and_environment(void **state)
 {
 	struct file star = read_path(IMAGES "star.jpg");
-	struct vaccel_resource res;
 
 	(void)state;
 	setenv("VACCEL_ONNX_MODEL", "/nonexistent", 1);
-	use(&res, MODEL_DIR);
+	use(MODEL_DIR);
 	assert_int_equal(classify(&sess, &star), 0);
 	memset(name, 0, sizeof(name));
 	assert_int_equal(vaccel_image_classification(&sess, star.data, NULL, (unsigned char *)name,
@@ -221,7 +218,6 @@ static void loads_once(void **state)
 	struct file model = read_path(MODEL_DIR "/shapes.onnx");
 	struct file labels = read_path(MODEL_DIR "/labels.txt");
 	struct file star = read_path(IMAGES "star.jpg");
-	struct vaccel_resource res;
 	struct timespec earlier[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
 	const char *path;
 
@@ -236,7 +232,7 @@ static void loads_once(void **state)
 #define RUN() vaccel_image_classification(&sess, star.data, (unsigned char *)text, NULL, star.size, \
 					  sizeof(text), 0)
 	capture_start(&log, STDOUT_FILENO);
-	use(&res, MODEL_DIR);
+	use(MODEL_DIR);
 	assert_int_equal(RUN(), 0);
 	assert_int_equal(RUN(), 0);
 	capture_end(&log);
@@ -290,10 +286,9 @@ static void threads(void **state)
 {
 	struct file images[5];
 	struct worker workers[5];
-	struct vaccel_resource res;
 
 	(void)state;
-	use(&res, MODEL_DIR);
+	use(MODEL_DIR);
 	for (int i = 0; i < 5; i++) {
 		images[i] = read_path(pictures[i].path);
 		workers[i] = (struct worker){.image = &images[i], .label = pictures[i].label};
@@ -312,10 +307,9 @@ static void threads(void **state)
 static void truncated(void **state)
 {
 	static const char *const paths[] = {IMAGES "triangle.jpg", IMAGES "square.png"};
-	struct vaccel_resource res;
 
 	(void)state;
-	use(&res, MODEL_DIR);
+	use(MODEL_DIR);
 	for (int i = 0; i < 2; i++) {
 		struct file f = read_path(paths[i]), part = f;
 
@@ -336,11 +330,10 @@ static void truncated(void **state)
 static void damaged(void **state)
 {
 	static const char *const paths[] = {IMAGES "triangle.jpg", IMAGES "square.png"};
-	struct vaccel_resource res;
 	uint32_t random = 1;
 
 	(void)state;
-	use(&res, MODEL_DIR);
+	use(MODEL_DIR);
 	for (int i = 0; i < 2; i++) {
 		struct file f = read_path(paths[i]), bad = f;
 
@@ -369,10 +362,9 @@ static void no_pictures(void **state)
 {
 	static const char *const others[] = {"", "x", "\xff\xd8", "GIF89a.........", "\x89PNG\r\n\x1a",
 					     "\x89PNG\r\n\x1a\n", "\xff\xd8\xff\xd9"};
-	struct vaccel_resource res;
 
 	(void)state;
-	use(&res, MODEL_DIR);
+	use(MODEL_DIR);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		struct file f = {(uint8_t *)others[i], strlen(others[i])};
 
@@ -408,11 +400,10 @@ static void huge(void **state)
 	static const uint32_t sizes[][2] = {{0x7fffffff, 0x7fffffff}, {65536, 65536}, {1000000, 1},
 					    {9000, 9000},	      {0, 10}};
 	struct file png = read_path(IMAGES "square.png"), jpeg = read_path(IMAGES "circle.jpg");
-	struct vaccel_resource res;
 	uint8_t *sof = NULL;
 
 	(void)state;
-	use(&res, MODEL_DIR);
+	use(MODEL_DIR);
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		put32(png.data + 16, sizes[i][0]); /* in the chunk IHDR */
 		put32(png.data + 20, sizes[i][1]);
@@ -478,11 +469,10 @@ static struct file make_jpeg(J_COLOR_SPACE space, int components, bool progressi
 
 static void kinds_of_jpeg(void **state)
 {
-	struct vaccel_resource res;
 	struct file f;
 
 	(void)state;
-	use(&res, MODEL_DIR);
+	use(MODEL_DIR);
 	f = make_jpeg(JCS_GRAYSCALE, 1, false, 100);
 	assert_int_equal(classify(&sess, &f), 0);
 	assert_memory_equal(text, "circle ", 7);
@@ -557,7 +547,6 @@ static void damaged_models(void **state)
 	bad.data = malloc(model.size);
 	assert_non_null(bad.data);
 	for (int round = 0; round < 60; round++) {
-		struct vaccel_resource res;
 		size_t span = model.size;
 
 		memcpy(bad.data, model.data, model.size);
@@ -572,7 +561,7 @@ static void damaged_models(void **state)
 				bad.data[(random >> 8) % span] = (uint8_t)random;
 		}
 		write_file("m.onnx", bad.data, bad.size);
-		use(&res, dir);
+		use(dir);
 		classify(&sess, &star); /* any result, and still alive */
 		vaccel_resource_release(&res);
 	}
@@ -598,21 +587,15 @@ static void bad_labels(void **state)
 	write_file("labels.txt", "a\nb\nc\nd\ne\nf", 11);
 	bad_model(dir, VACCEL_EINVAL, "5 classes, but there are 6 labels");
 	write_file("labels.txt", "a\nb\nc\n\0\nf", 9); /* odd, but five lines */
-	{
-		struct vaccel_resource res;
-
-		use(&res, dir);
-		assert_int_equal(classify_path(IMAGES "circle.jpg"), 0);
-		assert_memory_equal(text, "a ", 2);
-		vaccel_resource_release(&res);
-	}
+	use(dir);
+	assert_int_equal(classify_path(IMAGES "circle.jpg"), 0);
+	assert_memory_equal(text, "a ", 2);
+	vaccel_resource_release(&res);
 	free(model.data);
 }
 
 static void resource_without_model(void **state)
 {
-	struct vaccel_resource res;
-
 	(void)state;
 	write_file("labels.txt", "a\nb\nc\nd\ne", 9);
 	bad_model(dir, VACCEL_ENOENT, "no file with a model");
