@@ -317,8 +317,10 @@ static int take_tensors_out(struct vop_decoder *dec, uint64_t count, void **arra
 		struct vop_output *o = vop_arena_alloc(dec->arena, sizeof(*o));
 		uint64_t ref;
 
-		if (!wire || !o)
+		if (!wire)
 			return refuse(dec, "message ends within a buffer");
+		if (!o)
+			return out_of_memory(dec, "out of memory");
 		*o = (struct vop_output){.len = le64toh(wire->len), .where = le32toh(wire->where)};
 		ref = le64toh(wire->ref);
 		if (wire->reserved)

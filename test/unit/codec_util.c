@@ -340,6 +340,7 @@ void host_release(struct host *h)
 	for (unsigned int i = 0; i < h->nr_kept; i++)
 		free(h->kept[i]);
 	host_unmap(h);
+	free(h->exact_segs);
 	vop_arena_release(&h->arena);
 }
 
@@ -405,7 +406,12 @@ int host_decode(struct host *h, const void *msg, uint32_t len, uint32_t reply_ca
 	h->dec.arena = &h->arena;
 	h->dec.ops = &host_ops;
 	h->dec.opaque = h;
-	h->dec.segs = h->segs;
+	/* Of the exact size, for ASan */
+	free(h->exact_segs);
+	assert_int_equal(posix_memalign((void **)&h->exact_segs, 16,
+					nr_segs ? nr_segs * sizeof(h->segs[0]) : 1), 0);
+	memcpy(h->exact_segs, h->segs, nr_segs * sizeof(h->segs[0]));
+	h->dec.segs = h->exact_segs;
 	h->dec.nr_segs = nr_segs;
 	return vop_decode(&h->dec, msg, len, reply_cap);
 }

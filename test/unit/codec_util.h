@@ -43,7 +43,7 @@ struct host {
 	void *kept[16];	    /* id - 1 is the index */
 	uint64_t kept_size[16];
 	unsigned int nr_kept;
-	struct host_segment segs[64];
+	struct host_segment segs[64], *exact_segs;
 	struct iovec runs[192];
 	unsigned int nr_runs;
 	bool scattered;

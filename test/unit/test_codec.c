@@ -293,6 +293,80 @@ static void test_where_outputs_go(void **state)
 	host_release(&h);
 }
 
+/* A plugin's mistakes, and what it is free to do */
+static void test_plugins_tensors(void **state)
+{
+	int64_t dims[VOP_MAX_DIMS + 1] = {0};
+	struct vaccel_torch_tensor odd = {.nr_dims = VOP_MAX_DIMS + 1, .dims = dims}, *copy, **out;
+	struct call c;
+	struct host h;
+	uint8_t reply[4096] __attribute__((aligned(8))), data[3000];
+	uint32_t len;
+
+	(void)state;
+	host_init(&h);
+	call_init(&c, vop_find(VACCEL_OP_TORCH_MODEL_RUN), SMALL);
+
+	/* More dimensions than there can be: no output, and the op has failed. */
+	assert_int_equal(call_encode(&c), 0);
+	assert_int_equal(host_decode(&h, c.e.msg, c.e.msg_len, sizeof(reply)), 0);
+	out = h.dec.vals[TORCH_MODEL_RUN_outputs].p;
+	out[0] = &odd;
+	assert_int_equal(vop_encode_reply(&h.dec, reply, sizeof(reply), &len), VACCEL_EBACKEND);
+	out[0] = NULL;
+	host_finish(&h);
+	assert_int_equal(vop_decode_reply(&c.e, c.desc, c.vals, reply, len, NULL), 0);
+	assert_null(((void **)c.vals[TORCH_MODEL_RUN_outputs].p)[0]);
+
+	/* Memory that is not the tensor's own: a copy of it is kept. */
+	assert_int_equal(call_encode(&c), 0);
+	assert_int_equal(host_decode(&h, c.e.msg, c.e.msg_len, 600), 0);
+	out = h.dec.vals[TORCH_MODEL_RUN_outputs].p;
+	dims[0] = sizeof(data);
+	vaccel_torch_tensor_new(&copy, 1, dims, VACCEL_TORCH_BYTE);
+	memset(data, 0x3c, sizeof(data));
+	vaccel_torch_tensor_set_data(copy, data, sizeof(data));
+	out[0] = copy;
+	assert_int_equal(vop_encode_reply(&h.dec, reply, 600, &len), 0);
+	host_finish(&h);
+	assert_int_equal(h.nr_kept, 1);
+	assert_int_equal(h.kept_size[0], sizeof(data));
+	assert_memory_equal(h.kept[0], data, sizeof(data));
+	call_release(&c);
+	host_release(&h);
+}
+
+/* What the program itself gets wrong */
+static void test_bad_values(void **state)
+{
+	struct call c;
+	struct vaccel_arg *args;
+
+	(void)state;
+	call_init(&c, vop_find(VACCEL_OP_EXEC), SMALL);
+	args = c.vals[EXEC_read].p;
+	args[1].buf = NULL; /* but a size */
+	assert_int_equal(call_encode(&c), VACCEL_EINVAL);
+	call_release(&c);
+
+	call_init(&c, vop_find(VACCEL_OP_TORCH_MODEL_RUN), SMALL);
+	((void **)c.vals[TORCH_MODEL_RUN_inputs].p)[1] = NULL;
+	assert_int_equal(call_encode(&c), VACCEL_EINVAL);
+	call_release(&c);
+
+	call_init(&c, vop_find(VACCEL_OP_TFLITE_MODEL_RUN), SMALL);
+	c.vals[TFLITE_MODEL_RUN_nr_outputs].i = 100000; /* more than a message can hold */
+	assert_int_equal(call_encode(&c), VACCEL_EINVAL);
+	c.vals[TFLITE_MODEL_RUN_nr_outputs].i = 2;
+	call_release(&c);
+
+	call_init(&c, vop_find(VIRTIO_ACCEL_OP_RESOURCE_READ), SMALL);
+	c.vals[RESOURCE_READ_len].i = -1;
+	assert_int_equal(call_encode(&c), VACCEL_EINVAL);
+	c.vals[RESOURCE_READ_len].i = 0;
+	call_release(&c);
+}
+
 /* Small outputs stay within the reply's room: the rest is kept. */
 static void test_reply_room_is_shared(void **state)
 {
@@ -583,6 +657,8 @@ int main(void)
 		cmocka_unit_test(test_null),
 		cmocka_unit_test(test_missing_outputs),
 		cmocka_unit_test(test_where_outputs_go),
+		cmocka_unit_test(test_plugins_tensors),
+		cmocka_unit_test(test_bad_values),
 		cmocka_unit_test(test_reply_room_is_shared),
 		cmocka_unit_test(test_status_texts),
 		cmocka_unit_test(test_numbers),

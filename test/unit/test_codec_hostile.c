@@ -293,6 +293,104 @@ static void test_strings(void **state)
 	fault_end(&f);
 }
 
+static void test_string_arguments(void **state)
+{
+	struct vaccel_arg arg = {.buf = (char[]){"text"}, .size = 5, .type = VACCEL_ARG_STRING};
+	struct fault f;
+	uint8_t *bytes;
+
+	(void)state;
+	fault_begin(&f, VACCEL_OP_OPENCV, SMALL);
+	f.c.vals[OPENCV_read].p = &arg;
+	f.c.vals[OPENCV_nr_read].i = 1;
+	f.c.vals[OPENCV_nr_write].i = 0;
+	assert_int_equal(call_encode(&f.c), 0);
+	assert_int_equal(fault_decode(&f), VACCEL_OK);
+	bytes = f.c.e.msg + f.c.e.msg_len - 8;
+	assert_string_equal((char *)bytes, "text");
+	bytes[4] = 'x'; /* its last byte */
+	assert_int_equal(fault_decode(&f), VACCEL_EINVAL);
+	fault_end(&f);
+}
+
+/* An f32 has nothing above its 32 bits. */
+static void test_floats(void **state)
+{
+	struct fault f;
+	uint8_t *alpha;
+
+	(void)state;
+	fault_begin(&f, VACCEL_OP_BLAS_SGEMM, SMALL);
+	alpha = f.c.e.msg + sizeof(struct virtio_accel_msg) + 3 * 8;
+	assert_int_equal(fault_decode(&f), VACCEL_OK);
+	alpha[4] = 1;
+	assert_int_equal(fault_decode(&f), VACCEL_EINVAL);
+	fault_end(&f);
+}
+
+/* A TORCH_SGEMM message with three tensors of so many dimensions of 1, of a type of unknown size */
+static int decode_dimensions(uint32_t nr_dims)
+{
+	uint64_t words[512] = {htole64(VACCEL_OP_TORCH_SGEMM), htole64(SESSION_ID)};
+	uint32_t n = 2 + 3; /* M, N and K are 0 */
+	struct host h;
+	int ret;
+
+	for (int tensor = 0; tensor < 3; tensor++) {
+		words[n++] = htole64((uint64_t)nr_dims << 32 | 1000);
+		for (uint32_t d = 0; d < nr_dims; d++)
+			words[n++] = htole64(1);
+		n += 3; /* no data */
+	}
+	n += 3; /* no prepared output */
+	host_init(&h);
+	ret = host_decode(&h, words, n * 8, REPLY_CAP);
+	if (!ret)
+		host_touch(&h);
+	host_finish(&h);
+	host_release(&h);
+	return ret;
+}
+
+static void test_dimensions(void **state)
+{
+	(void)state;
+	assert_int_equal(decode_dimensions(0), VACCEL_OK);
+	assert_int_equal(decode_dimensions(VOP_MAX_DIMS), VACCEL_OK);
+	assert_int_equal(decode_dimensions(VOP_MAX_DIMS + 1), VACCEL_EINVAL);
+	assert_int_equal(decode_dimensions(100), VACCEL_EINVAL);
+}
+
+/* Segments that the guest prepared for output tensors */
+static void test_prepared_outputs(void **state)
+{
+	const uint64_t sizes[] = {12000, 12000};
+	struct virtio_accel_buf *buf;
+	struct fault f;
+
+	(void)state;
+	fault_begin(&f, VACCEL_OP_TFLITE_MODEL_RUN, SMALL);
+	f.c.out_sizes = sizes;
+	assert_int_equal(call_encode(&f.c), 0);
+	host_map(&f.h, &f.c);
+	assert_int_equal(fault_decode(&f), VACCEL_OK);
+	f.h.segs[0].len--;
+	assert_int_equal(fault_decode(&f), VACCEL_EINVAL);
+	f.h.segs[0].len++;
+	f.h.segs[1].flags = VIRTIO_ACCEL_SEG_READ;
+	assert_int_equal(fault_decode(&f), VACCEL_EINVAL);
+	f.h.segs[1].flags = VIRTIO_ACCEL_SEG_WRITE;
+	/* The last three buffers of the message are outputs[0], outputs[1] and status. */
+	buf = (struct virtio_accel_buf *)(f.c.e.msg + f.c.e.msg_len) - 3;
+	assert_int_equal(le64toh(buf[1].ref), 1);
+	buf[1].ref = htole64(2);
+	assert_int_equal(fault_decode(&f), VACCEL_EINVAL);
+	buf[1].ref = htole64(1);
+	buf[1].where = htole32(VIRTIO_ACCEL_BUF_INLINE);
+	assert_int_equal(fault_decode(&f), VACCEL_EINVAL);
+	fault_end(&f);
+}
+
 static void test_reply_room(void **state)
 {
 	const struct vop_desc *desc;
@@ -417,6 +515,41 @@ static void test_reply_too_long(void **state)
 	call_release(&c);
 }
 
+/* Nor make a tensor of less data than its dimensions say, or of more than there is. */
+static void test_reply_tensors(void **state)
+{
+	const uint64_t sizes[] = {12000, 12000};
+	struct {
+		struct virtio_accel_tensor head;
+		uint64_t dim;
+		struct virtio_accel_buf buf;
+		struct virtio_accel_tensor none;
+		struct virtio_accel_buf none_buf;
+	} reply = {
+		.head = {htole32(VACCEL_TORCH_FLOAT), htole32(1)},
+		.dim = htole64(3000),
+		.buf = {htole64(12000), 0, htole32(VIRTIO_ACCEL_BUF_SEGMENT), 0},
+	};
+	const struct vop_fetcher fetcher = {0};
+	struct call c;
+
+	(void)state;
+	for (int n = 0; n < 4; n++) {
+		call_init(&c, vop_find(VACCEL_OP_TORCH_MODEL_RUN), SMALL);
+		if (n < 3)
+			c.out_sizes = sizes;
+		assert_int_equal(call_encode(&c), 0);
+		/* Right; longer than what was prepared; shorter than its dimensions; not prepared */
+		reply.buf.len = htole64(n == 1 ? 12004 : n == 2 ? 11996 : 12000);
+		assert_int_equal(vop_decode_reply(&c.e, c.desc, c.vals, (uint8_t *)&reply,
+						  sizeof(reply), &fetcher),
+				 n ? VACCEL_EIO : VACCEL_OK);
+		if (n)
+			check_no_tensors(&c);
+		call_release(&c);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -425,9 +558,14 @@ int main(void)
 		cmocka_unit_test(test_segments),
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_string_arguments),
+		cmocka_unit_test(test_floats),
+		cmocka_unit_test(test_dimensions),
+		cmocka_unit_test(test_prepared_outputs),
 		cmocka_unit_test(test_reply_room),
 		cmocka_unit_test(test_replies),
 		cmocka_unit_test(test_reply_too_long),
+		cmocka_unit_test(test_reply_tensors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
