@@ -50,7 +50,8 @@ struct device {
 	uint32_t generation;
 	uint64_t requests_at_reset;
 	uint64_t restarts;
-	unsigned int failures;	/* workers in a row that died young */
+	unsigned int young_deaths;  /* workers in a row that died soon after they were ready */
+	unsigned int failed_starts; /* workers in a row that never were */
 	uint64_t ready_ms;	/* when the worker became ready */
 	uint64_t away_ms;	/* when the last one died */
 	uint64_t restart_ms;	/* when to start the next one, while there is none */

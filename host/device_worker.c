@@ -16,7 +16,7 @@
 /* The first worker may load large plugins; nobody waits for it but the operator. */
 #define FIRST_START_MS 60000
 #define QUIT_MS 3000
-/* A worker that lives shorter than this counts as one more failure. */
+/* A worker that is ready for shorter than this has died young. */
 #define YOUNG_MS 2000
 /*
  * Delays before restarts: none, 10, 20, 40, ... ms, at most these. The first is short, since guests
@@ -112,14 +112,22 @@ static const char *start_hint(const char *how)
 	return "set VACCEL_LOG_LEVEL=4 to see how far it gets";
 }
 
+/* Milliseconds to wait after so many failures. */
+static unsigned int backoff(unsigned int failures, unsigned int max)
+{
+	unsigned int delay = failures ? 10u << (failures < 12 ? failures - 1 : 11) : 0;
+
+	return delay < max ? delay : max;
+}
+
 /*
  * Kills the worker, if it is not dead, and gets the device ready for the next one. @why: what we hold
  * against it, NULL when it died by itself.
  */
 static void lose_worker(struct device *dev, const char *why)
 {
-	unsigned int nr = 0, delay = 0, max = dev->ready_ms ? MAX_DELAY_MS : MAX_START_DELAY_MS;
 	bool was_ready = dev->ready_ms;
+	unsigned int nr = 0, delay;
 	uint64_t now;
 	char how[96];
 
@@ -129,13 +137,13 @@ static void lose_worker(struct device *dev, const char *why)
 			nr += recover_queue(dev, &dev->queues[i]);
 
 	now = now_ms();
-	if (was_ready && now - dev->ready_ms >= YOUNG_MS)
-		dev->failures = 0;
-	if (dev->failures)
-		delay = 10u << (dev->failures < 11 ? dev->failures - 1 : 10);
-	if (delay > max)
-		delay = max;
-	dev->failures++;
+	if (was_ready) {
+		if (now - dev->ready_ms >= YOUNG_MS)
+			dev->young_deaths = 0;
+		delay = backoff(dev->young_deaths++, MAX_DELAY_MS);
+	} else {
+		delay = backoff(++dev->failed_starts, MAX_START_DELAY_MS);
+	}
 	dev->restarts++;
 	dev->ready_ms = 0;
 	if (!dev->away_ms)
@@ -394,6 +402,7 @@ void device_worker_event(struct device *dev)
 		return;
 	}
 	dev->ready_ms = now_ms();
+	dev->failed_starts = 0;
 	ret = tell_all(dev);
 	if (ret) {
 		lose_worker(dev, "it cannot go on where the last one was");

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The worker dies again and again while four threads keep it busy: every call ends, with the right
+ * result or with the loss of its session, and nothing is left behind.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "support.h"
+#include "vaccel.h"
+
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+#define THREADS 4
+#define KILLS 24
+#define SMALL 16u	/* travels in the message */
+#define LARGE 40000u	/* travels in segments */
+
+static struct daemon host;
+static atomic_bool stop;
+static atomic_uint good, lost, wrong;
+
+/* One call that is checked. Return: its status. */
+static int add(struct vaccel_session *sess, float *a, float *b, float *c, size_t n)
+{
+	int ret;
+
+	for (size_t i = 0; i < n; i++) {
+		a[i] = (float)(rand() % 1000);
+		b[i] = (float)(rand() % 1000);
+		c[i] = -1;
+	}
+	ret = vaccel_fpga_vadd(sess, a, b, c, n, n);
+	for (size_t i = 0; !ret && i < n; i++)
+		if (c[i] != a[i] + b[i])
+			return -1;
+	return ret;
+}
+
+/* Return: false when a call ended in a way that it must not. */
+static bool count(int ret)
+{
+	if (!ret)
+		good++;
+	else if (ret == VACCEL_ESESS || ret == EAGAIN)
+		lost++;
+	else
+		wrong++;
+	if (ret && ret != VACCEL_ESESS && ret != EAGAIN)
+		print_message("a call ended with %d\n", ret);
+	return !ret;
+}
+
+static void *load(void *arg)
+{
+	float *a = malloc(3 * LARGE * sizeof(float));
+
+	(void)arg;
+	while (!stop) {
+		struct vaccel_session sess;
+		int ret = vaccel_session_init(&sess, VACCEL_PLUGIN_REMOTE);
+
+		if (!count(ret))
+			continue;
+		for (int i = 0; i < 200 && !stop; i++)
+			if (!count(add(&sess, a, a + LARGE, a + 2 * LARGE, i % 8 ? SMALL : LARGE)))
+				break;
+		ret = vaccel_session_release(&sess);
+		if (ret && ret != VACCEL_ESESS && ret != EAGAIN)
+			wrong++;
+	}
+	free(a);
+	return NULL;
+}
+
+/* Waits for a worker that is not the one before. */
+static pid_t next_worker(pid_t before)
+{
+	pid_t worker = 0;
+
+	for (int ms = 0; ms < 10000; ms++) {
+		worker = daemon_worker(&host);
+		if (worker && worker != before)
+			return worker;
+		usleep(1000);
+	}
+	test_die("there is no new worker after %d", before);
+}
+
+static void survives_kills(void **state)
+{
+	static const int signals[] = { SIGKILL, SIGSEGV, SIGABRT, SIGBUS };
+	pthread_t threads[THREADS];
+	pid_t supervisor = host.pid, worker_before = 0;
+	struct vaccel_session sess;
+	float a[3 * SMALL];
+	int ret;
+
+	(void)state;
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, load, NULL), 0);
+	for (int i = 0; i < KILLS; i++) {
+		pid_t worker = next_worker(worker_before);
+		unsigned int before = good;
+
+		/* Some work must have been done, or a kill meets nobody. */
+		for (int ms = 0; good < before + THREADS && ms < 10000; ms++)
+			usleep(1000);
+		usleep((unsigned int)(rand() % 20000));
+		kill(worker, signals[i % 4]);
+		worker_before = worker;
+	}
+	stop = true;
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	print_message("%u calls with a result, %u with a lost session\n", good, lost);
+	assert_int_equal(wrong, 0);
+	assert_true(good > KILLS);
+	assert_true(lost > 0);
+
+	/* Then all is as before. */
+	for (int ms = 0; (ret = vaccel_session_init(&sess, VACCEL_PLUGIN_REMOTE)) && ms < 5000; ms++)
+		usleep(1000);
+	assert_int_equal(ret, 0);
+	assert_int_equal(add(&sess, a, a + SMALL, a + 2 * SMALL, SMALL), 0);
+	assert_int_equal(vaccel_session_release(&sess), 0);
+	assert_int_equal(host.pid, supervisor);
+	assert_true(daemon_alive(&host));
+	assert_int_equal(daemon_stat(&host, "sessions"), 0);
+	assert_int_equal(daemon_stat(&host, "inflight"), 0);
+	assert_int_equal(daemon_stat(&host, "restarts"), KILLS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(survives_kills) };
+	struct vaccel_config config;
+	int failed;
+
+	test_main_begin(240);
+	start_daemon(&host, NOOP_PLUGIN, NULL);
+	setenv("VACCEL_VIRTIO_SOCKET", host.socket, 1);
+	/* The library's errors are expected here. */
+	if (vaccel_config_init(&config, VIRTIO_PLUGIN, (vaccel_log_level_t)0, NULL, false, false) ||
+	    vaccel_bootstrap_with_config(&config))
+		test_die("libvaccel does not start");
+	vaccel_config_release(&config);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	vaccel_cleanup();
+	if (failed)
+		print_message("The host process said:\n%s", daemon_log(&host));
+	if (stop_daemon(&host))
+		test_die("the host process did not end well");
+	return failed;
+}
