@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * An image op on a picture: classify, detect, segment, pose or depth. The build makes one program of
- * each (TITLE, CALL and OP say which), and one that goes through vaccel_genop (with GENERIC).
+ * An image op on a picture: classify, detect, segment, pose or depth. The build makes one program
+ * of each (TITLE, CALL and OP say which), and one that goes through vaccel_genop (with GENERIC).
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -13,7 +13,7 @@ struct exec_libs {
 	void *handles[]; /* dependencies first, the main library last */
 };
 
-/* Protects plugin_priv of resources and the users; never held while a library is opened or closed. */
+/* Protects plugin_priv of resources and the users; not held while a library is opened or closed. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void close_libs(struct exec_libs *libs)

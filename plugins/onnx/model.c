@@ -78,8 +78,8 @@ static void ORT_API_CALL log_line(void *param, OrtLoggingLevel severity, const c
 }
 
 /*
- * Loads the smallest model there is, output o = input i, since ONNX Runtime completes its start with
- * the first model; see quiet.h.
+ * Loads the smallest model there is, output o = input i, since ONNX Runtime completes its start
+ * with the first model; see quiet.h.
  */
 static void load_first_model(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parts of the onnx plugin. Functions returning int give VACCEL_OK or a code, and log what is wrong. */
+/* Parts of the onnx plugin. Functions returning int give VACCEL_OK or a code and log what is wrong. */
 #ifndef PLUGINS_ONNX_ONNX_H
 #define PLUGINS_ONNX_ONNX_H
 
@@ -96,7 +96,7 @@ int model_classify(struct model *model, float *tensor, const char **label, float
 
 void labels_release(struct labels *labels);
 
-/* ---- Which model a session uses (cache.c) ----------------------------------------------------- */
+/* ---- Which model a session uses (cache.c) ---------------------------------------------------- */
 
 struct cached_model;
 
