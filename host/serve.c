@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,6 +217,8 @@ static bool spin(struct serve_queue *q)
 		}
 		if (atomic_load_explicit(&q->stopping, memory_order_relaxed))
 			return false;
+		/* The one that we wait for may need this very processor. */
+		sched_yield();
 	} while (now_ns() < end);
 	return false;
 }
