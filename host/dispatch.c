@@ -10,6 +10,8 @@
 
 /* An op that took less than this the last time runs where it was popped. */
 #define SHORT_NS 50000
+/* Text buffer for classification when the guest wants no text */
+#define SCRATCH_TEXT 512
 /* Memory that a thread keeps between requests */
 #define ARENA_RETAIN ((size_t)16 << 20)
 
@@ -259,6 +261,17 @@ static int run(struct call *c, struct vop_decoder *dec)
 
 	if (code >= VACCEL_OP_MAX)
 		return call_op(c, code, dec->vals);
+
+	if (code == VACCEL_OP_IMAGE_CLASSIFY && !dec->vals[IMAGE_CLASSIFY_len_out_text].i) {
+		/*
+		 * Without text the library may call the plugin with fewer parameters, and one that does
+		 * not know that form would take a length, which the guest chose, for a pointer.
+		 */
+		dec->vals[IMAGE_CLASSIFY_out_text].p = vop_arena_alloc(dec->arena, SCRATCH_TEXT);
+		if (!dec->vals[IMAGE_CLASSIFY_out_text].p)
+			return VACCEL_ENOMEM;
+		dec->vals[IMAGE_CLASSIFY_len_out_text].i = SCRATCH_TEXT;
+	}
 
 	start = now_ns();
 	ret = call_op(c, code, dec->vals);
