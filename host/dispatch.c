@@ -262,7 +262,8 @@ static int run(struct call *c, struct vop_decoder *dec)
 	if (code >= VACCEL_OP_MAX)
 		return call_op(c, code, dec->vals);
 
-	if (code == VACCEL_OP_IMAGE_CLASSIFY && !dec->vals[IMAGE_CLASSIFY_len_out_text].i) {
+	if (code == VACCEL_OP_IMAGE_CLASSIFY && (!dec->vals[IMAGE_CLASSIFY_out_text].p ||
+						 !dec->vals[IMAGE_CLASSIFY_len_out_text].i)) {
 		/*
 		 * Without text the library may call the plugin with fewer parameters, and one that does
 		 * not know that form would take a length, which the guest chose, for a pointer.
