@@ -906,6 +906,86 @@ static void test_compat(void)
 	CHECK(WIFEXITED(status) && !WEXITSTATUS(status));
 }
 
+/* More than the VM's memory goes through the driver: a page that stayed pinned would be missed. */
+static void test_leak(void)
+{
+	int fd = must_open();
+
+	for (int i = 0; i < 600; i++) {
+		uint8_t *p = map(4 * MiB);
+
+		memset(p, i, 4 * MiB);
+		CHECK(!on_segment(fd, FAKE_STATUS, 0, p, 4 * MiB, i % 2 ? READS : READS | WRITES));
+		munmap(p, 4 * MiB);
+	}
+	for (int i = 0; i < 80; i++) {
+		pid_t pid = start_call(FAKE_DELAY, 100, 16 * MiB);
+
+		CHECK(counter_becomes("inflight", 1));
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		CHECK(counter_becomes("pinned_pages", 0));
+	}
+	CHECK(counter_becomes("contexts", 1));
+	close(fd);
+}
+
+static uint32_t seed = 1;
+
+static uint32_t pick(uint32_t n)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % n;
+}
+
+/* Calls of random sense; what the device gets must be well-formed, which it checks. */
+static void test_random(void)
+{
+	static const uint64_t lens[] = { 1, 8, 24, 4095, 4096, 4097, 65536, 200000, 1 << 20, 3 << 20,
+					 1ULL << 32, 1ULL << 47, UINT64_MAX - 4095, UINT64_MAX, 0 };
+	struct virtio_accel_user_segment segments[66];
+	struct fake_message m = { .op = FAKE_ECHO };
+	unsigned int good = 0, nr_errors = 0;
+	uint8_t *p = map(2 * MiB);
+	int fd = must_open();
+
+	munmap(p + MiB, 65536);
+	mprotect(p + MiB + 65536, 65536, PROT_READ);
+	for (int i = 0; i < 20000; i++) {
+		uint64_t addrs[] = { (uintptr_t)p + pick(8192), (uintptr_t)p + pick(2 * MiB), (uintptr_t)p,
+				     (uintptr_t)p + MiB - 4096, (uintptr_t)p, (uintptr_t)p + 4095,
+				     pick(2) ? 0 : UINT64_MAX - pick(8192), 1ULL << (pick(64)) };
+		struct virtio_accel_call c = {
+			.message = pick(20) ? (uintptr_t)&m : addrs[pick(8)],
+			.segments = pick(20) ? (uintptr_t)segments : addrs[pick(8)],
+			.reply = pick(3) ? (uintptr_t)p : addrs[pick(8)],
+			.message_len = pick(20) ? (uint32_t)sizeof(m) : (uint32_t)lens[pick(15)],
+			.nr_segments = pick(20) ? pick(5) : pick(67),
+			.reply_len = pick(3) ? 64 : (uint32_t)lens[pick(15)],
+			.flags = pick(50) ? 0 : 1u << pick(32),
+			.reserved = pick(50) ? 0 : 1u << pick(32),
+		};
+		int r;
+
+		/* What a message may be that we did not write: nothing that the device obeys. */
+		memset(p, 0, 2 * 8192);
+		for (uint32_t k = 0; k < c.nr_segments && k < 66; k++)
+			segments[k] = (struct virtio_accel_user_segment){
+				addrs[pick(pick(4) ? 6 : 8)], lens[pick(pick(20) ? 9 : 15)],
+				pick(20) ? 1 + pick(3) : pick(16), pick(50) ? 0 : 1 };
+		r = ioctl(fd, VIRTIO_ACCEL_IOC_CALL, &c);
+		good += !r;
+		nr_errors += r != 0;
+		if (r && errno != EINVAL && errno != EFAULT && errno != ENOMEM)
+			CHECK(!r);
+	}
+	printf("# %u calls went well, %u were refused\n", good, nr_errors);
+	CHECK(good > 1000 && nr_errors > 1000);
+	CHECK(counter("pinned_pages") == 0 && counter("inflight") == 0);
+	munmap(p, 2 * MiB);
+	close(fd);
+}
+
 /* Ends the VM while the device works; what the kernel thinks of it is on the console. */
 static void test_poweroff(void)
 {
@@ -997,6 +1077,8 @@ static const struct {
 	{ "reload", test_reload },
 	{ "suspend", test_suspend },
 	{ "compat", test_compat },
+	{ "leak", test_leak },
+	{ "random", test_random },
 	{ "poweroff", test_poweroff },
 	{ "speed", test_speed },
 };

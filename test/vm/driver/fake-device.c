@@ -296,6 +296,8 @@ static void scribble(struct request *rq)
 		memset(rq->pieces[i] + skip, 0xa5, rq->piece_len[i] - skip);
 }
 
+static const struct fake_message no_message;
+
 static void handle(unsigned int index, uint16_t head)
 {
 	struct queue *q = &queues[index];
@@ -325,10 +327,11 @@ static void handle(unsigned int index, uint16_t head)
 	if (le32toh(req->type) != VIRTIO_ACCEL_T_CALL ||
 	    rq.in_len != sizeof(*req) + nr_segments * sizeof(struct virtio_accel_segment) +
 			 (uint64_t)le32toh(req->nr_runs) * sizeof(struct virtio_accel_run) +
-			 message_len || message_len < sizeof(*msg))
+			 message_len)
 		errx(1, "the request's lengths contradict each other");
 	context_seen(le64toh(req->context));
-	msg = (const void *)(rq.in + rq.in_len - message_len);
+	msg = message_len < sizeof(*msg) ? &no_message :
+					   (const void *)(rq.in + rq.in_len - message_len);
 	if (verbose)
 		warnx("queue %u: op %u value %u, %u segments, %u runs, message %u, room %zu", index,
 		      msg->op, msg->value, nr_segments, le32toh(req->nr_runs), message_len, rq.room);
