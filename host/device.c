@@ -67,14 +67,15 @@ static int start_queue(struct device *dev, unsigned int index)
 	if (q->running || !q->kicked || !q->enabled || !q->config.size || !q->has_addr)
 		return 0;
 	if (!(dev->features >> VIRTIO_F_VERSION_1 & 1)) {
-		log_error("the guest uses the legacy interface, which this device does not have; for "
-			  "virtio-mmio start QEMU with -global virtio-mmio.force-legacy=false");
+		log_error("the guest uses the legacy interface, which this device does not have; "
+			  "for virtio-mmio start QEMU with -global virtio-mmio.force-legacy=false");
 		return -ENOTSUP;
 	}
 	q->config.features = dev->features;
 	ret = guard_call(attach, &start);
 	if (ret) {
-		log_error("queue %u cannot start: %s; QEMU's memory must be shared (share=on)", index,
+		log_error("queue %u cannot start: %s; QEMU's memory must be shared (share=on)",
+			  index,
 			  ret == -EFAULT ? "its rings are outside of the shared memory" :
 					   strerror(-ret));
 		return ret;

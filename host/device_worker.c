@@ -102,7 +102,7 @@ static const char *start_hint(const char *how)
 		{ "exited with status 17", "VACCEL_PLUGINS names a plugin twice" },
 		{ "exited with status 13", "no directory for its files can be made" },
 		{ "exited with status 22",
-		  "a plugin of VACCEL_PLUGINS is of another version, or a VACCEL_ variable is bad" },
+		  "a plugin of VACCEL_PLUGINS is of another version, or a variable is bad" },
 		{ "its executable could not be run", "give its place with --worker" },
 	};
 
@@ -121,8 +121,8 @@ static unsigned int backoff(unsigned int failures, unsigned int max)
 }
 
 /*
- * Kills the worker, if it is not dead, and gets the device ready for the next one. @why: what we hold
- * against it, NULL when it died by itself.
+ * Kills the worker, if it is not dead, and gets the device ready for the next one. @why: what we
+ * hold against it, NULL when it died by itself.
  */
 static void lose_worker(struct device *dev, const char *why)
 {
@@ -393,7 +393,7 @@ void device_worker_event(struct device *dev)
 		return;
 	ret = child_read(&dev->worker, 0);
 	if (ret == -ETIMEDOUT || ret == -EAGAIN) {
-		/* Nothing said, thus the pidfd: it is dead, though its socket may live in a child. */
+		/* Nothing said, thus the pidfd: it is dead, its socket may live in a child. */
 		lose_worker(dev, NULL);
 		return;
 	}

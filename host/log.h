@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The host programs' own log lines, on stdout, in the format of libvaccel's log. Errors and warnings
- * always; information only with --verbose, so that a normal run shows the library's lines alone.
+ * The host programs' own log lines, on stdout, in the format of libvaccel's log. Errors and
+ * warnings always; information only with --verbose, so that a normal run shows the library's lines
+ * alone.
  * One line is one write: the supervisor and its worker share the stream.
  */
 #ifndef HOST_LOG_H

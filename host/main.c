@@ -20,10 +20,12 @@ const char *argp_program_version = "vhost-user-accel " VACCEL_PROJECT_VERSION;
 
 static const char doc[] =
 	"Serves a virtio accelerator to one virtual machine over vhost-user.\v"
-	"The plugins of VACCEL_PLUGINS (default: libvaccel-noop.so) run in a worker process, which is "
-	"started again when it dies. VACCEL_LOG_LEVEL and the other variables of vAccel apply to it. "
-	"After a front end has disconnected the next one may connect, unless --once is given. "
-	"SIGUSR1 prints counters as a line of JSON on stderr. SIGTERM and SIGINT stop the process.\n\n"
+	"The plugins of VACCEL_PLUGINS (default: libvaccel-noop.so) run in a worker process, which "
+	"is started again when it dies. VACCEL_LOG_LEVEL and the other variables of vAccel apply "
+	"to it. After a front end has disconnected the next one may connect, unless --once is "
+	"given. "
+	"SIGUSR1 prints counters as a line of JSON on stderr. SIGTERM and SIGINT stop the "
+	"process.\n\n"
 	"Exit status: 0 stopped as told, 64 wrong options, 69 the worker or a plugin cannot start, "
 	"71 a failure of the system, 73 the socket cannot be made.";
 
@@ -53,7 +55,8 @@ static const struct argp_option options[] = {
 	  "Allow what is refused by default: exec, exec_with_resource, url (separated by commas)",
 	  3 },
 	{ "op-timeout", OPT_OP_TIMEOUT, "SECONDS", 0,
-	  "How long an operation may run before the worker is killed (default 300, 0: for ever)", 3 },
+	  "How long an operation may run before the worker is killed (default 300, 0: no limit)",
+	  3 },
 	{ "max-sessions", OPT_MAX_SESSIONS, "N", 0, "Sessions of the VM (default 256)", 3 },
 	{ "max-resource-bytes", OPT_MAX_RESOURCE_BYTES, "SIZE", 0,
 	  "Memory and files of all resources; K, M, G, T are understood (default 4G)", 3 },
@@ -101,7 +104,7 @@ static void parse_allow(struct argp_state *state, char *list, struct control_set
 		else if (strcmp(word, "url") == 0)
 			setup->allow_url = true;
 		else
-			argp_error(state, "--allow=%s: exec, exec_with_resource and url can be allowed",
+			argp_error(state, "--allow=%s: exec, exec_with_resource, url are known",
 				   word);
 	}
 }

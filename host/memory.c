@@ -39,11 +39,11 @@ static int map_region(struct memory_region *r)
 		return -EINVAL;
 	if (__builtin_add_overflow(r->offset, r->size, &end))
 		return -EINVAL;
-	/* Memory behind the file's end raises SIGBUS; a later truncation is the guard's business. */
+	/* Memory behind the file's end raises SIGBUS. Truncation later: see guard.h. */
 	if (st.st_size < 0 || end > (uint64_t)st.st_size)
 		return -EFBIG;
 
-	/* Offsets in a file of huge pages must be multiples of their size, which st_blksize tells. */
+	/* Offsets in a file of huge pages are multiples of their size, which is st_blksize. */
 	align = (uint64_t)sysconf(_SC_PAGESIZE);
 	if (st.st_blksize > 0 && (uint64_t)st.st_blksize > align &&
 	    ((uint64_t)st.st_blksize & ((uint64_t)st.st_blksize - 1)) == 0)

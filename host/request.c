@@ -194,6 +194,7 @@ uint32_t request_parse(struct request *r, const struct memory *mem)
 	struct stream s = { r->chain.iov, 0 };
 	struct virtio_accel_req *h = &r->header;
 	uint32_t nr_segments, nr_runs, message_len, status;
+	uint64_t len;
 
 	memset(&r->rq, 0, sizeof(r->rq));
 	if (r->chain.error || r->chain.readable_len < sizeof(*h))
@@ -210,9 +211,9 @@ uint32_t request_parse(struct request *r, const struct memory *mem)
 	if (h->flags || h->reserved || !h->context || nr_segments > REQUEST_MAX_SEGMENTS ||
 	    nr_runs > REQUEST_MAX_RUNS || message_len > REQUEST_MAX_MESSAGE)
 		return VIRTIO_ACCEL_S_INVAL;
-	if (r->chain.readable_len != sizeof(*h) +
-					     nr_segments * sizeof(struct virtio_accel_segment) +
-					     nr_runs * sizeof(struct virtio_accel_run) + message_len)
+	len = sizeof(*h) + nr_segments * sizeof(struct virtio_accel_segment) +
+	      nr_runs * sizeof(struct virtio_accel_run) + message_len;
+	if (r->chain.readable_len != len)
 		return VIRTIO_ACCEL_S_INVAL;
 	if (h->type == VIRTIO_ACCEL_T_CONTEXT_CLOSE)
 		return nr_segments || nr_runs || message_len ? VIRTIO_ACCEL_S_INVAL :
@@ -241,7 +242,7 @@ uint32_t request_parse(struct request *r, const struct memory *mem)
 	return VIRTIO_ACCEL_S_OK;
 }
 
-/* Copies to the writable part of the chain, @skip bytes behind its start; the length was checked. */
+/* Copies to the writable part of the chain, from its byte @skip on; the length was checked. */
 static void write_out(const struct chain *c, size_t skip, const void *from, size_t len)
 {
 	const struct iovec *iov = c->iov + c->nr_readable;

@@ -68,7 +68,7 @@ static void signal_fd(int fd)
 	const uint64_t one = 1;
 	ssize_t n;
 
-	/* A full eventfd (EAGAIN) is signalled already; there is nothing to do about other errors. */
+	/* A full eventfd (EAGAIN) is signalled already; nothing helps against other errors. */
 	do
 		n = write(fd, &one, sizeof(one));
 	while (n < 0 && errno == EINTR);
@@ -129,7 +129,7 @@ fail_count:
 	return -ret;
 }
 
-/* Gives the lead to another thread. Return: false when there is none: the caller goes on leading. */
+/* Gives the lead to another thread. Return: false when there is none: the caller keeps it. */
 static bool hand_over(struct serve_queue *q)
 {
 	bool handed = true;

@@ -32,7 +32,8 @@ struct serve {
  * @kick: eventfd, or -1: the guest does not kick. Taken over in every case.
  * @call: eventfd, or -1: the guest wants no notification. Taken over in every case.
  *
- * Return: 0, -EINVAL, -EBUSY (it runs already), -EFAULT (rings outside of memory), -ENOMEM, -EAGAIN.
+ * Return: 0, -EINVAL, -EBUSY (it runs already), -EFAULT (rings outside of memory), -ENOMEM or
+ * -EAGAIN.
  */
 int serve_start(struct serve *s, uint32_t index, const struct virtqueue_config *config, int kick,
 		int call);

@@ -62,7 +62,8 @@ static int listen_at(struct supervisor *s, const char *path)
 	memcpy(addr.sun_path, path, len);
 	if (lstat(path, &st) == 0) {
 		if (!S_ISSOCK(st.st_mode)) {
-			log_error("%s exists and is not a socket; choose another --socket-path", path);
+			log_error("%s exists and is not a socket; choose another --socket-path",
+				  path);
 			return EX_CANTCREAT;
 		}
 		if (is_alive(&addr)) {

@@ -150,8 +150,8 @@ static bool index_ok(struct vhost_user *vu, uint32_t index)
 	if (index < vu->dev->opts.num_queues)
 		return true;
 	if (!vu->warned_index)
-		log_warn("the front end uses queue %u, but there are %u: start QEMU with num_vqs=%u, or "
-			 "this process with --num-queues",
+		log_warn("the front end uses queue %u, but there are %u: start QEMU with "
+			 "num_vqs=%u, or this process with --num-queues",
 			 index, vu->dev->opts.num_queues, vu->dev->opts.num_queues);
 	vu->warned_index = true;
 	return false;
@@ -200,8 +200,9 @@ static int set_mem_table(struct vhost_user *vu)
 	struct mem_table table = { 0 };
 
 	memcpy(&table, vu->payload, vu->header.size);
-	if (table.nr > MEM_TABLE_REGIONS || table.nr != vu->nr_fds ||
-	    vu->header.size < offsetof(struct mem_table, regions) + table.nr * sizeof(table.regions[0]))
+	if (table.nr > MEM_TABLE_REGIONS || table.nr != vu->nr_fds)
+		return -EINVAL;
+	if (vu->header.size < offsetof(struct mem_table, regions[table.nr]))
 		return -EINVAL;
 	for (uint32_t i = 0; i < table.nr; i++) {
 		regions[i] = region_of(&table.regions[i]);
@@ -372,7 +373,8 @@ static int check(const struct vhost_user *vu, const struct message *m)
 	if (!m)
 		return -EOPNOTSUPP;
 	if (vu->header.size < m->min_size || vu->header.size > m->max_size) {
-		log_warn("vhost-user message %s has a payload of %u bytes", m->name, vu->header.size);
+		log_warn("vhost-user message %s has a payload of %u bytes", m->name,
+			 vu->header.size);
 		return -EINVAL;
 	}
 	if (vu->nr_fds < m->min_fds || vu->nr_fds > m->max_fds) {

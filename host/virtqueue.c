@@ -75,7 +75,7 @@ static const char *add_desc(struct walk *w, const struct vring_desc *d)
 	uint64_t addr = le64toh(d->addr);
 	uint32_t len = le32toh(d->len);
 	bool writable = le16toh(d->flags) & VRING_DESC_F_WRITE;
-	size_t nr = (size_t)c->nr_readable + c->nr_writable;
+	size_t nr;
 	struct iovec *part;
 	ssize_t n;
 
@@ -248,7 +248,7 @@ bool virtqueue_push(struct virtqueue *vq, uint16_t head, uint32_t len)
 
 void virtqueue_no_kicks(struct virtqueue *vq)
 {
-	/* With event indices there is nothing to do: the guest kicks only at the index it was told. */
+	/* With event indices the guest kicks only at the index that it was told. */
 	if (!vq->event_idx)
 		store16(&vq->used->flags, VRING_USED_F_NO_NOTIFY);
 }

@@ -41,7 +41,7 @@ struct virtqueue {
 	bool signalled_valid;
 	uint16_t last_avail;
 	uint16_t used_idx;
-	uint16_t lost;	    /* popped and never to be completed: by whoever served the rings before */
+	uint16_t lost;	    /* popped by whoever served the rings before, never to be completed */
 	uint16_t signalled; /* used_idx when the guest was last asked about notification */
 	const char *broken; /* why the queue is no longer served, or NULL */
 	struct vring_desc *desc;

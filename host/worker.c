@@ -161,10 +161,10 @@ int main(int argc, char **argv)
 		return EX_USAGE;
 	}
 	fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC);
-	/* Service managers signal all processes of a service; the supervisor tells us to stop, too. */
+	/* Service managers signal all processes; the supervisor tells us to stop, too. */
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGINT, &stop, NULL);
-	/* The log goes through stdio: a line that is still buffered when a plugin crashes is lost. */
+	/* The log goes through stdio: what is still buffered when a plugin crashes is lost. */
 	fflush(stdout);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 

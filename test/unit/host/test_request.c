@@ -91,8 +91,8 @@ static uint32_t parse(size_t cut, uint32_t writable)
 		at += here;
 	}
 	if (writable > 16) {
-		guest_set_desc(&g, d, guest_gpa(RESPONSE), 16, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT,
-			       (uint16_t)(d + 1));
+		guest_set_desc(&g, d, guest_gpa(RESPONSE), 16,
+			       VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, (uint16_t)(d + 1));
 		/* Behind a gap, so that the response is in pieces. */
 		guest_set_desc(&g, (uint16_t)(d + 1), guest_gpa(RESPONSE + 0x1000), writable - 16,
 			       VRING_DESC_F_WRITE, 0);
@@ -227,14 +227,21 @@ static void segment_longer(void) { segment()->len++; }
 static void segment_shorter(void) { segment()->len--; }
 static void segment_huge(void) { segment()->len = UINT64_MAX; }
 static void segment_no_flags(void) { segment()->flags = 0; }
-static void segment_memory_flag(void) { segment()->flags = VIRTIO_ACCEL_SEG_READ | VIRTIO_ACCEL_SEG_MEMORY; }
-static void segment_bad_flag(void) { segment()->flags = VIRTIO_ACCEL_SEG_READ | 0x80000000; }
+static void segment_memory_flag(void) { segment()->flags |= VIRTIO_ACCEL_SEG_MEMORY; }
+static void segment_bad_flag(void) { segment()->flags |= 0x80000000; }
 static void segment_memory(void) { segment()->memory = 1; }
 static void segment_reserved(void) { segment()->reserved = 1; }
 static void segment_offset(void) { segment()->offset = 1; }
 static void segment_no_runs(void) { segment()->nr_runs = 0; }
 static void segment_more_runs(void) { segment()->nr_runs++; }
-static void segment_runs_overflow(void) { segment()[0].nr_runs = UINT32_MAX; segment()[1].nr_runs = 4; }
+
+/* Their sum is right in 32 bits. */
+static void segment_runs_overflow(void)
+{
+	segment()[0].nr_runs = UINT32_MAX;
+	segment()[1].nr_runs = 4;
+}
+
 
 static struct virtio_accel_run *run_at(int i)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The device's side of a split virtqueue, against guests that do it right, wrong and maliciously. */
+/* The device's side of a split virtqueue, against guests that do it right and wrong. */
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <pthread.h>
@@ -178,7 +178,8 @@ static void refuses_malformed_chains(void **state)
 		{ "too long", { { 0, UINT32_MAX, 0, 0 } }, { { 0 } } },
 		{ "wraps", { { UINT64_MAX - GUEST_GPA - GUEST_DATA - 3, 16, 0, 0 } }, { { 0 } } },
 		{ "readable after writable", { { 0, 8, N | W, 1 }, { 0, 8, 0, 0 } }, { { 0 } } },
-		{ "table with next", { { 0x1000, 16, I | N, 1 }, { 0, 8, 0, 0 } }, { { 0, 8, 0, 0 } } },
+		{ "table with next", { { 0x1000, 16, I | N, 1 }, { 0, 8, 0, 0 } },
+		  { { 0, 8, 0, 0 } } },
 		{ "table of no entry", { { 0x1000, 0, I, 0 } }, { { 0 } } },
 		{ "table of half an entry", { { 0x1000, 24, I, 0 } }, { { 0, 8, 0, 0 } } },
 		{ "table too long", { { 0x1000, (CHAIN_MAX_DESCS + 1) * 16, I, 0 } }, { { 0 } } },
