@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -180,6 +181,8 @@ static void spin(struct native_transport *n, struct native_queue *q, struct nati
 					native_fail(n, "its virtqueue is corrupt");
 				cpu_relax();
 			}
+			/* To those who are waited for, if they share this processor. */
+			sched_yield();
 		} while (!is_done(rq) && now_ns() < end);
 	}
 	atomic_fetch_sub(&n->spinners, 1);

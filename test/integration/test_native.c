@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -227,6 +228,23 @@ static void test_segments(void **state)
 	fake_stop(&f);
 	assert_int_equal(f.memory_flips, 2);
 	free(b);
+}
+
+/* What the device only reads may be memory that this process must not write. */
+static void test_read_only(void **state)
+{
+	struct fake_backend f;
+	struct transport *t = open_ok(&f, &normal);
+	void *p = mmap(NULL, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const struct virtio_accel_user_segment s = segment(p, 8192, READ);
+	uint32_t reply_len = 0;
+
+	(void)state;
+	assert_ptr_not_equal(p, MAP_FAILED);
+	assert_int_equal(call(t, "x", 1, &s, 1, NULL, &reply_len), 0);
+	munmap(p, 8192);
+	t->ops->close(t);
+	fake_stop(&f);
 }
 
 /* Memory that is shared already is used where it is. */
@@ -571,6 +589,7 @@ int main(void)
 		cmocka_unit_test(test_mute),
 		cmocka_unit_test(test_echo),
 		cmocka_unit_test(test_segments),
+		cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_in_place),
 		cmocka_unit_test(test_bad_arguments),
 		cmocka_unit_test(test_memory_limit),
