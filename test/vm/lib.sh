@@ -8,6 +8,7 @@
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 artifacts=$top/build/vm
 launcher=$top/packaging/vm/qemu-vaccel
+export VHOST_USER_ACCEL=${VHOST_USER_ACCEL:-$top/build/stage/usr/local/bin/vhost-user-accel}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # The launcher's files are in a place of their own, so that what is left of them can be told.
