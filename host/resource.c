@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -170,6 +171,14 @@ static bool name_ok(const char *name, bool deep)
 	}
 }
 
+/* A URL may not name a file of the host. */
+static bool url_ok(const char *url)
+{
+	return strlen(url) < MAX_NAME &&
+	       (!strncasecmp(url, "http://", 7) || !strncasecmp(url, "https://", 8) ||
+		!strncasecmp(url, "ftp://", 6));
+}
+
 static char *file_path(const struct guest_resource *r, const struct file *f)
 {
 	char *path;
@@ -262,7 +271,7 @@ int resource_add(struct objects *o, struct guest_resource *r, uint32_t blob_type
 	if (r->path_type == VACCEL_PATH_REMOTE_FILE) {
 		if (!r->allow_url)
 			return VACCEL_EPERM;
-		if (size || strlen(name) >= MAX_NAME || !strstr(name, "://"))
+		if (size || !url_ok(name))
 			return VACCEL_EINVAL;
 	} else if (blob_type >= VACCEL_BLOB_MAX || size > INT64_MAX ||
 		   !name_ok(name, r->path_type == VACCEL_PATH_LOCAL_DIR)) {

@@ -547,7 +547,8 @@ struct writer {
 /* Cannot run over: vop_decode() has checked that what must be in the reply fits. */
 static void put(struct writer *w, const void *data, uint64_t size)
 {
-	memcpy(w->p + w->pos, data, size);
+	if (size) /* data may be null then */
+		memcpy(w->p + w->pos, data, size);
 	memset(w->p + w->pos + size, 0, VOP_ALIGN(size) - size);
 	w->pos += (uint32_t)VOP_ALIGN(size);
 }

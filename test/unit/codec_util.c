@@ -494,7 +494,7 @@ static void fill_tensors(const struct vop_param *p, void **tensors, uint64_t cou
 {
 	for (uint64_t n = 0; n < count; n++) {
 		struct vop_tensor t = {
-			.data = malloc(bytes ? bytes : 1), .size = bytes,
+			.data = bytes ? malloc(bytes) : NULL, .size = bytes,
 			.data_type = float_type(p->framework),
 			.nr_dims = 3, .dims = {1, (int64_t)(bytes / 4), 1},
 		};
