@@ -172,6 +172,46 @@ static void test_staged_output_goes_back(void **state)
 	host_release(&h);
 }
 
+/* What the plugin did not write is 0 or as it was, and nothing of the host's. */
+static void test_unwritten_outputs(void **state)
+{
+	static const struct {
+		enum layout layout;
+		bool kept; /* the plugin works on the program's memory itself */
+	} cases[] = {{SMALL, false}, {LARGE, true}, {SCATTERED, false}, {UNALIGNED, false}};
+	struct call c;
+	struct host h;
+
+	(void)state;
+	host_init(&h);
+	h.arena.retain = 1 << 20;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint8_t *out, *before;
+		uint64_t bytes;
+
+		/* Leaves something in the host's memory. */
+		call_init(&c, vop_find(VACCEL_OP_FPGA_ARRAYCOPY), cases[i].layout);
+		send(&h, &c);
+		host_fill(&h, 0);
+		assert_int_equal(answer(&h, &c), 0);
+		call_release(&c);
+
+		call_init(&c, vop_find(VACCEL_OP_FPGA_ARRAYCOPY), cases[i].layout);
+		vop_length(c.desc, FPGA_ARRAYCOPY_out_a, c.vals, &bytes);
+		out = c.vals[FPGA_ARRAYCOPY_out_a].p;
+		before = malloc(bytes);
+		memcpy(before, out, bytes);
+		send(&h, &c);
+		assert_int_equal(answer(&h, &c), 0);
+		if (!cases[i].kept)
+			memset(before, 0, bytes);
+		assert_memory_equal(out, before, bytes);
+		free(before);
+		call_release(&c);
+	}
+	host_release(&h);
+}
+
 static void test_null(void **state)
 {
 	struct call c;
@@ -654,6 +694,7 @@ int main(void)
 		cmocka_unit_test(test_in_place),
 		cmocka_unit_test(test_parsed_is_private),
 		cmocka_unit_test(test_staged_output_goes_back),
+		cmocka_unit_test(test_unwritten_outputs),
 		cmocka_unit_test(test_null),
 		cmocka_unit_test(test_missing_outputs),
 		cmocka_unit_test(test_where_outputs_go),
