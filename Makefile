@@ -44,6 +44,10 @@ check: vm sanitized
 abi: user
 	$(in_root) meson test -C build/plain --no-rebuild --suite abi --print-errorlogs
 
+# FUZZ_SECONDS: how long each fuzzer runs (default 60)
+fuzz:
+	$(in_root) scripts/fuzz
+
 clean:
 	rm -rf build
 
@@ -52,7 +56,8 @@ help:
 	@echo 'make demo     build, boot a VM and run the examples in it'
 	@echo 'make check    build and run all tests; ends with "N passed, N failed"'
 	@echo 'make abi      compare the library and its headers with vAccel 0.8'
+	@echo 'make fuzz     run the fuzzers; FUZZ_SECONDS says how long each one (60)'
 	@echo 'make vm       build the VM artifacts in build/vm'
 	@echo 'make clean    remove build/ (scripts/build-root --remove deletes the build root)'
 
-.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo check abi clean help
+.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo check abi fuzz clean help

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Takes a fuzzer's input apart. What is not there reads as zeros. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The entry point of libFuzzer, which test/fuzz/replay.c calls, too. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct input {
+	const uint8_t *data;
+	size_t left;
+};
+
+static inline void input_bytes(struct input *in, void *to, size_t size)
+{
+	size_t n = size < in->left ? size : in->left;
+
+	memset(to, 0, size);
+	if (!n)
+		return;
+	memcpy(to, in->data, n);
+	in->data += n;
+	in->left -= n;
+}
+
+static inline uint8_t input_u8(struct input *in)
+{
+	uint8_t value;
+
+	input_bytes(in, &value, sizeof(value));
+	return value;
+}
+
+static inline uint16_t input_u16(struct input *in)
+{
+	uint16_t value = input_u8(in);
+
+	return (uint16_t)(value | input_u8(in) << 8);
+}
+
+/* size bytes in memory of just this size, for ASan. The caller frees it. */
+static inline void *input_copy(struct input *in, size_t size)
+{
+	void *copy = malloc(size ? size : 1);
+
+	if (!copy)
+		abort();
+	input_bytes(in, copy, size);
+	return copy;
+}
