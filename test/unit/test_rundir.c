@@ -47,13 +47,16 @@ static void isolate(void)
 	char map[64];
 
 	snprintf(base, sizeof(base), "/run/user/%u", uid);
-	if (unshare(CLONE_NEWNS | CLONE_NEWUSER))
+	/* Others than root need a user name space for it, which no process in a chroot may make. */
+	if (unshare(uid ? CLONE_NEWNS | CLONE_NEWUSER : CLONE_NEWNS))
 		_exit(CANNOT);
-	snprintf(map, sizeof(map), "%u %u 1", uid, uid);
-	write_file("/proc/self/uid_map", map);
-	write_file("/proc/self/setgroups", "deny");
-	snprintf(map, sizeof(map), "%u %u 1", gid, gid);
-	write_file("/proc/self/gid_map", map);
+	if (uid) {
+		snprintf(map, sizeof(map), "%u %u 1", uid, uid);
+		write_file("/proc/self/uid_map", map);
+		write_file("/proc/self/setgroups", "deny");
+		snprintf(map, sizeof(map), "%u %u 1", gid, gid);
+		write_file("/proc/self/gid_map", map);
+	}
 	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("tmpfs", "/run", "tmpfs", 0, NULL) || mount("tmpfs", "/tmp", "tmpfs", 0, NULL))
 		_exit(CANNOT);
