@@ -25,6 +25,7 @@
 #include <linux/kref.h>
 #include <linux/llist.h>
 #include <linux/mutex.h>
+#include <linux/notifier.h>
 #include <linux/scatterlist.h>
 #include <linux/spinlock.h>
 #include <linux/virtio.h>
@@ -57,6 +58,7 @@ struct accel_device {
 	struct mutex state_mutex;
 	bool running;
 	struct work_struct fail_work;
+	struct notifier_block reboot_notifier;
 
 	struct llist_head orphans;	/* answered, to be freed by the reaper */
 	struct work_struct reaper;

@@ -3,6 +3,7 @@
 #include <linux/fs.h>
 #include <linux/idr.h>
 #include <linux/module.h>
+#include <linux/reboot.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/virtio_ring.h>
@@ -163,6 +164,16 @@ static int accel_init_queues(struct accel_device *dev)
 	return 0;
 }
 
+/*
+ * The next kernel (kexec) must not find a device that writes to memory. Not every kernel's virtio
+ * bus sees to that.
+ */
+static int accel_reboot(struct notifier_block *notifier, unsigned long action, void *data)
+{
+	accel_stop(container_of(notifier, struct accel_device, reboot_notifier));
+	return NOTIFY_DONE;
+}
+
 static int accel_probe(struct virtio_device *vdev)
 {
 	struct virtio_accel_info info;
@@ -206,15 +217,21 @@ static int accel_probe(struct virtio_device *vdev)
 	if (err)
 		goto put;
 
+	dev->reboot_notifier.notifier_call = accel_reboot;
+	err = register_reboot_notifier(&dev->reboot_notifier);
+	if (err)
+		goto stop;
 	cdev_init(&dev->cdev, &accel_fops);
 	dev->cdev.owner = THIS_MODULE;
 	err = cdev_device_add(&dev->cdev, &dev->dev);
 	if (err)
-		goto stop;
+		goto unregister_notifier;
 	dev_info(&dev->dev, "%u queues of %u, messages of %u bytes, %u segments\n", dev->nr_queues,
 		 dev->ring_size, info.max_message, info.max_segments);
 	return 0;
 
+unregister_notifier:
+	unregister_reboot_notifier(&dev->reboot_notifier);
 stop:
 	accel_stop(dev);
 	cancel_work_sync(&dev->fail_work);
@@ -227,6 +244,7 @@ static void accel_remove(struct virtio_device *vdev)
 {
 	struct accel_device *dev = vdev->priv;
 
+	unregister_reboot_notifier(&dev->reboot_notifier);
 	cdev_device_del(&dev->cdev, &dev->dev);
 	accel_stop(dev);
 	cancel_work_sync(&dev->fail_work);
@@ -257,14 +275,6 @@ static int accel_restore(struct virtio_device *vdev)
 }
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
-/* The next kernel (kexec) must not find a device that writes to memory. Later, the bus does it. */
-static void accel_shutdown(struct device *d)
-{
-	accel_stop(dev_to_virtio(d)->priv);
-}
-#endif
-
 /* The parameter device_id may replace the first entry. */
 static struct virtio_device_id accel_ids[] = {
 	{ VIRTIO_ACCEL_DEVICE_ID, VIRTIO_DEV_ANY_ID },
@@ -275,9 +285,6 @@ MODULE_DEVICE_TABLE(virtio, accel_ids);
 static struct virtio_driver accel_driver = {
 	.driver.name = KBUILD_MODNAME,
 	.driver.owner = THIS_MODULE,
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
-	.driver.shutdown = accel_shutdown,
-#endif
 	.id_table = accel_ids,
 	.validate = accel_validate,
 	.probe = accel_probe,

@@ -425,7 +425,8 @@ void accel_fail(struct work_struct *work)
 {
 	struct accel_device *dev = container_of(work, struct accel_device, fail_work);
 
-	dev_err(&dev->dev, "the device has failed and is stopped; see the host's log, then reload %s\n",
-		KBUILD_MODNAME);
+	if (READ_ONCE(dev->running))
+		dev_err(&dev->dev, "the device has failed: see the host's log, then reload %s\n",
+			KBUILD_MODNAME);
 	accel_stop(dev);
 }

@@ -249,7 +249,7 @@ static bool reload(void)
 {
 	int e = EAGAIN;
 
-	for (int i = 0; i < 1000 && e; i++) {
+	for (int i = 0; i < 6000 && e; i++) {
 		e = unload();
 		if (e)
 			sleep_ms(10);
