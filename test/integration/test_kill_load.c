@@ -105,7 +105,7 @@ static void survives_kills(void **state)
 	pid_t supervisor = host.pid, worker_before = 0;
 	struct vaccel_session sess;
 	float a[3 * SMALL];
-	int ret;
+	int ret = 0;
 
 	(void)state;
 	for (int i = 0; i < THREADS; i++)
@@ -129,15 +129,18 @@ static void survives_kills(void **state)
 	assert_true(good > KILLS);
 	assert_true(lost > 0);
 
-	/* Then all is as before. */
-	ret = vaccel_session_init(&sess, VACCEL_PLUGIN_REMOTE);
-	for (int ms = 0; ret && ms < 5000; ms++) {
-		usleep(1000);
+	/* Then all is as before. The last worker may take its time to die: sanitizers write reports. */
+	for (int ms = 0; ms < 5000; ms++) {
 		ret = vaccel_session_init(&sess, VACCEL_PLUGIN_REMOTE);
+		if (!ret) {
+			ret = add(&sess, a, a + SMALL, a + 2 * SMALL, SMALL);
+			vaccel_session_release(&sess);
+		}
+		if (!ret)
+			break;
+		usleep(1000);
 	}
 	assert_int_equal(ret, 0);
-	assert_int_equal(add(&sess, a, a + SMALL, a + 2 * SMALL, SMALL), 0);
-	assert_int_equal(vaccel_session_release(&sess), 0);
 	assert_int_equal(host.pid, supervisor);
 	assert_true(daemon_alive(&host));
 	assert_int_equal(daemon_stat(&host, "sessions"), 0);
@@ -149,6 +152,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(survives_kills) };
 	struct vaccel_config config;
+	char *log;
 	int failed;
 
 	test_main_begin(240);
@@ -161,8 +165,11 @@ int main(void)
 	vaccel_config_release(&config);
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	vaccel_cleanup();
-	if (failed)
-		print_message("The host process said:\n%s", daemon_log(&host));
+	if (failed) {
+		log = daemon_log(&host);
+		print_message("The host process said:\n%s", log);
+		free(log);
+	}
 	if (stop_daemon(&host))
 		test_die("the host process did not end well");
 	return failed;
