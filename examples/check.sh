@@ -6,10 +6,18 @@
 #
 #   check.sh PROGRAMS_DIR PLUGINS_DIR DATA_DIR
 #
-# The directories of the programs and libmytestlib.so, of the plugins, and of images/ and models/.
+# The directories of the programs, of the plugins, and of images/ and models/. libmytestlib.so is in
+# one of the first two.
+#
+# With HOST_PLUGIN in the environment the programs use the plugin virtio, and HOST_PLUGIN is the one
+# (noop, exec, ...) that a host has on its other end; the host's libmytestlib.so is HOST_LIB.
 
 programs=$1 plugins=$2 data=$3
 lib=$programs/libmytestlib.so
+[ -e "$lib" ] || lib=$plugins/libmytestlib.so
+host=${HOST_PLUGIN-}
+# For exec, which hands on the path only
+exec_lib=${HOST_LIB-$lib}
 image=$data/images/example.jpg
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
@@ -44,18 +52,34 @@ expect_error() {
 	cat "$tmp/err"
 }
 
-# use PLUGIN: false when it is not built
+# use PLUGIN: false when it is not built, or not the host's
 use() {
 	plugin=$1
+	if [ -n "$host" ]; then
+		[ "$1" = "$host" ] || return 1
+		export VACCEL_PLUGINS="$plugins/libvaccel-virtio.so"
+		return
+	fi
 	[ -e "$plugins/libvaccel-$1.so" ] || return 1
 	export VACCEL_PLUGINS="$plugins/libvaccel-$1.so"
+}
+
+# both_sides HOST_RESULT: a session of each kind, of which the local one has plugin noop
+both_sides() {
+	VACCEL_PLUGINS="$plugins/libvaccel-noop.so:$plugins/libvaccel-virtio.so"
+	sessions='Initialized virtio session with id: 1\nInitialized local session with id: 2\n'
+	outputs="output(2x10): $1\noutput(2x10): 10\n"
+	expect 0 "$sessions$outputs$outputs" local_and_virtio "$exec_lib" 2
 }
 
 export VACCEL_LOG_LEVEL=1 VACCEL_BOOTSTRAP_ENABLED=1
 unset VACCEL_LOG_FILE VACCEL_ONNX_MODEL VACCEL_ONNX_LABELS
 session='Initialized session with id: 1\n'
 name='This is a dummy imgname!\n'
-three='I got nr_in: 1, nr_out: 1\nI got input: 10\nWill return output: 20\n'
+one='I got nr_in: 1, nr_out: 1\n'
+three="${one}I got input: 10\nWill return output: 20\n"
+# What a library prints appears on its side.
+[ -z "$host" ] || one='' three=''
 
 if use noop; then
 	expect 0 "$session" noop
@@ -68,16 +92,21 @@ if use noop; then
 		expect 0 "${session}detection imagename: $name" detect$variant "$image"
 		expect 0 "${session}segmentation imagename: $name" segment$variant "$image"
 		expect 0 "$session" sgemm$variant 2 "$tmp/result"
-		expect 0 "${session}output: 10\n" exec$variant "$lib"
+		expect 0 "${session}output: 10\n" exec$variant "$exec_lib"
 	done
 	expect 71 "${session}sgemm check: FAILED (max error 1e+30, at most 0.001 is right)\n" sgemm --check
-	expect 0 "${session}Input: 0 2 4 6 8 10 \nOutput: 0 2 4 6 8 10 \n" exec_serialized "$lib"
+	expect 0 "${session}Input: 0 2 4 6 8 10 \nOutput: 0 2 4 6 8 10 \n" exec_serialized "$exec_lib"
 	expect 0 "${session}output1: 10\noutput2: 10\n" exec_with_resource "$lib"
 	expect 0 "$session" mbench 10 "$lib"
 
-	nr=$((nr + 1))
-	"$programs/local_and_virtio" "$lib" >"$tmp/out" 2>"$tmp/err" || failed=$((failed + 1))
-	expect_error '^Could not initialize virtio session$'
+	if [ -z "$host" ]; then
+		nr=$((nr + 1))
+		"$programs/local_and_virtio" "$lib" >"$tmp/out" 2>"$tmp/err" || failed=$((failed + 1))
+		expect_error '^Could not initialize virtio session$'
+	else
+		both_sides 10
+		use noop
+	fi
 
 	if [ -e "$programs/tf_inference" ]; then
 		model='Initialized model resource 1\nInitialized vAccel session 1\n'
@@ -107,12 +136,13 @@ fi
 
 if use exec; then
 	for variant in '' _generic; do
-		expect 0 "${session}${three}output: 20\n" exec$variant "$lib"
+		expect 0 "${session}${three}output: 20\n" exec$variant "$exec_lib"
 	done
-	expect 0 "${session}${three}output: 20\n${three}output: 20\n" exec "$lib" 2
-	expect 0 "${session}Input: 0 2 4 6 8 10 \nI got nr_in: 1, nr_out: 1\nOutput: 10 8 6 4 2 0 \n" \
-		exec_serialized "$lib"
+	expect 0 "${session}${three}output: 20\n${three}output: 20\n" exec "$exec_lib" 2
+	expect 0 "${session}Input: 0 2 4 6 8 10 \n${one}Output: 10 8 6 4 2 0 \n" \
+		exec_serialized "$exec_lib"
 	expect 0 "${session}${three}output1: 20\n${three}output2: 20\n" exec_with_resource "$lib"
+	[ -z "$host" ] || both_sides 20
 fi
 
 if use mbench; then
