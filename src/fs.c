@@ -167,7 +167,9 @@ int fs_file_map(const char *path, bool shared, uint8_t **data, size_t *size)
 	if (ret)
 		return ret;
 
-	map = mmap(NULL, total, PROT_READ | PROT_WRITE, shared ? MAP_SHARED : MAP_PRIVATE, fd, 0);
+	/* Files may be larger than the memory: what is not written to takes none for good. */
+	map = mmap(NULL, total, PROT_READ | PROT_WRITE,
+		   (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_NORESERVE, fd, 0);
 	if (map == MAP_FAILED) {
 		ret = fs_error(errno);
 		vaccel_error("Could not map %s: %s", path, strerror(errno));

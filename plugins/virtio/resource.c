@@ -52,6 +52,11 @@ static int count_users(const struct vaccel_resource *res, int change)
 	return left;
 }
 
+static bool is_zero(const uint8_t *data, uint64_t len)
+{
+	return !data[0] && !memcmp(data, data + 1, len - 1);
+}
+
 static int send_bytes(int64_t id, uint32_t index, const uint8_t *data, uint64_t size)
 {
 	int ret = VACCEL_OK;
@@ -59,7 +64,9 @@ static int send_bytes(int64_t id, uint32_t index, const uint8_t *data, uint64_t 
 	for (uint64_t done = 0; done < size && !ret; done += CHUNK) {
 		uint64_t len = size - done < CHUNK ? size - done : CHUNK;
 
-		ret = remote_RESOURCE_WRITE(NULL, id, index, done, data + done, len);
+		/* What is never written is zero: holes of a file stay holes. */
+		if (!is_zero(data + done, len))
+			ret = remote_RESOURCE_WRITE(NULL, id, index, done, data + done, len);
 	}
 	return ret;
 }
