@@ -181,6 +181,19 @@ if use onnx; then
 	done
 fi
 
+# One report with the times of both sides: what is measured here, and on the host.
+if [ -n "$host" ] && use noop; then
+	nr=$((nr + 1))
+	VACCEL_PROFILING_ENABLED=1 VACCEL_LOG_LEVEL=3 "$programs/classify" "$image" 3 >"$tmp/out" 2>&1
+	for side in '' 'host: '; do
+		grep -q "\[prof\] ${side}vaccel_image_classify_op: total_time: [1-9][0-9]* nsec nr_entries: 3\$" \
+			"$tmp/out" && continue
+		failed=$((failed + 1))
+		echo "FAILED: no profile \"${side}\""
+		cat "$tmp/out"
+	done
+fi
+
 if [ $nr = 0 ]; then
 	echo "no plugin is built: nothing to run"
 	exit 77

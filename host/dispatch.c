@@ -50,6 +50,12 @@ static int control_SESSION_RELEASE(struct call *c VOP_PROTO(SESSION_RELEASE))
 	return VACCEL_OK;
 }
 
+static int control_SESSION_PROFILE(struct call *c VOP_PROTO(SESSION_PROFILE))
+{
+	session_profile(c->session, nr_ops, calls, times);
+	return VACCEL_OK;
+}
+
 static int control_RESOURCE_CREATE(struct call *c VOP_PROTO(RESOURCE_CREATE))
 {
 	return resource_create(c->d->objects, c->context, type, path_type, id);
@@ -276,8 +282,7 @@ static int run(struct call *c, struct vop_decoder *dec)
 
 	start = now_ns();
 	ret = call_op(c, code, dec->vals);
-	atomic_store_explicit(session_last_ns(c->session, code), now_ns() - start + 1,
-			      memory_order_relaxed);
+	session_add_time(c->session, code, now_ns() - start + 1);
 	return ret;
 }
 
@@ -343,7 +348,7 @@ bool dispatch_is_short(struct dispatch *d, const struct host_request *rq)
 	s = session_hold(d->objects, rq->context, id);
 	if (!s)
 		return true;
-	ns = atomic_load_explicit(session_last_ns(s, desc->code), memory_order_relaxed);
+	ns = session_last_ns(s, desc->code);
 	session_unhold(d->objects, s);
 	return ns && ns < SHORT_NS;
 }

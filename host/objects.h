@@ -43,8 +43,14 @@ void session_close(struct objects *o, struct guest_session *s);
 
 struct vaccel_session *session_vaccel(struct guest_session *s);
 
+/** session_add_time() - an op of the session took @ns nanoseconds, at least 1. Lock-free. */
+void session_add_time(struct guest_session *s, unsigned int op, uint64_t ns);
+
 /** session_last_ns() - how long the op took the last time; 0: never ran. Lock-free. */
-_Atomic uint64_t *session_last_ns(struct guest_session *s, unsigned int op);
+uint64_t session_last_ns(struct guest_session *s, unsigned int op);
+
+/** session_profile() - calls and nanoseconds of the ops with codes below @nr_ops */
+void session_profile(struct guest_session *s, uint32_t nr_ops, uint64_t *calls, uint64_t *times);
 
 /** session_keep() - takes over a malloc()ed output. Return: its id, or 0 over the limit (freed) */
 uint64_t session_keep(struct objects *o, struct guest_session *s, void *data, uint64_t size);

@@ -17,7 +17,11 @@ struct guest_session {
 	struct vaccel_session *sess;
 	struct output *outputs; /* guarded by the lock of struct objects */
 	uint64_t last_output;
-	_Atomic uint64_t last_ns[VACCEL_OP_MAX];
+	struct {
+		_Atomic uint64_t last_ns;
+		_Atomic uint64_t total_ns;
+		_Atomic uint64_t calls;
+	} ops[VACCEL_OP_MAX];
 };
 
 int session_open(struct objects *o, uint64_t context, uint32_t flags, int64_t *id)
@@ -105,9 +109,26 @@ struct vaccel_session *session_vaccel(struct guest_session *s)
 	return s->sess;
 }
 
-_Atomic uint64_t *session_last_ns(struct guest_session *s, unsigned int op)
+void session_add_time(struct guest_session *s, unsigned int op, uint64_t ns)
 {
-	return &s->last_ns[op];
+	atomic_store_explicit(&s->ops[op].last_ns, ns, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->ops[op].total_ns, ns, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->ops[op].calls, 1, memory_order_relaxed);
+}
+
+uint64_t session_last_ns(struct guest_session *s, unsigned int op)
+{
+	return atomic_load_explicit(&s->ops[op].last_ns, memory_order_relaxed);
+}
+
+void session_profile(struct guest_session *s, uint32_t nr_ops, uint64_t *calls, uint64_t *times)
+{
+	for (uint32_t op = 0; op < nr_ops; op++) {
+		bool known = op < VACCEL_OP_MAX;
+
+		calls[op] = known ? atomic_load(&s->ops[op].calls) : 0;
+		times[op] = known ? atomic_load(&s->ops[op].total_ns) : 0;
+	}
 }
 
 uint64_t session_keep(struct objects *o, struct guest_session *s, void *data, uint64_t size)

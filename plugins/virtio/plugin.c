@@ -19,8 +19,10 @@ static int virtio_session_init(struct vaccel_session *sess, uint32_t flags)
 
 static int virtio_session_release(struct vaccel_session *sess)
 {
-	int ret = remote_SESSION_RELEASE(sess);
+	int ret;
 
+	remote_profile_add(sess);
+	ret = remote_SESSION_RELEASE(sess);
 	remote_session_delete(sess->priv);
 	sess->priv = NULL;
 	sess->remote_id = 0;
@@ -64,6 +66,7 @@ static int init(void)
 
 static int fini(void)
 {
+	remote_profile_log();
 	remote_close();
 	return VACCEL_OK;
 }

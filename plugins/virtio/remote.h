@@ -47,4 +47,12 @@ int remote_resource_register(struct vaccel_resource *res, struct vaccel_session 
 int remote_resource_unregister(struct vaccel_resource *res, struct vaccel_session *sess);
 int remote_resource_sync(struct vaccel_resource *res, struct vaccel_session *sess);
 
+/*
+ * Profiling: remote_profile_add() fetches what the host measured in a session that is about to end,
+ * remote_profile_log() logs the sums over all sessions so far and starts anew. Both do nothing when
+ * profiling is off.
+ */
+void remote_profile_add(struct vaccel_session *sess);
+void remote_profile_log(void);
+
 #endif

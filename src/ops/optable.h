@@ -67,6 +67,7 @@
 	X(SESSION_INIT, VIRTIO_ACCEL_OP_SESSION_INIT)                                             \
 	X(SESSION_UPDATE, VIRTIO_ACCEL_OP_SESSION_UPDATE)                                         \
 	X(SESSION_RELEASE, VIRTIO_ACCEL_OP_SESSION_RELEASE)                                       \
+	X(SESSION_PROFILE, VIRTIO_ACCEL_OP_SESSION_PROFILE)                                       \
 	X(RESOURCE_CREATE, VIRTIO_ACCEL_OP_RESOURCE_CREATE)                                       \
 	X(RESOURCE_ADD, VIRTIO_ACCEL_OP_RESOURCE_ADD)                                             \
 	X(RESOURCE_WRITE, VIRTIO_ACCEL_OP_RESOURCE_WRITE)                                         \
@@ -243,6 +244,14 @@
 	P(O, OUT, int64_t *, id, FIXED(1))
 #define PARAMS_SESSION_UPDATE(P, O) P(O, VAL, uint32_t, flags)
 #define PARAMS_SESSION_RELEASE(P, O)
+/*
+ * For each op code below nr_ops: how many times the session ran it, and how many nanoseconds the host
+ * took for them together, without the way there and back
+ */
+#define PARAMS_SESSION_PROFILE(P, O)                                                              \
+	P(O, VAL, uint32_t, nr_ops)                                                               \
+	P(O, OUT, uint64_t *, calls, LEN(O, nr_ops))                                              \
+	P(O, OUT, uint64_t *, times, LEN(O, nr_ops))
 
 /* An empty resource; files are added and written before it is registered for the first time. */
 #define PARAMS_RESOURCE_CREATE(P, O)                                                              \

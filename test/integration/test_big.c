@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A model of more than 4 GiB goes to the host: its bytes are where they were, beyond each power of two
- * at which a number could overflow. The file is almost all holes, and so is the host's copy.
+ * A model of more than 4 GiB goes to the host: its bytes are where they were, around each power of
+ * two at which a number could overflow. The file is almost all holes, and so is the host's copy.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -109,7 +109,7 @@ static void find_copy(void)
 
 static void more_than_4_gib(void **state)
 {
-	struct vaccel_resource model;
+	static struct vaccel_resource model;
 	char text[16], got[16];
 	struct stat st;
 	int fd;
@@ -145,7 +145,7 @@ static void more_than_4_gib(void **state)
 /* The default is 4 GiB for all resources of a VM. */
 static void over_the_limit(void **state)
 {
-	struct vaccel_resource model;
+	static struct vaccel_resource model;
 
 	(void)state;
 	start(NULL);

@@ -752,6 +752,44 @@ static void test_messages(void **state)
 	expect_objects(0, 0);
 }
 
+/* ---- Profiling ------------------------------------------------------------------------------ */
+
+static void test_profile(void **state)
+{
+	enum { NR = VACCEL_OP_MAX + 40 }; /* more than there are */
+	uint64_t calls[NR], times[NR];
+	struct vaccel_session s, other;
+
+	(void)state;
+	assert_int_equal(session_begin(&s), 0);
+	assert_int_equal(session_begin(&other), 0);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(noop(&s), 0);
+	/* A refused one does not count. */
+	assert_int_equal(remote_call(&s, VACCEL_OP_EXEC,
+				     (union vop_val[]){{.p = "lib"}, {.p = "symbol"}, {0}, {0}, {0}, {0}}),
+			 VACCEL_EPERM);
+
+	memset(calls, 0xff, sizeof(calls));
+	memset(times, 0xff, sizeof(times));
+	assert_int_equal(remote_SESSION_PROFILE(&s, NR, calls, times), 0);
+	assert_int_equal(calls[VACCEL_OP_NOOP], 5);
+	assert_true(times[VACCEL_OP_NOOP] >= 5);
+	for (int op = VACCEL_OP_NOOP + 1; op < NR; op++)
+		assert_int_equal(calls[op] | times[op], 0);
+
+	/* Each session has its own. */
+	assert_int_equal(remote_SESSION_PROFILE(&other, NR, calls, times), 0);
+	assert_int_equal(calls[VACCEL_OP_NOOP] | times[VACCEL_OP_NOOP], 0);
+	calls[0] = 77;
+	assert_int_equal(remote_SESSION_PROFILE(&s, 0, calls, times), 0);
+	assert_int_equal(calls[0], 77);
+
+	assert_int_equal(session_end(&s), 0);
+	assert_int_equal(remote_SESSION_PROFILE(&s, NR, calls, times), VACCEL_ESESS);
+	assert_int_equal(session_end(&other), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -760,6 +798,7 @@ int main(void)
 		TEST(test_names), TEST(test_content), TEST(test_resource_life),
 		TEST(test_directory), TEST(test_resource_limits), TEST(test_outputs),
 		TEST(test_fetch), TEST(test_threads), TEST(test_messages),
+		TEST(test_profile),
 	};
 	struct vaccel_config config = {.plugins = (char *)NOOP_PLUGIN, .log_level = VACCEL_LOG_ERROR};
 	int failed;

@@ -43,6 +43,22 @@ static void is_new_session(const union vop_val *v)
 	assert_int_equal(*(int64_t *)v[SESSION_INIT_id].p, 0x100000001);
 }
 
+static uint64_t calls[3], times[3];
+
+static void profile(union vop_val *v)
+{
+	((uint64_t *)v[SESSION_PROFILE_calls].p)[1] = 2;
+	((uint64_t *)v[SESSION_PROFILE_times].p)[1] = 3000000;
+}
+
+static void is_profile(const union vop_val *v)
+{
+	(void)v;
+	assert_int_equal(calls[0] + calls[2] + times[0] + times[2], 0);
+	assert_int_equal(calls[1], 2);
+	assert_int_equal(times[1], 3000000);
+}
+
 static void new_resource(union vop_val *v)
 {
 	*(int64_t *)v[RESOURCE_CREATE_id].p = 0x100000002;
@@ -269,6 +285,8 @@ static struct example examples[] = {
 	{.name = "session-update", .op = VIRTIO_ACCEL_OP_SESSION_UPDATE, .session = 7,
 	 .vals = {I(0x104)}},
 	{.name = "session-release", .op = VIRTIO_ACCEL_OP_SESSION_RELEASE, .session = 7},
+	{.name = "session-profile", .op = VIRTIO_ACCEL_OP_SESSION_PROFILE, .session = 7,
+	 .vals = {I(3), P(calls), P(times)}, .plugin = profile, .check = is_profile},
 	{.name = "resource-create", .op = VIRTIO_ACCEL_OP_RESOURCE_CREATE,
 	 .vals = {I(VACCEL_RESOURCE_MODEL), I(VACCEL_PATH_LOCAL_FILE), P(&id)},
 	 .plugin = new_resource, .check = is_new_resource},
