@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Classifies a picture with a Torch model. */
+/* Classifies a picture with a Torch model. Its files: see vaccel-examples(1). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <vaccel.h>
