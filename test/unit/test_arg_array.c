@@ -471,6 +471,46 @@ static void accessors(void **state)
 	assert_int_equal(vaccel_arg_array_release(&a), 0);
 }
 
+/* Without an array, a place for the result, or a function to make it, nothing happens. */
+static void nothing_given(void **state)
+{
+	struct numbers in = { 1, { 5 } }, out = { 0 };
+	struct vaccel_arg_array a;
+	int four = 4;
+	size_t size;
+	void *got;
+
+	(void)state;
+	assert_int_equal(vaccel_arg_array_init(&a, 0), 0);
+	assert_int_equal(vaccel_arg_array_add_custom(&a, 5, &four, 4, NULL), 0);
+	assert_int_equal(vaccel_arg_array_get_int32(NULL, &four), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_set_int32(NULL, &four), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_get_custom(NULL, 5, &got, &size, NULL), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_get_custom(&a, 5, NULL, &size, NULL), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_set_custom(&a, 5, NULL, 4, NULL), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_set_custom(&a, 5, &four, 0, NULL), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_get_serialized(&a, VACCEL_ARG_CUSTOM, 5, NULL,
+							 sizeof(out), unpack), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_get_serialized(&a, VACCEL_ARG_CUSTOM, 5, &out, 0,
+							 unpack), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_get_serialized(&a, VACCEL_ARG_CUSTOM, 5, &out,
+							 sizeof(out), NULL), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_set_serialized(&a, VACCEL_ARG_CUSTOM, 5, NULL,
+							 sizeof(in), pack), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_set_serialized(&a, VACCEL_ARG_CUSTOM, 5, &in, 0, pack),
+			 VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_set_serialized(&a, VACCEL_ARG_MAX, 5, &in, sizeof(in),
+							 pack), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_set_serialized(&a, VACCEL_ARG_CUSTOM, 5, &in,
+							 sizeof(in), NULL), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_position(&a), 0);
+	assert_int_equal(four, 4);
+
+	assert_int_equal(vaccel_arg_array_get_custom(&a, 5, &got, &size, NULL), 0);
+	assert_int_equal(size, 4);
+	assert_int_equal(vaccel_arg_array_release(&a), 0);
+}
+
 int main(void)
 {
 #define NUMERIC_TEST(NAME, TYPE, SCALAR, ARRAY) cmocka_unit_test(numeric_##NAME),
@@ -485,6 +525,7 @@ int main(void)
 		cmocka_unit_test(wrapped),
 		cmocka_unit_test(ranges),
 		cmocka_unit_test(accessors),
+		cmocka_unit_test(nothing_given),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

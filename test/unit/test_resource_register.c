@@ -158,6 +158,41 @@ static void register_dir(void **state)
 	assert_true(exists(in_dir("model/graph.pb")));
 }
 
+/* However deep a directory is, it ends in an error at some point, and not on the stack. */
+static void deep_dir(void **state)
+{
+	char path[512] = "deep";
+	struct vaccel_resource res;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(mkdir(in_dir(path), 0700), 0);
+		if (i == 50) {
+			size_t n = strlen(path);
+
+			strcpy(path + n, "/file");
+			make_file(path, "x");
+			assert_int_equal(vaccel_resource_init(&res, in_dir("deep"), 0), 0);
+			assert_int_equal(vaccel_resource_register(&res, &local), 0);
+			assert_int_equal(res.nr_blobs, 1);
+			assert_int_equal(vaccel_resource_release(&res), 0);
+			assert_int_equal(unlink(in_dir(path)), 0);
+			path[n] = '\0';
+		}
+		strcat(path, "/d");
+	}
+	assert_int_equal(vaccel_resource_init(&res, in_dir("deep"), 0), 0);
+	assert_int_equal(vaccel_resource_register(&res, &local), VACCEL_ELOOP);
+	assert_null(res.blobs);
+	assert_int_equal(vaccel_resource_refcount(&res), 0);
+	assert_int_equal(vaccel_resource_release(&res), 0);
+
+	for (int i = 0; i < 100; i++) {
+		*strrchr(path, '/') = '\0';
+		assert_int_equal(rmdir(in_dir(path)), 0);
+	}
+}
+
 static void sync_memory(void **state)
 {
 	struct vaccel_resource memory, file;
@@ -465,6 +500,7 @@ int main(void)
 		TEST(hook_errors),
 		TEST(missing_hooks),
 		TEST(register_dir),
+		TEST(deep_dir),
 		TEST(sync_memory),
 		TEST(urls_in_transport),
 #ifdef HAVE_CURL
