@@ -39,7 +39,7 @@ struct accel_queue {
 	struct accel_device *dev;
 	struct virtqueue *vq;		/* NULL while the device is stopped */
 	unsigned int inflight;		/* requests that the device has */
-	unsigned int spinners;		/* callers that poll; if there are any, interrupts are off */
+	unsigned int spinners;		/* callers that poll: interrupts are off */
 	wait_queue_head_t room;		/* callers that wait for free descriptors */
 	u64 requests;			/* counters, in sysfs as sums over all queues */
 	u64 polled;

@@ -99,7 +99,8 @@ static int accel_validate(struct virtio_device *vdev)
 		return -ENODEV;
 	}
 	if (virtio_has_feature(vdev, VIRTIO_F_ACCESS_PLATFORM)) {
-		dev_err(&vdev->dev, "a device behind an IOMMU is not supported: remove iommu_platform\n");
+		dev_err(&vdev->dev,
+			"devices behind an IOMMU are not supported: remove iommu_platform\n");
 		return -ENODEV;
 	}
 	/* See queue.c: polling needs interrupts that can be turned off. */
@@ -124,7 +125,7 @@ static int accel_read_config(struct virtio_device *vdev, struct virtio_accel_inf
 	}
 	virtio_cread_le(vdev, struct virtio_accel_config, version, &version);
 	if (version != VIRTIO_ACCEL_VERSION) {
-		dev_err(&vdev->dev, "the device has version %u, this driver knows version %u only\n",
+		dev_err(&vdev->dev, "the device has version %u, this driver knows only %u\n",
 			version, VIRTIO_ACCEL_VERSION);
 		return -ENODEV;
 	}

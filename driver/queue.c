@@ -3,10 +3,10 @@
  * Requests on the virtqueues.
  *
  * Waiting is adaptive. A caller first spins for poll_us, taking all answers off its queue, its own
- * and those of others; while anyone spins, the queue's interrupt is off. Then it sleeps, and the last
- * spinner that leaves turns the interrupt on if the device still has requests. A VMM that gives
- * the device a single interrupt vector makes Linux use INTx, which costs tens of microseconds: most
- * answers should be found by polling.
+ * and those of others; while anyone spins, the queue's interrupt is off. Then it sleeps, and the
+ * last spinner that leaves turns the interrupt on if the device still has requests. A VMM that
+ * gives the device a single interrupt vector makes Linux use INTx, which costs tens of
+ * microseconds: most answers should be found by polling.
  *
  * VIRTIO_RING_F_EVENT_IDX is not negotiated (see main.c): with it the core cannot really turn an
  * interrupt off, and each answer found by polling would leave an interrupt that nobody handles.
@@ -26,7 +26,7 @@
 
 static unsigned int poll_us = 50;
 module_param(poll_us, uint, 0644);
-MODULE_PARM_DESC(poll_us, "microseconds to poll for an answer before sleeping (default 50, 0: never)");
+MODULE_PARM_DESC(poll_us, "microseconds to poll before sleeping (default 50, 0: never)");
 
 static void accel_complete(struct accel_device *dev, struct accel_request *rq, int error, u32 used)
 {

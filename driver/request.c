@@ -148,7 +148,8 @@ static int accel_get_segments(struct accel_request *rq, const struct virtio_acce
 			return -EINVAL;
 		/* This also keeps all sums of lengths and pages from overflowing. */
 		addr = untagged_addr((unsigned long)user.addr);
-		if (user.addr > ULONG_MAX || addr > TASK_SIZE_MAX || user.len > TASK_SIZE_MAX - addr)
+		if (user.addr > ULONG_MAX || addr > TASK_SIZE_MAX ||
+		    user.len > TASK_SIZE_MAX - addr)
 			return -EFAULT;
 		*seg = (struct accel_segment){
 			.addr = addr,
@@ -205,8 +206,8 @@ unpin:
 }
 
 /*
- * Pins all pages of a segment. They are not charged to RLIMIT_MEMLOCK: like the pages of direct I/O,
- * they are the program's own and pinned for one request only.
+ * Pins all pages of a segment. They are not charged to RLIMIT_MEMLOCK: like the pages of direct
+ * I/O, they are the program's own and pinned for one request only.
  */
 static int accel_pin_segment(struct accel_request *rq, struct accel_segment *seg)
 {
@@ -263,7 +264,7 @@ static int accel_buffer_alloc(struct accel_request *rq, struct accel_buffer *buf
 	sg_init_table(buf->sg, max_nents);
 	while (left) {
 		size_t n = min_t(u64, left, size);
-		/* Where memory is in small pieces, so may the buffer be, as far as the ring allows. */
+		/* Where memory is in pieces, so may the buffer be, as far as the ring allows. */
 		bool can_split = size > PAGE_SIZE &&
 				 DIV_ROUND_UP_ULL(left, size / 2) <= max_nents - buf->nents;
 		void *piece = kmalloc(n, gfp | __GFP_NOWARN | (can_split ? __GFP_NORETRY : 0));
@@ -398,8 +399,8 @@ int accel_request_prepare(struct accel_context *ctx, struct accel_request *rq,
 	if (err)
 		return err;
 	/* Zeroed, so that no answer can make old memory of the kernel part of a reply. */
-	err = accel_buffer_alloc(rq, &rq->in, sizeof(struct virtio_accel_resp) + (u64)call->reply_len,
-				 half, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	len = sizeof(struct virtio_accel_resp) + (u64)call->reply_len;
+	err = accel_buffer_alloc(rq, &rq->in, len, half, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (err)
 		return err;
 

@@ -334,7 +334,8 @@ static void handle(unsigned int index, uint16_t head)
 					   (const void *)(rq.in + rq.in_len - message_len);
 	if (verbose)
 		warnx("queue %u: op %u value %u, %u segments, %u runs, message %u, room %zu", index,
-		      msg->op, msg->value, nr_segments, le32toh(req->nr_runs), message_len, rq.room);
+		      msg->op, msg->value, nr_segments, le32toh(req->nr_runs), message_len,
+		      rq.room);
 
 	value = do_segments(req, msg, nr_segments);
 	switch (msg->op) {
