@@ -22,7 +22,7 @@ struct transport_ops {
 	 * @status:    out: the device's status
 	 *
 	 * Return: 0 when the device answered, else a positive errno value: EINVAL, EFAULT, ENOMEM, EINTR,
-	 * ENODEV (the device, or its host process, is gone). Any thread may call at any time.
+	 * EIO (a malformed answer), ENODEV (the device, or its host process, is gone). Any thread may call at any time.
 	 */
 	int (*call)(struct transport *t, const void *message, uint32_t message_len,
 		    const struct virtio_accel_user_segment *segments, uint32_t nr_segments,

@@ -267,7 +267,8 @@ struct virtio_accel_info {
  * VIRTIO_ACCEL_IOC_CALL sends one request and waits for its response. 0: the device has answered, see
  * @status. Errors: EINVAL (a reserved field is not 0, a length is 0 or above the limit), EFAULT,
  * ENOMEM (memory cannot be pinned), EINTR (the process is being killed; the device may still be
- * working and keeps the pages until it is done), ENODEV (the device is gone).
+ * working and keeps the pages until it is done), EIO (the device's answer is malformed), ENODEV (the
+ * device is gone).
  */
 #define VIRTIO_ACCEL_IOC_INFO	_IOR(0xAC, 0x00, struct virtio_accel_info)
 #define VIRTIO_ACCEL_IOC_CALL	_IOWR(0xAC, 0x01, struct virtio_accel_call)
