@@ -479,11 +479,6 @@ static int take_param(struct vop_decoder *dec, unsigned int i)
 	}
 }
 
-static bool is_value(const struct vop_param *p)
-{
-	return p->kind == VOP_VAL || p->kind == VOP_RES;
-}
-
 const struct vop_desc *vop_peek(const uint8_t *msg, uint32_t len, int64_t *session)
 {
 	const struct virtio_accel_msg *head = (const void *)msg;
@@ -522,10 +517,10 @@ int vop_decode(struct vop_decoder *dec, const uint8_t *msg, uint32_t len, uint32
 	dec->pos = sizeof(*head);
 
 	for (unsigned int i = 0; i < dec->desc->nr_params && !ret; i++)
-		if (is_value(&dec->desc->params[i]))
+		if (vop_is_value(&dec->desc->params[i]))
 			ret = take_value(dec, i);
 	for (unsigned int i = 0; i < dec->desc->nr_params && !ret; i++)
-		if (!is_value(&dec->desc->params[i]))
+		if (!vop_is_value(&dec->desc->params[i]))
 			ret = take_param(dec, i);
 	if (ret)
 		return ret;

@@ -254,11 +254,6 @@ static void add_param(struct vop_encoder *e, const struct vop_desc *desc, unsign
 	}
 }
 
-static bool is_value(const struct vop_param *p)
-{
-	return p->kind == VOP_VAL || p->kind == VOP_RES;
-}
-
 int vop_encode(struct vop_encoder *e, const struct virtio_accel_info *info,
 	       const struct vop_desc *desc, int64_t session, const union vop_val *vals,
 	       const uint64_t *out_sizes)
@@ -279,13 +274,13 @@ int vop_encode(struct vop_encoder *e, const struct virtio_accel_info *info,
 	for (unsigned int i = 0; i < desc->nr_params; i++) {
 		uint32_t bits;
 
-		if (!is_value(&desc->params[i]))
+		if (!vop_is_value(&desc->params[i]))
 			continue;
 		memcpy(&bits, &vals[i].f, sizeof(bits));
 		add_u64(e, desc->params[i].ctype == VOP_F32 ? bits : (uint64_t)vals[i].i);
 	}
 	for (unsigned int i = 0; i < desc->nr_params && !e->error; i++)
-		if (!is_value(&desc->params[i]))
+		if (!vop_is_value(&desc->params[i]))
 			add_param(e, desc, i, vals, out_sizes);
 
 	if (e->reply_room > info->max_reply)

@@ -98,6 +98,12 @@ int vop_length(const struct vop_desc *desc, unsigned int param, const union vop_
 /** vop_fits() - whether the wire's 64-bit number can be held by the parameter's C type */
 bool vop_fits(const struct vop_param *param, int64_t value);
 
+/** vop_is_value() - whether the parameter is one of the plain values that start a message */
+static inline bool vop_is_value(const struct vop_param *p)
+{
+	return p->kind == VOP_VAL || p->kind == VOP_RES;
+}
+
 /* ---- One function per op --------------------------------------------------------------------- */
 
 static inline union vop_val vop_from_float(float f)

@@ -22,11 +22,6 @@ static const char *const calls[] = {OPS(X_OP_CALL)};
 static const char *const ctypes[] = {"", "i32", "u32", "i64", "u64", "f32"};
 static const char *const frameworks[] = {"TensorFlow", "TensorFlow Lite", "Torch"};
 
-static bool is_value(const struct vop_param *p)
-{
-	return p->kind == VOP_VAL || p->kind == VOP_RES;
-}
-
 static const char *name_of(const struct vop_desc *desc, int index)
 {
 	return desc->params[index].name;
@@ -124,7 +119,7 @@ static void print_op(FILE *out, const struct vop_desc *desc)
 		fprintf(out, "| 0x%x | %s | | |\n", desc->code, desc->name);
 	for (int values = 1; values >= 0; values--)
 		for (unsigned int i = 0; i < desc->nr_params; i++)
-			if (is_value(&desc->params[i]) == values)
+			if (vop_is_value(&desc->params[i]) == values)
 				print_param(out, desc, &desc->params[i]);
 }
 
