@@ -12,6 +12,7 @@
 #include "vaccel/error.h"
 #include "vaccel/id.h"
 #include "vaccel/log.h"
+#include "vaccel/memory.h"
 #include "vaccel/op.h"
 #include "vaccel/ops/blas.h"
 #include "vaccel/ops/exec.h"

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "list.h"
+#include "memory.h"
 #include "vaccel.h"
 
 /*
@@ -91,7 +92,10 @@ static void unlink_plugin(struct vaccel_plugin *plugin)
 
 static void end_plugin(struct vaccel_plugin *plugin)
 {
-	int ret = plugin->info->fini();
+	int ret;
+
+	memory_forget_plugin(plugin);
+	ret = plugin->info->fini();
 
 	if (ret)
 		vaccel_warn("Plugin %s could not end properly: %s (%d)", plugin->info->name,
