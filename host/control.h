@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "policy.h"
 #include "virtqueue.h"
 
 /** The worker's end of the pair. */
@@ -35,17 +36,12 @@ enum control_type {
 	CONTROL_QUIT,	   /* exit cleanly; not answered */
 };
 
-/** Operator's settings for the worker; the policy's fields are explained in dispatch.h. */
+/** Operator's settings for the worker */
 struct control_setup {
 	uint32_t generation;
-	uint32_t max_sessions;
-	uint64_t max_resource_bytes;
-	uint64_t max_staging_bytes;
-	uint32_t poll_us;
-	bool allow_exec;
-	bool allow_exec_with_resource;
-	bool allow_url;
 	bool verbose;
+	char vm[64]; /* the VM's name, for the log */
+	struct policy policy;
 };
 
 struct control_mem {

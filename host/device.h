@@ -46,6 +46,7 @@ struct device {
 
 	struct inflight_area *area;
 	int area_fd;
+	struct quota quota; /* for refusals of the supervisor's own, and the names of things */
 	struct child worker;
 	uint32_t generation;
 	uint64_t requests_at_reset;

@@ -167,6 +167,7 @@ int device_worker_init(struct device *dev)
 		log_error("cannot make shared memory: %s", strerror(errno));
 		return EX_OSERR;
 	}
+	quota_init(&dev->quota, &dev->opts.setup.policy, dev->opts.setup.vm, &dev->area->counts);
 	ret = start_worker(dev);
 	if (ret) {
 		log_error("cannot start the worker: %s", strerror(-ret));
@@ -496,6 +497,7 @@ void device_worker_tick(struct device *dev)
 			return;
 		snprintf(why, sizeof(why), "operation %u of context %" PRIu64 " took over %u s", op,
 			 context, dev->opts.op_timeout_s);
+		quota_refuse(&dev->quota, POLICY_op_timeout, op);
 		lose_worker(dev, why);
 		return;
 	}
@@ -512,6 +514,7 @@ void device_worker_print_stats(struct device *dev)
 {
 	struct control_msg msg = { .type = CONTROL_STATS };
 	unsigned int inflight = 0;
+	const char *comma = "";
 
 	if (dev->worker.ready && ask(dev, &msg, NULL, 0)) {
 		lose_worker(dev, "it does not answer");
@@ -522,7 +525,15 @@ void device_worker_print_stats(struct device *dev)
 			inflight += inflight_count(&dev->area->queues[i], dev->queues[i].vq.size);
 	fprintf(stderr,
 		"{\"sessions\":%u,\"resources\":%u,\"inflight\":%u,\"requests\":%" PRIu64
-		",\"restarts\":%" PRIu64 "}\n",
+		",\"restarts\":%" PRIu64 ",\"refused\":{",
 		msg.stats.sessions, msg.stats.resources, inflight, count_requests(dev),
 		dev->restarts);
+	for (enum policy_rule rule = 0; rule < POLICY_NR_RULES; rule++) {
+		if (!policy_rules[rule].refusal)
+			continue;
+		fprintf(stderr, "%s\"%s\":%" PRIu64, comma, policy_key(rule),
+			quota_refused(&dev->area->counts, rule));
+		comma = ",";
+	}
+	fputs("}}\n", stderr);
 }

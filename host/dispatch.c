@@ -2,7 +2,6 @@
 #include "dispatch.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -16,15 +15,15 @@
 #define ARENA_RETAIN ((size_t)16 << 20)
 
 struct dispatch {
-	struct host_policy policy;
+	struct quota *quota;
 	struct objects *objects;
-	_Atomic uint64_t refused_ops; /* bit per op: the refusal was logged */
 };
 
 /* One request on its way. */
 struct call {
 	struct dispatch *d;
 	uint64_t context;
+	uint16_t op;
 	struct guest_session *session; /* NULL for operations that need none */
 	struct guest_resource *held;   /* the resource of the op's parameter */
 };
@@ -179,19 +178,21 @@ static void unhold_resource(void *opaque, struct vaccel_resource *res)
 
 static bool charge(void *opaque, uint64_t bytes)
 {
-	return objects_charge(((struct call *)opaque)->d->objects, bytes);
+	struct call *c = opaque;
+
+	return quota_take(c->d->quota, POLICY_max_staging_bytes, bytes, c->op) == 0;
 }
 
 static void uncharge(void *opaque, uint64_t bytes)
 {
-	objects_uncharge(((struct call *)opaque)->d->objects, bytes);
+	quota_give(((struct call *)opaque)->d->quota, POLICY_max_staging_bytes, bytes);
 }
 
 static uint64_t keep_output(void *opaque, void *data, uint64_t size)
 {
 	struct call *c = opaque;
 
-	return session_keep(c->d->objects, c->session, data, size);
+	return session_keep(c->d->objects, c->session, c->op, data, size);
 }
 
 static const struct vop_host_ops host_ops = {
@@ -243,22 +244,6 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* The operator's policy; each refused op is logged once. */
-static bool allowed(struct dispatch *d, const struct vop_desc *desc)
-{
-	uint64_t bit;
-
-	if (desc->code >= VACCEL_OP_MAX)
-		return true;
-	bit = UINT64_C(1) << desc->code;
-	if (d->policy.allowed_ops & bit)
-		return true;
-	if (!(atomic_fetch_or(&d->refused_ops, bit) & bit))
-		vaccel_warn("Refused op %s of a guest: start vhost-user-accel with --allow to allow it",
-			    desc->label);
-	return false;
-}
-
 static int run(struct call *c, struct vop_decoder *dec)
 {
 	uint16_t code = dec->desc->code;
@@ -289,6 +274,7 @@ static int run(struct call *c, struct vop_decoder *dec)
 uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
 {
 	struct call c = {.d = d, .context = rq->context};
+	bool counted = false;
 	struct vop_decoder dec = {
 		.arena = thread_arena(), .ops = &host_ops, .opaque = &c,
 		.segs = rq->segments, .nr_segs = rq->nr_segments,
@@ -301,13 +287,22 @@ uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
 	if (!dec.arena)
 		return VIRTIO_ACCEL_S_NOMEM;
 	desc = vop_peek(rq->message, rq->message_len, &session);
-	if (desc && !allowed(d, desc))
-		return VIRTIO_ACCEL_S_PERM;
+	if (desc && desc->code < VACCEL_OP_MAX) {
+		ret = quota_allow(d->quota, UINT64_C(1) << desc->code, desc->code);
+		if (!ret)
+			ret = quota_take(d->quota, POLICY_max_inflight, 1, desc->code);
+		if (ret)
+			return (uint32_t)ret;
+		counted = true;
+	}
 	if (desc && needs_session(desc->code)) {
 		c.session = session_hold(d->objects, rq->context, session);
-		if (!c.session)
-			return VIRTIO_ACCEL_S_SESS;
+		if (!c.session) {
+			ret = VIRTIO_ACCEL_S_SESS;
+			goto out;
+		}
 	}
+	c.op = desc ? desc->code : 0;
 
 	ret = vop_decode(&dec, rq->message, rq->message_len, rq->reply_cap);
 	if (ret) {
@@ -324,6 +319,9 @@ uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
 	vop_decoder_finish(&dec);
 	if (c.session)
 		session_unhold(d->objects, c.session);
+out:
+	if (counted)
+		quota_give(d->quota, POLICY_max_inflight, 1);
 	return (uint32_t)ret;
 }
 
@@ -363,14 +361,14 @@ void dispatch_count(struct dispatch *d, uint32_t *sessions, uint32_t *resources)
 	objects_count(d->objects, sessions, resources);
 }
 
-struct dispatch *dispatch_new(const struct host_policy *policy, uint32_t generation)
+struct dispatch *dispatch_new(struct quota *quota, uint32_t generation)
 {
 	struct dispatch *d = calloc(1, sizeof(*d));
 
 	if (!d)
 		return NULL;
-	d->policy = *policy;
-	d->objects = objects_new(policy, generation);
+	d->quota = quota;
+	d->objects = objects_new(quota, generation);
 	if (!d->objects) {
 		free(d);
 		return NULL;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "quota.h"
 #include "ops/codec.h"
 
 struct dispatch;
@@ -26,23 +27,14 @@ struct host_request {
 	uint32_t reply_len;	  /* out: bytes written to reply */
 };
 
-/** What the operator allows one VM. */
-struct host_policy {
-	uint32_t max_sessions;
-	uint64_t max_resource_bytes; /* of all resources together */
-	uint64_t max_staging_bytes;  /* copies of segments and kept outputs, together */
-	uint64_t allowed_ops;	     /* bit per vaccel_op_type_t */
-	bool allow_url;		     /* resources that the host downloads */
-};
-
 /**
  * dispatch_new() - a VM's sessions and resources, all empty
- * @policy:     copied
+ * @quota:     of the VM; stays the caller's, and is used until dispatch_delete()
  * @generation: counts the workers of this VM; ids of another generation are unknown ids
  *
  * Return: NULL when out of memory. libvaccel must be initialised.
  */
-struct dispatch *dispatch_new(const struct host_policy *policy, uint32_t generation);
+struct dispatch *dispatch_new(struct quota *quota, uint32_t generation);
 
 /** dispatch_delete() - frees all sessions and resources; no call may be running */
 void dispatch_delete(struct dispatch *d);

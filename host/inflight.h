@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the worker has popped and not yet completed, in memory that outlives it. When the worker
- * dies, the supervisor reads here which requests it owes the guest an answer.
+ * dies, the supervisor reads here which requests it owes the guest an answer. The counts of refused
+ * requests are kept here for the same reason.
  *
  * The worker can die between any two instructions, so each step leaves a state from which
  * inflight_recover() gets to a right one:
@@ -27,6 +28,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "quota.h"
 #include "uapi/linux/virtio_accel.h"
 
 /** Largest queue size; what QEMU is limited to. */
@@ -53,6 +55,7 @@ struct inflight_queue {
 /** The shared memory, made by the supervisor. */
 struct inflight_area {
 	struct inflight_queue queues[VIRTIO_ACCEL_MAX_QUEUES];
+	struct quota_counts counts;
 };
 
 /**

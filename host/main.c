@@ -11,6 +11,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "config_file.h"
 #include "log.h"
 #include "supervisor.h"
 
@@ -27,144 +28,173 @@ static const char doc[] =
 	"SIGUSR1 prints counters as a line of JSON on stderr. SIGTERM and SIGINT stop the "
 	"process.\n\n"
 	"Exit status: 0 stopped as told, 64 wrong options, 69 the worker or a plugin cannot start, "
-	"71 a failure of the system, 73 the socket cannot be made.";
+	"71 a failure of the system, 73 the socket cannot be made, 66 or 78 the file of --config cannot "
+	"be read or is wrong.";
 
 enum {
 	OPT_CAPABILITIES = 0x100,
-	OPT_ALLOW,
-	OPT_MAX_SESSIONS,
-	OPT_MAX_RESOURCE_BYTES,
-	OPT_MAX_STAGING_BYTES,
+	OPT_CONFIG,
+	OPT_NAME,
 	OPT_ONCE,
-	OPT_OP_TIMEOUT,
-	OPT_POLL_US,
+	OPT_PRINT_POLICY,
 	OPT_WORKER,
+	OPT_RULES = 0x200, /* and the index of the rule */
 };
 
-static const struct argp_option options[] = {
+static const struct argp_option fixed_options[] = {
 	{ "socket-path", 's', "PATH", 0, "Listen on the unix socket PATH", 1 },
 	{ "fd", 'f', "FDNUM", 0, "Use the open socket FDNUM, which listens or is connected", 1 },
 	{ "print-capabilities", OPT_CAPABILITIES, NULL, 0,
 	  "Print what this program can do, in JSON, and exit", 1 },
-	{ "num-queues", 'n', "N", 0, "Request queues (default 8, at most 64)", 2 },
 	{ "once", OPT_ONCE, NULL, 0, "Exit when the front end disconnects", 2 },
-	{ "poll-us", OPT_POLL_US, "N", 0,
-	  "Wait for the next request without sleeping for N microseconds (default 50)", 2 },
 	{ "worker", OPT_WORKER, "PATH", 0, "Executable of the worker", 2 },
-	{ "allow", OPT_ALLOW, "LIST", 0,
-	  "Allow what is refused by default: exec, exec_with_resource, url (separated by commas)",
+	{ "verbose", 'v', NULL, 0, "Log connections, refusals and the worker's life", 2 },
+	{ "config", OPT_CONFIG, "FILE", 0, "Read the rules below from FILE first", 3 },
+	{ "name", OPT_NAME, "VM", 0,
+	  "Name of the VM: its section in FILE, and in the log (default: from the socket's name)",
 	  3 },
-	{ "op-timeout", OPT_OP_TIMEOUT, "SECONDS", 0,
-	  "How long an operation may run before the worker is killed (default 300, 0: no limit)",
-	  3 },
-	{ "max-sessions", OPT_MAX_SESSIONS, "N", 0, "Sessions of the VM (default 256)", 3 },
-	{ "max-resource-bytes", OPT_MAX_RESOURCE_BYTES, "SIZE", 0,
-	  "Memory and files of all resources; K, M, G, T are understood (default 4G)", 3 },
-	{ "max-staging-bytes", OPT_MAX_STAGING_BYTES, "SIZE", 0,
-	  "Memory for copies of arguments and for outputs that were not fetched yet (default 2G)",
-	  3 },
-	{ "verbose", 'v', NULL, 0, "Log connections, refusals and the worker's life", 4 },
-	{ 0 },
+	{ "print-policy", OPT_PRINT_POLICY, NULL, 0,
+	  "Print the rules that apply, in JSON, and exit", 3 },
+};
+#define NR_FIXED (sizeof(fixed_options) / sizeof(fixed_options[0]))
+
+/* A rule on the command line; applied after the file. */
+struct given {
+	enum policy_rule rule;
+	const char *value;
 };
 
-/* A number within limits; a bad one ends the program. */
-static uint64_t number(struct argp_state *state, const char *option, const char *arg, uint64_t min,
-		       uint64_t max, bool suffix)
+struct arguments {
+	struct supervisor_options opts;
+	const char *config;
+	const char *name;
+	bool print_policy;
+	struct policy checked; /* the command line's alone, to find what is wrong in it */
+	struct given *given;
+	unsigned int nr_given;
+};
+
+static void parse_rule(struct argp_state *state, enum policy_rule rule, const char *value)
 {
-	static const char suffixes[] = "KMGT";
-	const char *at;
-	uint64_t value;
-	char *end;
+	struct arguments *args = state->input;
+	char why[512];
 
-	errno = 0;
-	value = strtoull(arg, &end, 10);
-	if (suffix && *end && (at = strchr(suffixes, *end))) {
-		unsigned int shift = 10 * (unsigned int)(at - suffixes + 1);
-
-		if (value > UINT64_MAX >> shift)
-			errno = ERANGE;
-		value <<= shift;
-		end++;
-	}
-	if (errno || *end || *arg < '0' || *arg > '9' || value < min || value > max)
-		argp_error(state, "--%s=%s: a number from %llu to %llu is expected", option, arg,
-			   (unsigned long long)min, (unsigned long long)max);
-	return value;
-}
-
-static void parse_allow(struct argp_state *state, char *list, struct control_setup *setup)
-{
-	char *save, *word;
-
-	for (word = strtok_r(list, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
-		if (strcmp(word, "exec") == 0)
-			setup->allow_exec = true;
-		else if (strcmp(word, "exec_with_resource") == 0)
-			setup->allow_exec_with_resource = true;
-		else if (strcmp(word, "url") == 0)
-			setup->allow_url = true;
-		else
-			argp_error(state, "--allow=%s: exec, exec_with_resource, url are known",
-				   word);
-	}
+	if (policy_set(&args->checked, rule, value, why, sizeof(why)))
+		argp_error(state, "--%s=%s: %s", policy_rules[rule].name, value, why);
+	args->given[args->nr_given++] = (struct given){ rule, value };
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	struct supervisor_options *opts = state->input;
-	struct control_setup *setup = &opts->device.setup;
+	struct arguments *args = state->input;
+	struct supervisor_options *opts = &args->opts;
+	char *end;
+	long fd;
 
+	if (key >= OPT_RULES && key < OPT_RULES + POLICY_NR_RULES) {
+		parse_rule(state, (enum policy_rule)(key - OPT_RULES), arg);
+		return 0;
+	}
 	switch (key) {
 	case 's':
 		opts->socket_path = arg;
 		break;
 	case 'f':
-		opts->fd = (int)number(state, "fd", arg, 0, INT_MAX, false);
+		errno = 0;
+		fd = strtol(arg, &end, 10);
+		if (errno || *end || *arg < '0' || *arg > '9' || fd > INT_MAX)
+			argp_error(state, "--fd=%s: the number of an open socket is expected", arg);
+		opts->fd = (int)fd;
 		break;
 	case 'n':
-		opts->device.num_queues = (unsigned int)number(
-			state, "num-queues", arg, 1, VIRTIO_ACCEL_MAX_QUEUES, false);
+		parse_rule(state, POLICY_num_queues, arg);
 		break;
 	case OPT_ONCE:
 		opts->once = true;
 		break;
-	case OPT_POLL_US:
-		setup->poll_us = (uint32_t)number(state, "poll-us", arg, 0, 1000000, false);
-		break;
 	case OPT_WORKER:
 		opts->device.worker_path = arg;
 		break;
-	case OPT_ALLOW:
-		parse_allow(state, arg, setup);
+	case OPT_CONFIG:
+		args->config = arg;
 		break;
-	case OPT_OP_TIMEOUT:
-		opts->device.op_timeout_s =
-			(unsigned int)number(state, "op-timeout", arg, 0, 1000000, false);
+	case OPT_NAME:
+		if (!config_file_name_ok(arg))
+			argp_error(state, "--name=%s: up to %d letters, digits, '.', '_' and '-' "
+					  "are expected",
+				   arg, CONFIG_NAME_MAX);
+		args->name = arg;
 		break;
-	case OPT_MAX_SESSIONS:
-		setup->max_sessions =
-			(uint32_t)number(state, "max-sessions", arg, 1, 1000000, false);
-		break;
-	case OPT_MAX_RESOURCE_BYTES:
-		setup->max_resource_bytes =
-			number(state, "max-resource-bytes", arg, 0, UINT64_MAX, true);
-		break;
-	case OPT_MAX_STAGING_BYTES:
-		setup->max_staging_bytes =
-			number(state, "max-staging-bytes", arg, 0, UINT64_MAX, true);
+	case OPT_PRINT_POLICY:
+		args->print_policy = true;
 		break;
 	case 'v':
-		setup->verbose = true;
+		opts->device.setup.verbose = true;
 		log_set_verbose(true);
 		break;
 	case ARGP_KEY_END:
-		if (!opts->socket_path == (opts->fd < 0))
+		if (!args->print_policy && !opts->socket_path == (opts->fd < 0))
 			argp_error(state, "either --socket-path or --fd is needed");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 	return 0;
+}
+
+/* The fixed options and one for each rule; kept until the program ends. */
+static const struct argp_option *make_options(void)
+{
+	static struct argp_option options[NR_FIXED + POLICY_NR_RULES + 1];
+	static char help[POLICY_NR_RULES][256];
+
+	memcpy(options, fixed_options, NR_FIXED * sizeof(options[0]));
+	for (enum policy_rule rule = 0; rule < POLICY_NR_RULES; rule++) {
+		const struct policy_desc *d = &policy_rules[rule];
+
+		snprintf(help[rule], sizeof(help[rule]), "%s%s%s%s", d->help,
+			 *d->fallback ? " (default " : "", d->fallback, *d->fallback ? ")" : "");
+		options[NR_FIXED + rule] = (struct argp_option){
+			.name = d->name,
+			.key = rule == POLICY_num_queues ? 'n' : OPT_RULES + (int)rule,
+			.arg = d->unit,
+			.flags = d->kind == POLICY_FLAG ? OPTION_ARG_OPTIONAL : 0,
+			.doc = help[rule],
+			.group = 4,
+		};
+	}
+	return options;
+}
+
+/* The VM's name: as given, else the socket's without its ending. */
+static void name_vm(char *to, size_t size, const struct arguments *args)
+{
+	const char *slash = args->opts.socket_path ? strrchr(args->opts.socket_path, '/') : NULL;
+	const char *name = args->name;
+
+	if (!name)
+		name = slash ? slash + 1 : args->opts.socket_path;
+	if (!name)
+		name = "-";
+	snprintf(to, size, "%.*s", args->name ? (int)size : (int)strcspn(name, "."), name);
+}
+
+/* Return: 0 or an exit status. */
+static int make_policy(struct arguments *args)
+{
+	struct policy *p = &args->opts.device.setup.policy;
+	char why[512];
+	int ret = 0;
+
+	policy_init(p);
+	if (args->config)
+		ret = config_file_load(args->config, args->name, p);
+	policy_begin_layer(p);
+	for (unsigned int i = 0; i < args->nr_given; i++)
+		policy_set(p, args->given[i].rule, args->given[i].value, why, sizeof(why));
+	args->opts.device.num_queues = (unsigned int)p->num_queues;
+	args->opts.device.op_timeout_s = (unsigned int)p->op_timeout;
+	return ret;
 }
 
 /* The worker beside this program, as in a build tree, else the installed one. */
@@ -186,20 +216,10 @@ static const char *find_worker(void)
 
 int main(int argc, char **argv)
 {
-	const struct argp argp = { options, parse, NULL, doc, NULL, NULL, NULL };
-	struct supervisor_options opts = {
-		.fd = -1,
-		.device = {
-			.num_queues = 8,
-			.op_timeout_s = 300,
-			.setup = {
-				.max_sessions = 256,
-				.max_resource_bytes = UINT64_C(4) << 30,
-				.max_staging_bytes = UINT64_C(2) << 30,
-				.poll_us = 50,
-			},
-		},
-	};
+	const struct argp argp = { make_options(), parse, NULL, doc, NULL, NULL, NULL };
+	struct arguments args = { .opts = { .fd = -1 } };
+	struct control_setup *setup = &args.opts.device.setup;
+	int ret;
 
 	/* By QEMU's conventions this wins over all other options, wrong ones included. */
 	for (int i = 1; i < argc; i++) {
@@ -208,11 +228,27 @@ int main(int argc, char **argv)
 			return EXIT_SUCCESS;
 		}
 	}
-	if (argp_parse(&argp, argc, argv, 0, NULL, &opts))
-		return EX_USAGE;
-	if (!opts.device.worker_path)
-		opts.device.worker_path = find_worker();
+	policy_init(&args.checked);
+	args.given = calloc((size_t)argc, sizeof(*args.given));
+	if (!args.given) {
+		log_error("out of memory");
+		return EX_OSERR;
+	}
+	ret = argp_parse(&argp, argc, argv, 0, NULL, &args) ? EX_USAGE : make_policy(&args);
+	free(args.given);
+	if (ret)
+		return ret;
+	if (args.print_policy) {
+		policy_print(&setup->policy, stdout);
+		putchar('\n');
+		return EXIT_SUCCESS;
+	}
+	name_vm(setup->vm, sizeof(setup->vm), &args);
+	if (!args.opts.device.worker_path)
+		args.opts.device.worker_path = find_worker();
 
+	if (*setup->policy.plugins)
+		setenv("VACCEL_PLUGINS", setup->policy.plugins, 1);
 	setenv("VACCEL_PLUGINS", "libvaccel-noop.so", 0);
-	return supervisor_run(&opts);
+	return supervisor_run(&args.opts);
 }

@@ -3,13 +3,13 @@
 
 #include <stdlib.h>
 
-struct objects *objects_new(const struct host_policy *policy, uint32_t generation)
+struct objects *objects_new(struct quota *quota, uint32_t generation)
 {
 	struct objects *o = calloc(1, sizeof(*o));
 
 	if (!o)
 		return NULL;
-	o->policy = *policy;
+	o->quota = quota;
 	o->generation = generation;
 	pthread_mutex_init(&o->lock, NULL);
 	return o;
@@ -94,20 +94,4 @@ void objects_count(struct objects *o, uint32_t *sessions, uint32_t *resources)
 	*sessions = o->nr_sessions;
 	*resources = o->nr_resources;
 	pthread_mutex_unlock(&o->lock);
-}
-
-bool objects_charge(struct objects *o, uint64_t bytes)
-{
-	uint64_t old = atomic_load(&o->staged), sum;
-
-	do {
-		if (__builtin_add_overflow(old, bytes, &sum) || sum > o->policy.max_staging_bytes)
-			return false;
-	} while (!atomic_compare_exchange_weak(&o->staged, &old, sum));
-	return true;
-}
-
-void objects_uncharge(struct objects *o, uint64_t bytes)
-{
-	atomic_fetch_sub(&o->staged, bytes);
 }

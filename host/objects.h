@@ -15,7 +15,7 @@ struct objects;
 struct guest_session;
 struct guest_resource;
 
-struct objects *objects_new(const struct host_policy *policy, uint32_t generation);
+struct objects *objects_new(struct quota *quota, uint32_t generation);
 
 /** objects_delete() - frees everything; nothing may be held */
 void objects_delete(struct objects *o);
@@ -24,10 +24,6 @@ void objects_delete(struct objects *o);
 void objects_close_context(struct objects *o, uint64_t context);
 
 void objects_count(struct objects *o, uint32_t *sessions, uint32_t *resources);
-
-/* Staging memory of the VM, kept outputs included; charge returns false over the limit. */
-bool objects_charge(struct objects *o, uint64_t bytes);
-void objects_uncharge(struct objects *o, uint64_t bytes);
 
 /* ---- Sessions ------------------------------------------------------------------------------- */
 
@@ -52,8 +48,9 @@ uint64_t session_last_ns(struct guest_session *s, unsigned int op);
 /** session_profile() - calls and nanoseconds of the ops with codes below @nr_ops */
 void session_profile(struct guest_session *s, uint32_t nr_ops, uint64_t *calls, uint64_t *times);
 
-/** session_keep() - takes over a malloc()ed output. Return: its id, or 0 over the limit (freed) */
-uint64_t session_keep(struct objects *o, struct guest_session *s, void *data, uint64_t size);
+/** session_keep() - takes over a malloc()ed output of @op. Return: its id, or 0: freed, no room */
+uint64_t session_keep(struct objects *o, struct guest_session *s, unsigned int op, void *data,
+		      uint64_t size);
 
 /** session_output_read() - copies a piece of a kept output. Return: 0, ENOENT, EINVAL (range) */
 int session_output_read(struct objects *o, struct guest_session *s, uint64_t id, uint64_t offset,

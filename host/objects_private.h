@@ -18,7 +18,7 @@ struct object {
 };
 
 struct objects {
-	struct host_policy policy;
+	struct quota *quota;
 	uint32_t generation;
 	pthread_mutex_t lock;
 	struct object *sessions;
@@ -26,8 +26,6 @@ struct objects {
 	uint32_t nr_sessions; /* that exist, listed or not */
 	uint32_t nr_resources;
 	uint32_t last_id;
-	uint64_t resource_bytes;
-	_Atomic uint64_t staged;
 };
 
 /* All with the lock held. */

@@ -16,7 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_RESOURCES 1024
 #define MAX_FILES     4096
 #define MAX_NAME      1024
 
@@ -31,7 +30,6 @@ struct guest_resource {
 	pthread_mutex_t lock; /* guards all below */
 	uint32_t type;
 	uint32_t path_type;
-	bool allow_url;
 	char *dir; /* NULL for URLs */
 	struct file *files;
 	uint32_t nr_files;
@@ -43,32 +41,25 @@ int resource_create(struct objects *o, uint64_t context, uint32_t type, uint32_t
 		    int64_t *id)
 {
 	struct guest_resource *r;
-	bool full;
+	int ret;
 
 	if (type >= VACCEL_RESOURCE_MAX || path_type >= VACCEL_PATH_MAX)
 		return VACCEL_EINVAL;
 
-	pthread_mutex_lock(&o->lock);
-	full = o->nr_resources >= MAX_RESOURCES;
-	if (!full)
-		o->nr_resources++;
-	pthread_mutex_unlock(&o->lock);
-	if (full)
-		return VACCEL_EUSERS;
-
+	ret = quota_take(o->quota, POLICY_max_resources, 1, VIRTIO_ACCEL_OP_RESOURCE_CREATE);
+	if (ret)
+		return ret;
 	r = calloc(1, sizeof(*r));
 	if (!r) {
-		pthread_mutex_lock(&o->lock);
-		o->nr_resources--;
-		pthread_mutex_unlock(&o->lock);
+		quota_give(o->quota, POLICY_max_resources, 1);
 		return VACCEL_ENOMEM;
 	}
 	pthread_mutex_init(&r->lock, NULL);
 	r->type = type;
 	r->path_type = path_type;
-	r->allow_url = o->policy.allow_url;
 
 	pthread_mutex_lock(&o->lock);
+	o->nr_resources++;
 	*id = object_list(o, &o->resources, &r->object, context);
 	pthread_mutex_unlock(&o->lock);
 	return VACCEL_OK;
@@ -111,8 +102,9 @@ void resource_free(struct objects *o, struct guest_resource *r)
 	pthread_mutex_destroy(&r->lock);
 	pthread_mutex_lock(&o->lock);
 	o->nr_resources--;
-	o->resource_bytes -= r->bytes;
 	pthread_mutex_unlock(&o->lock);
+	quota_give(o->quota, POLICY_max_resource_bytes, r->bytes);
+	quota_give(o->quota, POLICY_max_resources, 1);
 	free(r);
 }
 
@@ -264,13 +256,12 @@ static int add_file(struct guest_resource *r, uint32_t blob_type, uint64_t size,
 int resource_add(struct objects *o, struct guest_resource *r, uint32_t blob_type, uint64_t size,
 		 const char *name)
 {
-	uint64_t sum;
-	bool fits;
 	int ret;
 
 	if (r->path_type == VACCEL_PATH_REMOTE_FILE) {
-		if (!r->allow_url)
-			return VACCEL_EPERM;
+		ret = quota_allow(o->quota, POLICY_URL, VIRTIO_ACCEL_OP_RESOURCE_ADD);
+		if (ret)
+			return ret;
 		if (size || !url_ok(name))
 			return VACCEL_EINVAL;
 	} else if (blob_type >= VACCEL_BLOB_MAX || size > INT64_MAX ||
@@ -278,25 +269,17 @@ int resource_add(struct objects *o, struct guest_resource *r, uint32_t blob_type
 		return VACCEL_EINVAL;
 	}
 
-	pthread_mutex_lock(&o->lock);
-	fits = !__builtin_add_overflow(o->resource_bytes, size, &sum) &&
-	       sum <= o->policy.max_resource_bytes;
-	if (fits)
-		o->resource_bytes = sum;
-	pthread_mutex_unlock(&o->lock);
-	if (!fits)
-		return VACCEL_ENOMEM;
+	ret = quota_take(o->quota, POLICY_max_resource_bytes, size, VIRTIO_ACCEL_OP_RESOURCE_ADD);
+	if (ret)
+		return ret;
 
 	pthread_mutex_lock(&r->lock);
 	ret = add_file(r, blob_type, size, name);
 	if (!ret)
 		r->bytes += size;
 	pthread_mutex_unlock(&r->lock);
-	if (ret) {
-		pthread_mutex_lock(&o->lock);
-		o->resource_bytes -= size;
-		pthread_mutex_unlock(&o->lock);
-	}
+	if (ret)
+		quota_give(o->quota, POLICY_max_resource_bytes, size);
 	return ret;
 }
 

@@ -27,28 +27,23 @@ struct guest_session {
 int session_open(struct objects *o, uint64_t context, uint32_t flags, int64_t *id)
 {
 	struct guest_session *s;
-	bool full;
 	int ret;
 
-	pthread_mutex_lock(&o->lock);
-	full = o->nr_sessions >= o->policy.max_sessions;
-	if (!full)
-		o->nr_sessions++;
-	pthread_mutex_unlock(&o->lock);
-	if (full)
-		return VACCEL_EUSERS;
-
+	ret = quota_take(o->quota, POLICY_max_sessions, 1, VIRTIO_ACCEL_OP_SESSION_INIT);
+	if (ret)
+		return ret;
 	s = calloc(1, sizeof(*s));
 	ret = s ? vaccel_session_new(&s->sess, flags) : VACCEL_ENOMEM;
-	pthread_mutex_lock(&o->lock);
-	if (ret)
-		o->nr_sessions--;
-	else
-		*id = object_list(o, &o->sessions, &s->object, context);
-	pthread_mutex_unlock(&o->lock);
-	if (ret)
+	if (ret) {
 		free(s);
-	return ret;
+		quota_give(o->quota, POLICY_max_sessions, 1);
+		return ret;
+	}
+	pthread_mutex_lock(&o->lock);
+	o->nr_sessions++;
+	*id = object_list(o, &o->sessions, &s->object, context);
+	pthread_mutex_unlock(&o->lock);
+	return VACCEL_OK;
 }
 
 struct guest_session *session_hold(struct objects *o, uint64_t context, int64_t id)
@@ -69,7 +64,7 @@ void session_free(struct objects *o, struct guest_session *s)
 
 	while ((out = s->outputs)) {
 		s->outputs = out->next;
-		objects_uncharge(o, out->size);
+		quota_give(o->quota, POLICY_max_staging_bytes, out->size);
 		free(out->data);
 		free(out);
 	}
@@ -78,6 +73,7 @@ void session_free(struct objects *o, struct guest_session *s)
 	pthread_mutex_lock(&o->lock);
 	o->nr_sessions--;
 	pthread_mutex_unlock(&o->lock);
+	quota_give(o->quota, POLICY_max_sessions, 1);
 }
 
 void session_unhold(struct objects *o, struct guest_session *s)
@@ -131,17 +127,18 @@ void session_profile(struct guest_session *s, uint32_t nr_ops, uint64_t *calls, 
 	}
 }
 
-uint64_t session_keep(struct objects *o, struct guest_session *s, void *data, uint64_t size)
+uint64_t session_keep(struct objects *o, struct guest_session *s, unsigned int op, void *data,
+		      uint64_t size)
 {
 	struct output *out;
 
-	if (!objects_charge(o, size)) {
+	if (quota_take(o->quota, POLICY_max_staging_bytes, size, op)) {
 		free(data);
 		return 0;
 	}
 	out = malloc(sizeof(*out));
 	if (!out) {
-		objects_uncharge(o, size);
+		quota_give(o->quota, POLICY_max_staging_bytes, size);
 		free(data);
 		return 0;
 	}
@@ -195,7 +192,7 @@ int session_output_drop(struct objects *o, struct guest_session *s, uint64_t id)
 
 	if (!out)
 		return VACCEL_ENOENT;
-	objects_uncharge(o, out->size);
+	quota_give(o->quota, POLICY_max_staging_bytes, out->size);
 	free(out->data);
 	free(out);
 	return VACCEL_OK;

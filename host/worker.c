@@ -26,20 +26,7 @@
 #define LEAVE_S 5
 
 static struct serve serve;
-static struct host_policy policy;
-
-static void set_policy(const struct control_setup *setup)
-{
-	policy.max_sessions = setup->max_sessions;
-	policy.max_resource_bytes = setup->max_resource_bytes;
-	policy.max_staging_bytes = setup->max_staging_bytes;
-	policy.allow_url = setup->allow_url;
-	policy.allowed_ops = UINT64_MAX;
-	if (!setup->allow_exec)
-		policy.allowed_ops &= ~(UINT64_C(1) << VACCEL_OP_EXEC);
-	if (!setup->allow_exec_with_resource)
-		policy.allowed_ops &= ~(UINT64_C(1) << VACCEL_OP_EXEC_WITH_RESOURCE);
-}
+static struct quota quota;
 
 /* The first message: settings and the shared memory. Tells the supervisor when all is ready. */
 static int set_up(void)
@@ -58,13 +45,14 @@ static int set_up(void)
 	if (msg.type != CONTROL_SETUP || fds[0] < 0)
 		return -EPROTO;
 	log_set_verbose(msg.setup.verbose);
-	set_policy(&msg.setup);
-	serve.poll_us = msg.setup.poll_us;
+	serve.poll_us = (uint32_t)msg.setup.policy.poll_us;
 	serve.area = inflight_area_map(fds[0]);
 	close(fds[0]);
 	if (!serve.area)
 		return -errno;
-	serve.dispatch = dispatch_new(&policy, msg.setup.generation);
+	msg.setup.vm[sizeof(msg.setup.vm) - 1] = '\0';
+	quota_init(&quota, &msg.setup.policy, msg.setup.vm, &serve.area->counts);
+	serve.dispatch = dispatch_new(&quota, msg.setup.generation);
 	if (!serve.dispatch)
 		return -ENOMEM;
 
@@ -108,7 +96,7 @@ static int handle(struct control_msg *msg, int *fds)
 	case CONTROL_RESET:
 		if (serve_running(&serve))
 			return -EBUSY;
-		fresh = dispatch_new(&policy, msg->reset.generation);
+		fresh = dispatch_new(&quota, msg->reset.generation);
 		if (!fresh)
 			return -ENOMEM;
 		dispatch_delete(serve.dispatch);

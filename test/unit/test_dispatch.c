@@ -19,11 +19,15 @@
 static struct dispatch *host;
 static _Thread_local uint64_t context = 1; /* of the requests of this thread */
 
-static const struct host_policy usual = {
+static struct quota_counts counts;
+static struct quota quota;
+
+static const struct policy usual = {
 	.max_sessions = 8,
+	.max_resources = 1024,
+	.max_inflight = 64,
 	.max_resource_bytes = 64 * MIB,
 	.max_staging_bytes = 16 * MIB,
-	.allowed_ops = UINT64_MAX & ~(UINT64_C(1) << VACCEL_OP_EXEC),
 };
 
 /* ---- A transport without a device --------------------------------------------------------- */
@@ -129,7 +133,8 @@ static int start(void **state)
 {
 	(void)state;
 	context = 1;
-	host = dispatch_new(&usual, 1);
+	quota_init(&quota, &usual, "test", &counts);
+	host = dispatch_new(&quota, 1);
 	return host ? 0 : -1;
 }
 
@@ -143,10 +148,11 @@ static int stop(void **state)
 	return 0;
 }
 
-static void restart(const struct host_policy *policy, uint32_t generation)
+static void restart(const struct policy *policy, uint32_t generation)
 {
 	dispatch_delete(host);
-	host = dispatch_new(policy, generation);
+	quota_init(&quota, policy, "test", &counts);
+	host = dispatch_new(&quota, generation);
 	assert_non_null(host);
 }
 
@@ -249,7 +255,7 @@ static void test_generations(void **state)
 
 static void test_policy(void **state)
 {
-	struct host_policy all = usual;
+	struct policy all = usual;
 	struct vaccel_session sess;
 	union vop_val exec[] = {{.p = (void *)"library"}, {.p = (void *)"symbol"}, {.p = NULL},
 				{.i = 0}, {.p = NULL}, {.i = 0}};
@@ -268,8 +274,7 @@ static void test_policy(void **state)
 			 VACCEL_EPERM);
 	assert_int_equal(session_end(&sess), 0);
 
-	all.allowed_ops = UINT64_MAX;
-	all.allow_url = true;
+	all.allow = UINT64_MAX;
 	restart(&all, 2);
 	assert_int_equal(session_begin(&sess), 0);
 	assert_int_equal(remote_call(&sess, VACCEL_OP_EXEC, exec), 0); /* noop's */
@@ -514,7 +519,7 @@ static void test_outputs(void **state)
 {
 	static const int64_t sizes[] = {0, 1, 4096, 4097, 300000, 3 * 1024 * 1024};
 	struct vaccel_torch_tensor *in[6], *out[6];
-	struct host_policy tight = usual;
+	struct policy tight = usual;
 	struct vaccel_session sess;
 	int64_t model;
 
@@ -743,7 +748,7 @@ static void test_messages(void **state)
 		msg.op = desc->code;
 		len = sizeof(reply);
 		call(&link_to_host, &msg, sizeof(msg), NULL, 0, reply, &len, &status);
-		if (desc->code == VACCEL_OP_EXEC)
+		if (desc->code == VACCEL_OP_EXEC || desc->code == VACCEL_OP_EXEC_WITH_RESOURCE)
 			assert_int_equal(status, VACCEL_EPERM);
 		else
 			assert_true(status == VACCEL_ESESS || status == VACCEL_EINVAL);

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config_file.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "log.h"
+
+/* One pass over the file, for one of its sections. */
+struct pass {
+	const char *wanted; /* section to apply, NULL: all are only checked */
+	struct policy *policy;
+	struct policy scratch;	/* of the section that is being checked */
+	char section[128];	/* the scratch's */
+	FILE *file;
+	unsigned int line;	/* the last one that was read */
+	bool too_long;
+	unsigned int failed; /* the first line that on_value() refused, 0: none */
+	char why[512]; /* what is wrong with the first bad line */
+};
+
+bool config_file_name_ok(const char *name)
+{
+	static const char ok[] = "abcdefghijklmnopqrstuvwxyz"
+				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t len = strlen(name);
+
+	return len && len <= CONFIG_NAME_MAX && strspn(name, ok) == len && strcmp(name, CONFIG_DEFAULTS) != 0;
+}
+
+/* The parser counts a line that does not fit its buffer as two: such lines are refused. */
+static char *read_line(char *to, int size, void *opaque)
+{
+	struct pass *pass = opaque;
+	char *line = fgets(to, size, pass->file);
+	size_t len = line ? strlen(line) : 0;
+
+	if (!line)
+		return NULL;
+	pass->line++;
+	if (len == (size_t)size - 1 && line[len - 1] != '\n' && !feof(pass->file)) {
+		pass->too_long = true;
+		return NULL;
+	}
+	return line;
+}
+
+/* Return: 0 makes inih report the line. */
+static int fail(struct pass *pass, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (pass->failed)
+		return 0;
+	pass->failed = pass->line;
+	va_start(ap, fmt);
+	vsnprintf(pass->why, sizeof(pass->why), fmt, ap);
+	va_end(ap);
+	return 0;
+}
+
+static int on_value(void *opaque, const char *section, const char *name, const char *value)
+{
+	struct pass *pass = opaque;
+	enum policy_rule rule = policy_find(name);
+	struct policy *p;
+	char why[400];
+
+	if (strcmp(section, CONFIG_DEFAULTS) != 0 && !config_file_name_ok(section))
+		return fail(pass, "'%s' before a section, or in one of a bad name: [%s] or a "
+				  "section with a VM's name is expected",
+			    name, CONFIG_DEFAULTS);
+	if (rule == POLICY_NR_RULES)
+		return fail(pass, "there is no rule '%s'; --help lists them", name);
+
+	if (strcmp(section, pass->section) != 0) {
+		snprintf(pass->section, sizeof(pass->section), "%s", section);
+		policy_init(&pass->scratch);
+	}
+	p = pass->wanted && !strcmp(section, pass->wanted) ? pass->policy : &pass->scratch;
+	if (policy_is_set(p, rule) && policy_rules[rule].kind != POLICY_OPS &&
+	    policy_rules[rule].kind != POLICY_TEXT)
+		return fail(pass, "%s is there twice", name);
+	if (policy_set(p, rule, value, why, sizeof(why)))
+		return fail(pass, "%s = %s: %s", name, value, why);
+	return 1;
+}
+
+/* Return: 0 or an exit status. */
+static int apply(const char *path, const char *section, struct policy *p)
+{
+	struct pass pass = { .wanted = section, .policy = p };
+	int line;
+
+	policy_begin_layer(p);
+	pass.file = fopen(path, "re");
+	if (!pass.file) {
+		log_error("cannot read %s: %s", path, strerror(errno));
+		return EX_NOINPUT;
+	}
+	line = ini_parse_stream(read_line, &pass, on_value, &pass);
+	if (!line && ferror(pass.file)) {
+		log_error("cannot read %s: %s", path, strerror(errno));
+		fclose(pass.file);
+		return EX_NOINPUT;
+	}
+	fclose(pass.file);
+	if (pass.too_long && (!line || (unsigned int)line >= pass.line)) {
+		log_error("%s:%u: the line is too long; write lists as several lines", path,
+			  pass.line);
+		return EX_CONFIG;
+	}
+	if (!line)
+		return 0;
+	log_error("%s:%d: %s", path, line > 0 ? line : 0,
+		  pass.failed == (unsigned int)line ? pass.why : "neither [section] nor name = value");
+	return EX_CONFIG;
+}
+
+int config_file_load(const char *path, const char *vm, struct policy *p)
+{
+	int ret = apply(path, CONFIG_DEFAULTS, p);
+
+	return ret || !vm ? ret : apply(path, vm, p);
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/optable.h"
+#include "vaccel/op.h"
+
+/* clang-format off */
+#define X_DESC(field, name, kind, fallback, min, max, refusal, unit, help) \
+	[POLICY_##field] = { name, POLICY_##kind, fallback, min, max, refusal, unit, help },
+const struct policy_desc policy_rules[POLICY_NR_RULES] = { POLICY_RULES(X_DESC) };
+
+#define X_FIELD(field, ...) [POLICY_##field] = { #field, offsetof(struct policy, field) },
+static const struct {
+	const char *key;
+	size_t offset;
+} members[POLICY_NR_RULES] = { POLICY_RULES(X_FIELD) };
+
+#define X_OP(NAME, number, ...) { #NAME, number },
+static const struct {
+	const char *name; /* in capitals */
+	unsigned int op;
+} ops[] = { OPS(X_OP) };
+/* clang-format on */
+
+#define NR_OPS (sizeof(ops) / sizeof(ops[0]))
+#define OP_BIT(op) (UINT64_C(1) << (op))
+/* Run code, or have the host connect to where the guest says: refused unless allowed. */
+#define DEFAULT_DENIED \
+	(OP_BIT(VACCEL_OP_EXEC) | OP_BIT(VACCEL_OP_EXEC_WITH_RESOURCE) | POLICY_URL)
+
+_Static_assert(POLICY_NR_RULES <= 64, "the rules of a layer are bits");
+
+static void *member(const struct policy *p, enum policy_rule rule)
+{
+	return (char *)(uintptr_t)p + members[rule].offset;
+}
+
+enum policy_rule policy_find(const char *name)
+{
+	enum policy_rule rule = 0;
+
+	while (rule < POLICY_NR_RULES && strcmp(policy_rules[rule].name, name) != 0)
+		rule++;
+	return rule;
+}
+
+/* In lower case, as in the lists */
+const char *policy_op_name(unsigned int op)
+{
+	static _Thread_local char name[32];
+
+	for (size_t i = 0; i < NR_OPS; i++) {
+		size_t at = 0;
+
+		if (ops[i].op != op)
+			continue;
+		for (; ops[i].name[at] && at < sizeof(name) - 1; at++)
+			name[at] = (char)tolower((unsigned char)ops[i].name[at]);
+		name[at] = '\0';
+		return name;
+	}
+	return NULL;
+}
+
+/* ---- Values --------------------------------------------------------------------------------- */
+
+static int set_number(uint64_t *to, const struct policy_desc *d, const char *value, char *why,
+		      size_t size)
+{
+	static const char suffixes[] = "KMGT";
+	const char *at;
+	uint64_t n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(value, &end, 10);
+	if (d->kind == POLICY_SIZE && *end && (at = strchr(suffixes, *end))) {
+		unsigned int shift = 10 * (unsigned int)(at - suffixes + 1);
+
+		if (n > UINT64_MAX >> shift)
+			errno = ERANGE;
+		n <<= shift;
+		end++;
+	}
+	if (errno || *end || *value < '0' || *value > '9' || n < d->min || n > d->max) {
+		snprintf(why, size, "a number from %" PRIu64 " to %" PRIu64 "%s is expected",
+			 d->min, d->max,
+			 d->kind == POLICY_SIZE ? ", or one with K, M, G or T," : "");
+		return -EINVAL;
+	}
+	*to = n;
+	return 0;
+}
+
+static int set_flag(uint64_t *to, const char *value, char *why, size_t size)
+{
+	if (!value || !strcmp(value, "yes"))
+		*to = 1;
+	else if (!strcmp(value, "no"))
+		*to = 0;
+	else {
+		snprintf(why, size, "yes or no is expected");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static uint64_t op_bits(const char *name)
+{
+	uint64_t all = 0;
+
+	if (!strcmp(name, "url"))
+		return POLICY_URL;
+	for (size_t i = 0; i < NR_OPS; i++) {
+		all |= OP_BIT(ops[i].op);
+		if (!strcmp(policy_op_name(ops[i].op), name))
+			return OP_BIT(ops[i].op);
+	}
+	return strcmp(name, "all") ? 0 : all;
+}
+
+static int set_ops(uint64_t *to, bool replace, const char *value, char *why, size_t size)
+{
+	char list[POLICY_TEXT_MAX], *save, *word;
+	uint64_t set = replace ? 0 : *to, bits;
+	int len;
+
+	if (snprintf(list, sizeof(list), "%s", value) >= (int)sizeof(list)) {
+		snprintf(why, size, "the list is too long");
+		return -EINVAL;
+	}
+	for (word = strtok_r(list, ", \t", &save); word; word = strtok_r(NULL, ", \t", &save)) {
+		bits = op_bits(word);
+		if (!bits) {
+			len = snprintf(why, size, "'%s' is no operation; url, all", word);
+			for (size_t i = 0; i < NR_OPS && len > 0 && (size_t)len < size; i++)
+				len += snprintf(why + len, size - (size_t)len, ", %s",
+						policy_op_name(ops[i].op));
+			if (len > 0 && (size_t)len < size)
+				snprintf(why + len, size - (size_t)len, " are known");
+			return -EINVAL;
+		}
+		set |= bits;
+	}
+	*to = set;
+	return 0;
+}
+
+static int set_text(char *to, bool replace, const char *value, char *why, size_t size)
+{
+	size_t old = replace ? 0 : strlen(to), len = strlen(value);
+
+	if (old + len + 2 > POLICY_TEXT_MAX) {
+		snprintf(why, size, "at most %d characters are expected", POLICY_TEXT_MAX - 2);
+		return -EINVAL;
+	}
+	if (old)
+		to[old++] = ':';
+	memcpy(to + old, value, len + 1);
+	return 0;
+}
+
+int policy_set(struct policy *p, enum policy_rule rule, const char *value, char *why, size_t size)
+{
+	const struct policy_desc *d = &policy_rules[rule];
+	bool replace = !policy_is_set(p, rule);
+	void *to = member(p, rule);
+	int ret = -EINVAL;
+
+	switch (d->kind) {
+	case POLICY_NUMBER:
+	case POLICY_SIZE:
+		ret = set_number(to, d, value, why, size);
+		break;
+	case POLICY_FLAG:
+		ret = set_flag(to, value, why, size);
+		break;
+	case POLICY_OPS:
+		ret = set_ops(to, replace, value, why, size);
+		break;
+	case POLICY_TEXT:
+		ret = set_text(to, replace, value, why, size);
+		break;
+	}
+	if (!ret)
+		p->layer |= UINT64_C(1) << rule;
+	return ret;
+}
+
+/* ---- Policies ------------------------------------------------------------------------------- */
+
+void policy_init(struct policy *p)
+{
+	char why[256];
+
+	memset(p, 0, sizeof(*p));
+	for (enum policy_rule rule = 0; rule < POLICY_NR_RULES; rule++)
+		policy_set(p, rule, policy_rules[rule].fallback, why, sizeof(why));
+	policy_begin_layer(p);
+}
+
+void policy_begin_layer(struct policy *p)
+{
+	p->layer = 0;
+}
+
+bool policy_is_set(const struct policy *p, enum policy_rule rule)
+{
+	return p->layer >> rule & 1;
+}
+
+const char *policy_key(enum policy_rule rule)
+{
+	return members[rule].key;
+}
+
+uint64_t policy_number(const struct policy *p, enum policy_rule rule)
+{
+	return *(const uint64_t *)member(p, rule);
+}
+
+uint64_t policy_allowed(const struct policy *p)
+{
+	return ~(p->deny | DEFAULT_DENIED) | p->allow;
+}
+
+/* ---- JSON ----------------------------------------------------------------------------------- */
+
+static void print_string(const char *s, FILE *to)
+{
+	putc('"', to);
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			fprintf(to, "\\%c", *s);
+		else if ((unsigned char)*s < ' ')
+			fprintf(to, "\\u%04x", (unsigned int)*s);
+		else
+			putc(*s, to);
+	}
+	putc('"', to);
+}
+
+static void print_ops(uint64_t bits, FILE *to)
+{
+	const char *comma = "";
+
+	putc('[', to);
+	for (size_t i = 0; i < NR_OPS; i++) {
+		if (!(bits & OP_BIT(ops[i].op)))
+			continue;
+		fprintf(to, "%s\"%s\"", comma, policy_op_name(ops[i].op));
+		comma = ",";
+	}
+	if (bits & POLICY_URL)
+		fprintf(to, "%s\"url\"", comma);
+	putc(']', to);
+}
+
+void policy_print(const struct policy *p, FILE *to)
+{
+	for (enum policy_rule rule = 0; rule < POLICY_NR_RULES; rule++) {
+		uint64_t *n = member(p, rule);
+
+		fprintf(to, "%s\"%s\":", rule ? "," : "{", policy_key(rule));
+		switch (policy_rules[rule].kind) {
+		case POLICY_NUMBER:
+		case POLICY_SIZE:
+			fprintf(to, "%" PRIu64, *n);
+			break;
+		case POLICY_FLAG:
+			fputs(*n ? "true" : "false", to);
+			break;
+		case POLICY_OPS:
+			print_ops(*n, to);
+			break;
+		case POLICY_TEXT:
+			print_string(member(p, rule), to);
+			break;
+		}
+	}
+	putc('}', to);
+}

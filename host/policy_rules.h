@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of the operator's rules: the one place that describes each. The command line and its
+ * help, the configuration file, --print-policy, the counters of refusals and the check of the
+ * manual pages are made from it.
+ *
+ * POLICY_RULES(X): X(FIELD, "name", KIND, "default", min, max, refusal, "UNIT", "help")
+ *   FIELD    member of struct policy, and POLICY_FIELD its index
+ *   name     long option, and key in the file
+ *   KIND     NUMBER  from min to max
+ *            SIZE    bytes; K, M, G, T are understood
+ *            FLAG    yes or no; as an option it needs no value
+ *            OPS     names of operations, "url" and "all"; several, separated by commas
+ *            TEXT    as it is; several are joined by the separator of their kind, a colon
+ *   default  as it would be in the file
+ *   refusal  status of a request that the rule refuses; 0: it refuses none
+ *
+ * Several lists on the command line, or in one section of the file, add up. A later layer (see
+ * policy.h) replaces what an earlier one said.
+ */
+#ifndef HOST_POLICY_RULES_H
+#define HOST_POLICY_RULES_H
+
+/* clang-format off */
+#define POLICY_RULES(X)                                                                            \
+	X(num_queues, "num-queues", NUMBER, "8", 1, VIRTIO_ACCEL_MAX_QUEUES, 0, "N",               \
+	  "Request queues; the front end may use fewer")                                           \
+	X(poll_us, "poll-us", NUMBER, "50", 0, 1000000, 0, "N",                                    \
+	  "Wait for the next request without sleeping for N microseconds")                         \
+	X(plugins, "plugins", TEXT, "", 0, 0, 0, "LIST",                                           \
+	  "Plugins of the worker, separated by colons; instead of VACCEL_PLUGINS")                 \
+	X(allow, "allow", OPS, "", 0, 0, VIRTIO_ACCEL_S_PERM, "LIST",                              \
+	  "Allow these operations, and url: downloads by the host; exec, exec_with_resource "      \
+	  "and url are refused by default, as is what --deny names")                               \
+	X(deny, "deny", OPS, "", 0, 0, 0, "LIST",                                                  \
+	  "Refuse these operations unless --allow names them; all: every operation")               \
+	X(max_sessions, "max-sessions", NUMBER, "256", 1, 1000000, VIRTIO_ACCEL_S_USERS, "N",      \
+	  "Sessions of the VM")                                                                    \
+	X(max_resources, "max-resources", NUMBER, "1024", 0, 1000000, VIRTIO_ACCEL_S_USERS, "N",   \
+	  "Resources of the VM")                                                                   \
+	X(max_inflight, "max-inflight", NUMBER, "256", 1, 65536, VIRTIO_ACCEL_S_USERS, "N",        \
+	  "Operations that may run at once")                                                       \
+	X(max_resource_bytes, "max-resource-bytes", SIZE, "4G", 0, UINT64_MAX,                     \
+	  VIRTIO_ACCEL_S_NOMEM, "SIZE", "Memory and files of all resources")                       \
+	X(max_staging_bytes, "max-staging-bytes", SIZE, "2G", 0, UINT64_MAX,                       \
+	  VIRTIO_ACCEL_S_NOMEM, "SIZE",                                                            \
+	  "Copies of arguments, and outputs that were not fetched yet")                            \
+	X(op_timeout, "op-timeout", NUMBER, "300", 0, 1000000, VIRTIO_ACCEL_S_SESS, "SECONDS",     \
+	  "How long an operation may run before the worker is killed; 0: for ever")
+/* clang-format on */
+
+#endif

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quota.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "log.h"
+#include "ops/optable.h"
+
+/* A guest cannot fill the log: of a rule and operation there is one line in this time. */
+#define LOG_MS 60000
+
+/* The place of an operation in the counts. Unknown ones share the last. */
+static unsigned int slot(unsigned int op)
+{
+	const unsigned int half = QUOTA_OPS / 2, base = VIRTIO_ACCEL_OP_SESSION_INIT;
+
+	if (op < half)
+		return op;
+	return op >= base && op - base < half ? half + op - base : QUOTA_OPS - 1;
+}
+
+static const char *op_name(unsigned int op)
+{
+#define X_NAME(NAME, number) { #NAME, number },
+	static const struct {
+		const char *name;
+		unsigned int op;
+	} control[] = { CONTROL_OPS(X_NAME) };
+	const char *name = policy_op_name(op);
+
+	for (size_t i = 0; !name && i < sizeof(control) / sizeof(control[0]); i++)
+		if (control[i].op == op)
+			name = control[i].name;
+	return name ? name : "a request";
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u + 1;
+}
+
+void quota_init(struct quota *l, const struct policy *policy, const char *vm,
+		 struct quota_counts *counts)
+{
+	memset(l, 0, sizeof(*l));
+	l->policy = *policy;
+	snprintf(l->vm, sizeof(l->vm), "%s", vm);
+	l->counts = counts;
+}
+
+void quota_refuse(struct quota *l, enum policy_rule rule, unsigned int op)
+{
+	const char *name = policy_rules[rule].name;
+	uint64_t refused, last, now = now_ms();
+
+	refused = atomic_fetch_add(&l->counts->rules[rule][slot(op)].refused, 1) + 1;
+	last = atomic_load(&l->counts->rules[rule][slot(op)].logged_ms);
+	if (last && now - last < LOG_MS)
+		return;
+	if (!atomic_compare_exchange_strong(&l->counts->rules[rule][slot(op)].logged_ms, &last,
+					    now))
+		return;
+	if (rule == POLICY_allow)
+		log_warn("VM %s: refused %s (%" PRIu64 " times): the policy does not allow it, "
+			 "see --allow",
+			 l->vm, op_name(op), refused);
+	else
+		log_warn("VM %s: refused %s (%" PRIu64 " times): --%s=%" PRIu64 " was reached",
+			 l->vm, op_name(op), refused, name, policy_number(&l->policy, rule));
+}
+
+int quota_allow(struct quota *l, uint64_t bits, unsigned int op)
+{
+	if ((policy_allowed(&l->policy) & bits) == bits)
+		return 0;
+	quota_refuse(l, POLICY_allow, op);
+	return VIRTIO_ACCEL_S_PERM;
+}
+
+int quota_take(struct quota *l, enum policy_rule rule, uint64_t amount, unsigned int op)
+{
+	uint64_t max = policy_number(&l->policy, rule), old = atomic_load(&l->used[rule]), sum;
+
+	do {
+		if (__builtin_add_overflow(old, amount, &sum) || sum > max) {
+			quota_refuse(l, rule, op);
+			return (int)policy_rules[rule].refusal;
+		}
+	} while (!atomic_compare_exchange_weak(&l->used[rule], &old, sum));
+	return 0;
+}
+
+void quota_give(struct quota *l, enum policy_rule rule, uint64_t amount)
+{
+	atomic_fetch_sub(&l->used[rule], amount);
+}
+
+uint64_t quota_refused(const struct quota_counts *counts, enum policy_rule rule)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < QUOTA_OPS; i++)
+		sum += atomic_load(&counts->rules[rule][i].refused);
+	return sum;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one place that enforces the policy of a VM: whatever a guest may be refused is asked for here,
+ * refused here, counted and logged here.
+ *
+ * The counts lie in memory that the supervisor shares, so that they outlive the worker. Any thread
+ * may call; nothing is locked.
+ */
+#ifndef HOST_QUOTA_H
+#define HOST_QUOTA_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policy.h"
+
+/** Operations of the table (codes below 64) and the device's own (from 0x8000 on) */
+#define QUOTA_OPS 128
+
+/** What was refused to the VM, since the supervisor has started */
+struct quota_counts {
+	struct {
+		_Atomic uint64_t refused;
+		_Atomic uint64_t logged_ms; /* CLOCK_MONOTONIC of the last log line, 0: none */
+	} rules[POLICY_NR_RULES][QUOTA_OPS];
+};
+
+struct quota {
+	struct policy policy;
+	char vm[64]; /* its name, for the log */
+	struct quota_counts *counts;
+	_Atomic uint64_t used[POLICY_NR_RULES];
+};
+
+/** quota_init() - @vm is cut when it is too long; @counts stays the caller's */
+void quota_init(struct quota *l, const struct policy *policy, const char *vm,
+		 struct quota_counts *counts);
+
+/**
+ * quota_allow() - whether the guest may do what the bits (of one operation, or POLICY_URL) stand for
+ * @op: the operation's code, for the log
+ *
+ * Return: 0 or VIRTIO_ACCEL_S_PERM.
+ */
+int quota_allow(struct quota *l, uint64_t bits, unsigned int op);
+
+/**
+ * quota_take() - takes @amount of what the rule limits
+ * @op: the operation that needs it, for the log
+ *
+ * Return: 0, and quota_give() is to be called when it is not needed any more; or the rule's status.
+ */
+int quota_take(struct quota *l, enum policy_rule rule, uint64_t amount, unsigned int op);
+void quota_give(struct quota *l, enum policy_rule rule, uint64_t amount);
+
+/**
+ * quota_refuse() - counts a refusal, and logs the first one of a rule and operation, then at most
+ * one a minute
+ */
+void quota_refuse(struct quota *l, enum policy_rule rule, unsigned int op);
+
+/** quota_refused() - refusals by the rule */
+uint64_t quota_refused(const struct quota_counts *counts, enum policy_rule rule);
+
+#endif
