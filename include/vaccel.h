@@ -6,6 +6,7 @@
 #define VACCEL_VERSION "0.8.0"
 
 #include "vaccel/arg.h"
+#include "vaccel/async.h"
 #include "vaccel/blob.h"
 #include "vaccel/config.h"
 #include "vaccel/core.h"

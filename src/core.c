@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "async.h"
 #include "op.h"
 #include "plugin.h"
 #include "resource.h"
@@ -47,6 +48,7 @@ static int start(void)
 end_all:
 	/* A plugin that was loaded may have made sessions and resources. */
 	sessions_cleanup();
+	async_pool_stop();
 	resources_cleanup();
 	plugins_cleanup();
 	goto remove_rundir;
@@ -112,6 +114,7 @@ int vaccel_cleanup(void)
 	vaccel_debug("Cleaning up vAccel");
 	op_prof_flush();
 	sessions_cleanup();
+	async_pool_stop();
 	resources_cleanup();
 	plugins_cleanup();
 	rundir_remove();

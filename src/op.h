@@ -38,6 +38,11 @@ int op_begin(struct vaccel_session *sess, vaccel_op_type_t type, void **func);
 int op_begin_resource(struct vaccel_session *sess, vaccel_op_type_t type,
 		      struct vaccel_resource *res, vaccel_resource_type_t res_type, void **func);
 
+union vop_val;
+
+/* The public call of an op, with one value for each parameter after the session. In genop.c. */
+int op_call(struct vaccel_session *sess, vaccel_op_type_t type, const union vop_val *vals);
+
 /* Start of an op's profiling sample; 0 when profiling is off. */
 uint64_t op_prof_start(void);
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "async.h"
 #include "list.h"
 #include "memory.h"
 #include "vaccel.h"
@@ -94,6 +95,7 @@ static void end_plugin(struct vaccel_plugin *plugin)
 {
 	int ret;
 
+	async_forget_plugin(plugin);
 	memory_forget_plugin(plugin);
 	ret = plugin->info->fini();
 

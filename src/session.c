@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "async.h"
 #include "fs.h"
 #include "id.h"
 #include "list.h"
@@ -158,6 +159,7 @@ static void end_session(struct vaccel_session *sess)
 	const vaccel_id_t id = sess->id;
 	int ret;
 
+	async_session_ends(sess);
 	resources_unregister_session(sess);
 	if (sess->is_virtio && info->session_release) {
 		ret = info->session_release(sess);

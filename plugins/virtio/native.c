@@ -104,23 +104,71 @@ static void list_remove(struct native_transport *n)
 
 /* ---- Calls --------------------------------------------------------------------------------- */
 
-static int native_call(struct transport *t, const void *message, uint32_t message_len,
-		       const struct virtio_accel_user_segment *segments, uint32_t nr_segments,
-		       void *reply, uint32_t *reply_len, uint32_t *status)
+static int check_call(const struct native_transport *n, const struct transport_call *c)
 {
-	struct native_transport *n = to_native(t);
-
 	if (n->forked) {
 		vaccel_error("virtio: the connection of a parent process cannot be used after "
 			     "fork(); initialise vAccel in the child");
 		return ENODEV;
 	}
-	if (message_len == 0)
+	if (c->message_len == 0)
 		return EINVAL;
-	if (!message || (nr_segments && !segments) || (*reply_len && !reply))
+	if (!c->message || (c->nr_segments && !c->segments) || (c->reply_len && !c->reply))
 		return EFAULT;
-	return native_request(n, VIRTIO_ACCEL_T_CALL, -1, message, message_len, segments,
-			      nr_segments, reply, reply_len, status);
+	return 0;
+}
+
+static int native_call(struct transport *t, const void *message, uint32_t message_len,
+		       const struct virtio_accel_user_segment *segments, uint32_t nr_segments,
+		       void *reply, uint32_t *reply_len, uint32_t *status)
+{
+	struct native_transport *n = to_native(t);
+	struct native_call nc;
+	int err;
+
+	nc.c = (struct transport_call){
+		.message = message,
+		.segments = segments,
+		.reply = reply,
+		.message_len = message_len,
+		.nr_segments = nr_segments,
+		.reply_len = *reply_len,
+	};
+	nc.rq.arrived = NULL;
+	nc.rq.notify = false;
+	err = check_call(n, &nc.c);
+	if (!err)
+		err = native_request(n, VIRTIO_ACCEL_T_CALL, -1, &nc);
+	if (!err) {
+		*reply_len = nc.c.reply_len;
+		*status = nc.c.status;
+	}
+	return err;
+}
+
+static void native_arrived(struct native_request *rq)
+{
+	struct native_call *nc =
+		(struct native_call *)((char *)rq - offsetof(struct native_call, rq));
+
+	nc->c.arrived(&nc->c);
+}
+
+static int native_submit(struct transport *t, struct transport_call *c)
+{
+	struct native_call *nc = (struct native_call *)c;
+	int err = check_call(to_native(t), c);
+
+	if (err)
+		return err;
+	nc->rq.arrived = native_arrived;
+	nc->rq.notify = c->notify;
+	return native_request_start(to_native(t), VIRTIO_ACCEL_T_CALL, nc);
+}
+
+static int native_finish(struct transport *t, struct transport_call *c)
+{
+	return native_request_finish(to_native(t), (struct native_call *)c);
 }
 
 /* ---- Opening and closing ------------------------------------------------------------------- */
@@ -147,15 +195,15 @@ static void free_transport_child(struct native_transport *n)
 static void native_close(struct transport *t)
 {
 	struct native_transport *n = to_native(t);
-	uint32_t reply_len = 0, status, base;
+	struct native_call nc = { .extent = NULL };
+	uint32_t base;
 
 	if (n->forked) {
 		free_transport_child(n);
 		return;
 	}
 	if (!native_failed(n))
-		(void)native_request(n, VIRTIO_ACCEL_T_CONTEXT_CLOSE, CLOSE_TIMEOUT_MS, NULL, 0,
-				     NULL, 0, NULL, &reply_len, &status);
+		(void)native_request(n, VIRTIO_ACCEL_T_CONTEXT_CLOSE, CLOSE_TIMEOUT_MS, &nc);
 	list_remove(n);
 	n->conn.timeout_ms = CLOSE_TIMEOUT_MS;
 	for (unsigned int i = 0; i < n->nr_queues; i++)
@@ -166,6 +214,12 @@ static void native_close(struct transport *t)
 
 static const struct transport_ops native_ops = {
 	.call = native_call,
+	.submit = native_submit,
+	.finish = native_finish,
+	.spin = native_spin,
+	.arm = native_arm,
+	.disarm = native_disarm,
+	.watch = native_watch,
 	.close = native_close,
 };
 
@@ -383,6 +437,7 @@ int transport_open_native(const char *socket_path, struct transport **out)
 	}
 	memset(n, 0, sizeof(*n));
 	n->t.ops = &native_ops;
+	n->t.call_size = sizeof(struct native_call);
 	n->conn.fd = -1;
 	n->mem.fd = -1;
 	n->max_spinners = cpus - 1;

@@ -16,7 +16,21 @@
 
 #define NATIVE_MAX_QUEUES	8u
 
-struct native_request;
+struct native_queue;
+
+/* A chain that the device has. */
+struct native_request {
+	struct native_request *prev, *next;
+	struct native_queue *queue;
+	pthread_cond_t wake;	/* used while sleeping */
+	bool sleeping;		/* under the queue's lock */
+	bool notify;		/* one of the queue's watchers */
+	int err;
+	uint32_t written;
+	atomic_bool done;	/* without @arrived, the last thing that anyone else touches */
+	/* Called instead, with the queue's lock held, if not NULL */
+	void (*arrived)(struct native_request *rq);
+};
 
 /*
  * A virtqueue and the threads that wait on it. One of them, the leader, sleeps on call_fd and takes
@@ -27,6 +41,8 @@ struct native_queue {
 	struct vring_driver vr;		/* under the lock */
 	struct native_request *requests; /* that the device has; under the lock */
 	bool led;			/* some thread is the leader; under the lock */
+	unsigned int watchers;		/* that want calls though none leads; under the lock */
+	atomic_uint nr_async;		/* requests that nobody may be waiting for */
 	pthread_cond_t room;		/* descriptors have become free */
 	struct native_extent *ring;	/* where the ring is in shared memory */
 	int kick_fd;
@@ -43,6 +59,7 @@ struct native_transport {
 	unsigned int max_spinners;	/* threads that may do so at once */
 	atomic_uint spinners;
 	atomic_bool failed;		/* the back end is gone or not to be trusted */
+	atomic_uint nr_started;		/* requests with arrived that hold memory */
 	bool forked;			/* this is the copy that fork() made for a child */
 	struct native_mem mem;
 	unsigned int nr_queues;
@@ -75,26 +92,63 @@ int native_queue_init(struct native_queue *q, struct native_mem *mem, uint16_t s
 void native_queue_fini(struct native_queue *q);
 
 /**
- * native_queue_run() - gives the device a chain and waits until it is used
+ * native_queue_submit() - gives the device a chain
+ * @rq: arrived and notify are set, if wanted; the rest is overwritten. With arrived it does not
+ *	wait for room.
+ *
+ * Any thread. Return: 0, ENODEV, or EAGAIN (no room). native_queue_wait() must follow if arrived
+ * is not set.
+ */
+int native_queue_submit(struct native_transport *n, struct native_queue *q,
+			const struct vring_buffer *buffers, uint16_t nr, struct native_request *rq);
+
+/**
+ * native_queue_wait() - waits until a chain is used
  * @timeout_ms: how long to wait, or -1 for as long as the back end lives. After a time-out the
  *              whole transport has failed, as the device still has the buffers.
- * @written:    receives the bytes that the device says it has written
  *
- * Any thread. Return: 0 or ENODEV.
+ * Afterwards rq->err is 0 or ENODEV, and rq->written what the device says it has written.
  */
-int native_queue_run(struct native_transport *n, struct native_queue *q,
-		     const struct vring_buffer *buffers, uint16_t nr, int timeout_ms,
-		     uint32_t *written);
+void native_queue_wait(struct native_transport *n, struct native_request *rq, int timeout_ms);
+
+/* For threads that wait for requests with arrived; as in struct transport_ops. */
+void native_spin(struct transport *t, const unsigned int *stop, bool wait);
+void native_arm(struct transport *t);
+void native_disarm(struct transport *t);
+int native_watch(struct transport *t, int epoll_fd);
+
+/*
+ * A request in shared memory: what the device reads (request, segments, runs, message), what it
+ * writes (response, reply), and then room for the caller's segments that are not in shared memory.
+ */
+struct native_call {
+	struct transport_call c;
+	struct native_request rq;
+	struct native_extent *extent;
+	uint32_t readable;	/* bytes from the start */
+	uint32_t writable;	/* bytes of response and reply */
+	size_t resp;		/* offset of the response */
+	size_t bounce;		/* offset of the first segment */
+	size_t total;
+};
+
+/**
+ * native_request_start() - sends a request
+ * @type: VIRTIO_ACCEL_T_*
+ * @nc:   c and rq.arrived are set
+ *
+ * Any thread. Return: 0, or as struct transport_ops's call; with rq.arrived also EAGAIN.
+ */
+int native_request_start(struct native_transport *n, uint32_t type, struct native_call *nc);
+
+/** native_request_finish() - takes the response of a used request out. Return: as above. */
+int native_request_finish(struct native_transport *n, struct native_call *nc);
 
 /**
  * native_request() - sends one request and waits for its response
- * @type:       VIRTIO_ACCEL_T_*
- * @timeout_ms: as for native_queue_run()
- *
- * The other parameters and the result are those of struct transport_ops's call. Any thread.
+ * @timeout_ms: as for native_queue_wait()
  */
-int native_request(struct native_transport *n, uint32_t type, int timeout_ms, const void *message,
-		   uint32_t message_len, const struct virtio_accel_user_segment *segments,
-		   uint32_t nr_segments, void *reply, uint32_t *reply_len, uint32_t *status);
+int native_request(struct native_transport *n, uint32_t type, int timeout_ms,
+		   struct native_call *nc);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -17,16 +18,6 @@
 
 /* Clock readings cost more than looks at the ring. */
 #define LOOKS_PER_CLOCK		32
-
-/* A chain that the device has; lives on its caller's stack. */
-struct native_request {
-	struct native_request *prev, *next;
-	pthread_cond_t wake;	/* used while sleeping */
-	bool sleeping;		/* under the queue's lock */
-	int err;
-	uint32_t written;
-	atomic_bool done;	/* the last thing that anyone else touches */
-};
 
 static uint64_t now_ns(void)
 {
@@ -103,12 +94,21 @@ static void finish(struct native_queue *q, struct native_request *rq, int err, u
 		rq->next->prev = rq->prev;
 	rq->err = err;
 	rq->written = written;
+	if (rq->arrived) {
+		q->watchers -= rq->notify;
+		atomic_fetch_sub_explicit(&q->nr_async, 1, memory_order_relaxed);
+		rq->arrived(rq);
+		return;
+	}
 	if (rq->sleeping)
 		pthread_cond_signal(&rq->wake);
 	atomic_store_explicit(&rq->done, true, memory_order_release);
 }
 
-/* Takes out all used buffers; the lock is held. Return: 0, or EIO when the ring is broken. */
+/*
+ * Takes out all used buffers; the lock is held. Afterwards the watchers, if any, will hear of the
+ * next one. Return: 0, or EIO when the ring is broken.
+ */
 static int harvest(struct native_queue *q)
 {
 	bool any = false;
@@ -116,10 +116,12 @@ static int harvest(struct native_queue *q)
 	void *token;
 	int err;
 
-	while (!(err = vring_driver_get_used(&q->vr, &token, &written))) {
-		finish(q, token, 0, written);
-		any = true;
-	}
+	do {
+		while (!(err = vring_driver_get_used(&q->vr, &token, &written))) {
+			finish(q, token, 0, written);
+			any = true;
+		}
+	} while (err == EAGAIN && q->watchers && !vring_driver_enable_calls(&q->vr));
 	if (any)
 		pthread_cond_broadcast(&q->room);
 	return err == EAGAIN ? 0 : err;
@@ -158,6 +160,20 @@ static void check_connection(struct native_transport *n)
 		native_fail(n, "its host process has ended");
 }
 
+/* Takes out used buffers if there are any, and nobody else is at it. */
+static void look(struct native_transport *n, struct native_queue *q)
+{
+	int err = 0;
+
+	if (vring_driver_pending(&q->vr) && pthread_mutex_trylock(&q->lock) == 0) {
+		err = harvest(q);
+		pthread_mutex_unlock(&q->lock);
+	}
+	if (err)
+		native_fail(n, "its virtqueue is corrupt");
+	cpu_relax();
+}
+
 /* Looks at the ring for a while without sleeping. */
 static void spin(struct native_transport *n, struct native_queue *q, struct native_request *rq)
 {
@@ -169,18 +185,8 @@ static void spin(struct native_transport *n, struct native_queue *q, struct nati
 	if (atomic_fetch_add(&n->spinners, 1) < n->max_spinners) {
 		end = now_ns() + n->poll_ns;
 		do {
-			for (int i = 0; i < LOOKS_PER_CLOCK && !is_done(rq); i++) {
-				int err = 0;
-
-				if (vring_driver_pending(&q->vr) &&
-				    pthread_mutex_trylock(&q->lock) == 0) {
-					err = harvest(q);
-					pthread_mutex_unlock(&q->lock);
-				}
-				if (err)
-					native_fail(n, "its virtqueue is corrupt");
-				cpu_relax();
-			}
+			for (int i = 0; i < LOOKS_PER_CLOCK && !is_done(rq); i++)
+				look(n, q);
 			/* To those who are waited for, if they share this processor. */
 			sched_yield();
 		} while (!is_done(rq) && now_ns() < end);
@@ -209,7 +215,8 @@ static void lead(struct native_transport *n, struct native_queue *q, int timeout
 		}
 		pthread_mutex_lock(&q->lock);
 	}
-	vring_driver_disable_calls(&q->vr);
+	if (!q->watchers)
+		vring_driver_disable_calls(&q->vr);
 	err = harvest(q);
 	q->led = false;
 	if (err || gone) {
@@ -233,14 +240,74 @@ static void appoint_leader(struct native_queue *q)
 	}
 }
 
-static void wait_done(struct native_transport *n, struct native_queue *q, struct native_request *rq,
-		      int timeout_ms)
+int native_queue_submit(struct native_transport *n, struct native_queue *q,
+			const struct vring_buffer *buffers, uint16_t nr, struct native_request *rq)
+{
+	bool kick = false, has_led = false, broken;
+	int err;
+
+	rq->queue = q;
+	rq->prev = NULL;
+	rq->sleeping = false;
+	atomic_init(&rq->done, false);
+
+	pthread_mutex_lock(&q->lock);
+	for (;;) {
+		if (native_failed(n)) {
+			err = ENODEV;
+			break;
+		}
+		err = vring_driver_add(&q->vr, buffers, nr, rq);
+		if (err != ENOSPC)
+			break;
+		err = harvest(q);
+		if (err || q->vr.nr_free >= nr)
+			continue; /* a broken ring says so when something is added */
+		if (rq->arrived) {
+			err = EAGAIN;
+			break;
+		}
+		/* Nobody may be waiting for the chains in the ring, so this thread must look. */
+		if (q->led) {
+			pthread_cond_wait(&q->room, &q->lock);
+		} else {
+			lead(n, q, LOOK_INTERVAL_MS);
+			has_led = true;
+		}
+	}
+	if (!err) {
+		rq->next = q->requests;
+		if (rq->next)
+			rq->next->prev = rq;
+		q->requests = rq;
+		if (rq->arrived) {
+			atomic_fetch_add_explicit(&q->nr_async, 1, memory_order_relaxed);
+			q->watchers += rq->notify;
+			if (rq->notify)
+				(void)harvest(q);
+		}
+		kick = vring_driver_kick_needed(&q->vr);
+	}
+	if (has_led)
+		appoint_leader(q);
+	broken = q->vr.broken;
+	pthread_mutex_unlock(&q->lock);
+	if (kick)
+		(void)eventfd_write(q->kick_fd, 1);
+	if (broken)
+		native_fail(n, "its virtqueue is corrupt");
+	return !err || err == EAGAIN ? err : ENODEV;
+}
+
+void native_queue_wait(struct native_transport *n, struct native_request *rq, int timeout_ms)
 {
 	uint64_t end = now_ns() + (uint64_t)(timeout_ms < 0 ? 0 : timeout_ms) * 1000000u;
+	struct native_queue *q = rq->queue;
 
 	spin(n, q, rq);
 	if (is_done(rq))
 		return;
+	pthread_cond_init(&rq->wake, NULL);
 	pthread_mutex_lock(&q->lock);
 	while (!is_done(rq)) {
 		if (timeout_ms >= 0 && now_ns() >= end) {
@@ -258,43 +325,103 @@ static void wait_done(struct native_transport *n, struct native_queue *q, struct
 	}
 	appoint_leader(q);
 	pthread_mutex_unlock(&q->lock);
+	pthread_cond_destroy(&rq->wake);
 }
 
-int native_queue_run(struct native_transport *n, struct native_queue *q,
-		     const struct vring_buffer *buffers, uint16_t nr, int timeout_ms,
-		     uint32_t *written)
+/* ---- Requests that nobody waits for one by one ---------------------------------------------- */
+
+/* As harvest(), where no thread sleeps in lead(): that one would miss what is taken from call_fd. */
+static void drain(struct native_transport *n, struct native_queue *q)
 {
-	struct native_request rq = { .wake = PTHREAD_COND_INITIALIZER };
-	bool kick = false;
-	int err;
+	eventfd_t count;
+	int err = 0;
 
 	pthread_mutex_lock(&q->lock);
-	for (;;) {
-		if (native_failed(n)) {
-			err = ENODEV;
-			break;
-		}
-		err = vring_driver_add(&q->vr, buffers, nr, &rq);
-		if (err != ENOSPC)
-			break;
-		/* Each chain in the ring has a thread that waits for it, and wakes this one. */
-		pthread_cond_wait(&q->room, &q->lock);
-	}
-	if (!err) {
-		rq.next = q->requests;
-		if (rq.next)
-			rq.next->prev = &rq;
-		q->requests = &rq;
-		kick = vring_driver_kick_needed(&q->vr);
+	if (!q->led) {
+		(void)eventfd_read(q->call_fd, &count);
+		err = harvest(q);
 	}
 	pthread_mutex_unlock(&q->lock);
 	if (err)
-		return ENODEV;
-	if (kick)
-		(void)eventfd_write(q->kick_fd, 1);
+		native_fail(n, "its virtqueue is corrupt");
+}
 
-	wait_done(n, q, &rq, timeout_ms);
-	pthread_cond_destroy(&rq.wake);
-	*written = rq.written;
-	return rq.err;
+static bool is_set(const unsigned int *stop)
+{
+	return __atomic_load_n(stop, __ATOMIC_ACQUIRE);
+}
+
+void native_spin(struct transport *t, const unsigned int *stop, bool wait)
+{
+	struct native_transport *n = to_native(t);
+	uint64_t end;
+
+	if (n->forked)
+		return;
+	if (!wait || n->poll_ns == 0) {
+		for (unsigned int i = 0; i < n->nr_queues; i++)
+			drain(n, &n->queues[i]);
+		if (!native_failed(n))
+			check_connection(n);
+		return;
+	}
+	if (atomic_fetch_add(&n->spinners, 1) < n->max_spinners) {
+		end = now_ns() + n->poll_ns;
+		do {
+			for (int i = 0; i < LOOKS_PER_CLOCK && !is_set(stop); i++)
+				for (unsigned int k = 0; k < n->nr_queues; k++)
+					if (atomic_load_explicit(&n->queues[k].nr_async,
+								 memory_order_relaxed))
+						look(n, &n->queues[k]);
+			sched_yield();
+		} while (!is_set(stop) && now_ns() < end);
+	}
+	atomic_fetch_sub(&n->spinners, 1);
+}
+
+void native_arm(struct transport *t)
+{
+	struct native_transport *n = to_native(t);
+
+	for (unsigned int i = 0; i < n->nr_queues && !n->forked; i++) {
+		struct native_queue *q = &n->queues[i];
+		int err;
+
+		pthread_mutex_lock(&q->lock);
+		q->watchers++;
+		err = harvest(q);
+		pthread_mutex_unlock(&q->lock);
+		if (err)
+			native_fail(n, "its virtqueue is corrupt");
+	}
+}
+
+void native_disarm(struct transport *t)
+{
+	struct native_transport *n = to_native(t);
+
+	for (unsigned int i = 0; i < n->nr_queues && !n->forked; i++) {
+		struct native_queue *q = &n->queues[i];
+
+		pthread_mutex_lock(&q->lock);
+		if (!--q->watchers && !q->led)
+			vring_driver_disable_calls(&q->vr);
+		pthread_mutex_unlock(&q->lock);
+	}
+}
+
+int native_watch(struct transport *t, int epoll_fd)
+{
+	struct native_transport *n = to_native(t);
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (n->forked)
+		return ENODEV;
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, n->conn.fd, &event) && errno != EEXIST)
+		return errno;
+	for (unsigned int i = 0; i < n->nr_queues; i++)
+		if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, n->queues[i].call_fd, &event) &&
+		    errno != EEXIST)
+			return errno;
+	return 0;
 }

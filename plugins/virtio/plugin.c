@@ -59,6 +59,8 @@ static int init(void)
 
 	if (!ret)
 		ret = vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
+	if (!ret)
+		ret = vaccel_plugin_register_async(&vaccel_this_plugin, &remote_async_ops);
 	if (ret)
 		remote_close();
 	return ret;
@@ -67,6 +69,7 @@ static int init(void)
 static int fini(void)
 {
 	remote_profile_log();
+	remote_async_release();
 	remote_close();
 	return VACCEL_OK;
 }

@@ -7,9 +7,13 @@
 #include "transport.h"
 
 #define DEFAULT_DEVICE "/dev/virtio-accel0"
-#define REPLY_ON_STACK (2 * VOP_INLINE_MAX)
 
 static struct transport *transport;
+
+struct transport *remote_transport(void)
+{
+	return transport;
+}
 
 int remote_open(void)
 {
@@ -120,76 +124,97 @@ static int fetch(void *opaque, uint64_t id, void *data, uint64_t size)
 	return ret ? ret : dropped;
 }
 
-static int send_call(struct vaccel_session *sess, const struct vop_desc *desc,
-		     const union vop_val *vals, struct vop_encoder *e)
+int remote_call_begin(struct remote_call *c, struct vaccel_session *sess, uint16_t op,
+		      const union vop_val *vals)
 {
-	const struct vop_fetcher fetcher = {fetch, sess};
-	uint8_t on_stack[REPLY_ON_STACK] __attribute__((aligned(8)));
-	uint8_t *reply = on_stack;
-	uint32_t len = (uint32_t)e->reply_room, status;
-	int ret;
-
-	if (len > sizeof(on_stack)) {
-		reply = malloc(len);
-		if (!reply)
-			return VACCEL_ENOMEM;
-	}
-	ret = transport->ops->call(transport, e->msg, e->msg_len, e->segs, e->nr_segs, reply, &len,
-				   &status);
-	if (!ret) {
-		ret = (int)status;
-		/* A failed op may still have outputs: a framework's status and its text. */
-		if (!ret || len) {
-			int decoded = vop_decode_reply(e, desc, vals, reply, len, &fetcher);
-
-			if (decoded == VACCEL_EIO)
-				vaccel_error("[virtio] The device sent a malformed reply to %s",
-					     desc->name);
-			if (ret)
-				vop_drop_outputs(e, desc, vals);
-			else
-				ret = decoded;
-		}
-	}
-	if (reply != on_stack)
-		free(reply);
-	return ret;
-}
-
-int remote_call(struct vaccel_session *sess, uint16_t op, const union vop_val *vals)
-{
-	const struct vop_desc *desc = vop_find(op);
 	const struct vop_param *outputs = NULL;
-	union vop_val wire[VOP_MAX_PARAMS];
-	uint64_t *out_sizes = NULL, nr_outputs = 0;
-	struct vop_encoder e;
-	int64_t model = 0;
-	void **tensors = NULL;
+	uint64_t *out_sizes = NULL;
 	int ret;
 
 	if (!transport)
 		return VACCEL_ENODEV;
-	for (unsigned int i = 0; i < desc->nr_params; i++) {
-		const struct vop_param *p = &desc->params[i];
+	c->sess = sess;
+	c->desc = vop_find(op);
+	c->model = 0;
+	c->tensors = NULL;
+	c->nr_outputs = 0;
+	for (unsigned int i = 0; i < c->desc->nr_params; i++) {
+		const struct vop_param *p = &c->desc->params[i];
 
-		wire[i] = vals[i];
+		c->wire[i] = vals[i];
 		if (p->kind == VOP_RES) {
-			model = ((struct vaccel_resource *)vals[i].p)->remote_id;
-			wire[i].i = model;
-		} else if (p->kind == VOP_TENSORS_OUT && !vop_count(desc, i, vals, &nr_outputs)) {
+			c->model = ((struct vaccel_resource *)vals[i].p)->remote_id;
+			c->wire[i].i = c->model;
+		} else if (p->kind == VOP_TENSORS_OUT &&
+			   !vop_count(c->desc, i, vals, &c->nr_outputs)) {
 			outputs = p;
-			tensors = vals[i].p;
+			c->tensors = vals[i].p;
+			c->framework = p->framework;
 		}
 	}
 	if (outputs)
-		out_sizes = recall_sizes(sess->priv, model, nr_outputs);
+		out_sizes = recall_sizes(sess->priv, c->model, c->nr_outputs);
 
-	ret = vop_encode(&e, &transport->info, desc, sess ? sess->remote_id : 0, wire, out_sizes);
-	if (!ret)
-		ret = send_call(sess, desc, wire, &e);
-	if (!ret && outputs)
-		remember_sizes(sess->priv, model, (uint32_t)nr_outputs, outputs->framework, tensors);
-	vop_encoder_release(&e);
+	ret = vop_encode(&c->encoder, &transport->info, c->desc, sess ? sess->remote_id : 0,
+			 c->wire, out_sizes);
 	free(out_sizes);
+	c->reply = c->reply_buf;
+	c->reply_len = (uint32_t)c->encoder.reply_room;
+	if (!ret && c->reply_len > sizeof(c->reply_buf)) {
+		c->reply = malloc(c->reply_len);
+		if (!c->reply)
+			ret = VACCEL_ENOMEM;
+	}
+	if (ret) {
+		c->reply = c->reply_buf;
+		remote_call_release(c);
+	}
 	return ret;
+}
+
+int remote_call_end(struct remote_call *c, int ret, uint32_t status)
+{
+	const struct vop_fetcher fetcher = {fetch, c->sess};
+
+	if (!ret) {
+		ret = (int)status;
+		/* A failed op may still have outputs: a framework's status and its text. */
+		if (!ret || c->reply_len) {
+			int decoded = vop_decode_reply(&c->encoder, c->desc, c->wire, c->reply,
+						       c->reply_len, &fetcher);
+
+			if (decoded == VACCEL_EIO)
+				vaccel_error("[virtio] The device sent a malformed reply to %s",
+					     c->desc->name);
+			if (ret)
+				vop_drop_outputs(&c->encoder, c->desc, c->wire);
+			else
+				ret = decoded;
+		}
+	}
+	if (!ret && c->tensors)
+		remember_sizes(c->sess->priv, c->model, (uint32_t)c->nr_outputs, c->framework,
+			       c->tensors);
+	remote_call_release(c);
+	return ret;
+}
+
+void remote_call_release(struct remote_call *c)
+{
+	if (c->reply != c->reply_buf)
+		free(c->reply);
+	vop_encoder_release(&c->encoder);
+}
+
+int remote_call(struct vaccel_session *sess, uint16_t op, const union vop_val *vals)
+{
+	struct remote_call c;
+	uint32_t status = 0;
+	int ret = remote_call_begin(&c, sess, op, vals);
+
+	if (ret)
+		return ret;
+	ret = transport->ops->call(transport, c.encoder.msg, c.encoder.msg_len, c.encoder.segs,
+				   c.encoder.nr_segs, c.reply, &c.reply_len, &status);
+	return remote_call_end(&c, ret, status);
 }

@@ -4,6 +4,7 @@
 #define VIRTIO_REMOTE_H
 
 #include "ops/codec.h"
+#include "vaccel/async.h"
 
 /** remote_open() - opens the device that the environment names; once. Return: 0 or VACCEL_E* */
 int remote_open(void);
@@ -19,6 +20,49 @@ void remote_close(void);
  * lost; EINVAL, ENOMEM: the call cannot be sent; ENODEV: no device any more).
  */
 int remote_call(struct vaccel_session *sess, uint16_t op, const union vop_val *vals);
+
+/* One call, in two steps. Small calls allocate nothing. */
+struct remote_call {
+	struct vaccel_session *sess;
+	const struct vop_desc *desc;
+	int64_t model; /* id on the wire */
+	void *const *tensors;
+	uint64_t nr_outputs;
+	enum vop_framework framework;
+	union vop_val wire[VOP_MAX_PARAMS];
+	struct vop_encoder encoder;
+	uint8_t *reply;
+	uint32_t reply_len;
+	uint8_t reply_buf[2 * VOP_INLINE_MAX] __attribute__((aligned(8)));
+};
+
+/**
+ * remote_call_begin() - makes the message, the segments and room for the reply
+ * @c: overwritten; may be moved nowhere
+ *
+ * Parameters as remote_call(). Return: 0, and remote_call_end() or _release() must follow; or VACCEL_E*.
+ */
+int remote_call_begin(struct remote_call *c, struct vaccel_session *sess, uint16_t op,
+		      const union vop_val *vals);
+
+/**
+ * remote_call_end() - makes the outputs
+ * @ret:    what the transport said
+ * @status: the device's, if that was 0
+ *
+ * Return: as remote_call().
+ */
+int remote_call_end(struct remote_call *c, int ret, uint32_t status);
+
+/** remote_call_release() - frees what a call holds that was not sent */
+void remote_call_release(struct remote_call *c);
+
+/** remote_transport() - the device, NULL when it is not open */
+struct transport *remote_transport(void);
+
+/* Asynchronous calls: async.c. Freed: what is kept for later calls. */
+extern const struct vaccel_async_ops remote_async_ops;
+void remote_async_release(void);
 
 /*
  * The control operations as functions, named remote_SESSION_INIT() and so on; parameters as in the

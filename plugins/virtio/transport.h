@@ -6,11 +6,30 @@
 #ifndef VIRTIO_TRANSPORT_H
 #define VIRTIO_TRANSPORT_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "uapi/linux/virtio_accel.h"
 
 struct transport;
+
+/*
+ * A request that is sent and then waited for; fields as the parameters of struct transport_ops's call.
+ * It starts transport->call_size bytes, of which the rest is the transport's.
+ */
+struct transport_call {
+	const void *message;
+	const struct virtio_accel_user_segment *segments;
+	void *reply;
+	uint32_t message_len;
+	uint32_t nr_segments;
+	uint32_t reply_len;
+	uint32_t status;
+	bool notify;		/* watch()'s descriptors must tell of the answer, also without arm() */
+	/* Called once, by any thread, also within the transport and with its locks held. */
+	void (*arrived)(struct transport_call *c);
+};
 
 struct transport_ops {
 	/*
@@ -28,6 +47,21 @@ struct transport_ops {
 		    const struct virtio_accel_user_segment *segments, uint32_t nr_segments,
 		    void *reply, uint32_t *reply_len, uint32_t *status);
 
+	/*
+	 * The same in two steps: starts a request, without waiting for anything. Return: 0, and
+	 * @c->arrived will be called; or an error as call's, or EAGAIN (too much is under way).
+	 */
+	int (*submit)(struct transport *t, struct transport_call *c);
+
+	/* After arrived: makes reply_len and status, and what else call makes. Return: as call. */
+	int (*finish)(struct transport *t, struct transport_call *c);
+
+	/* Looks for answers to submitted requests: see struct vaccel_async_ops. */
+	void (*spin)(struct transport *t, const unsigned int *stop, bool wait);
+	void (*arm)(struct transport *t);
+	void (*disarm)(struct transport *t);
+	int (*watch)(struct transport *t, int epoll_fd);
+
 	/* Closes the connection and frees @t. No call may be running. */
 	void (*close)(struct transport *t);
 };
@@ -35,6 +69,7 @@ struct transport_ops {
 struct transport {
 	const struct transport_ops *ops;
 	struct virtio_accel_info info;
+	size_t call_size;
 };
 
 /**

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The public call of each op, made from the table of operations. */
+#include "async.h"
 #include "op.h"
 #include "ops/vop.h"
 
@@ -52,6 +53,8 @@ static int classify_without_text(void *func, struct vaccel_session *sess, const 
 		const union vop_val vals[] = VOP_VALS(NAME);                                      \
 		void *func;                                                                       \
 		int ret = begin(sess, VACCEL_OP_##NAME, vals, &func);                             \
+		if (async_wanted())                                                               \
+			return async_submit(sess, VACCEL_OP_##NAME, vals, ret);                   \
 		if (ret)                                                                          \
 			return ret;                                                               \
                                                                                                   \

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "op.h"
 #include "ops/vop.h"
 #include "vaccel/ops/genop.h"
 
@@ -35,6 +36,11 @@ OPS(X_THUNK)
 #define X_ENTRY(NAME, ...) [VACCEL_OP_##NAME] = thunk_##NAME,
 static int (*const thunks[VACCEL_OP_MAX])(struct vaccel_session *, const union vop_val *) = {
 	OPS(X_ENTRY)};
+
+int op_call(struct vaccel_session *sess, vaccel_op_type_t type, const union vop_val *vals)
+{
+	return thunks[type](sess, vals);
+}
 
 /* ---- One argument to one parameter ---------------------------------------------------------- */
 
@@ -271,5 +277,5 @@ int vaccel_genop(struct vaccel_session *sess, struct vaccel_arg *read, int nr_re
 		return ret;
 	}
 
-	return thunks[call.desc->code](sess, call.vals);
+	return op_call(sess, (vaccel_op_type_t)call.desc->code, call.vals);
 }

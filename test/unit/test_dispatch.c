@@ -65,7 +65,7 @@ static void nothing(struct transport *t)
 	(void)t;
 }
 
-static const struct transport_ops ops = {call, nothing};
+static const struct transport_ops ops = {.call = call, .close = nothing};
 static struct transport link_to_host = {
 	.ops = &ops,
 	.info = {.max_segments = 16, .max_message = 1 << 18, .max_reply = 1 << 18},

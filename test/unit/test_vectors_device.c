@@ -51,12 +51,10 @@ static struct native_transport *guest;
 static struct vector stream, response;
 static const char *vector_name;
 
-int native_queue_run(struct native_transport *n, struct native_queue *q,
-		     const struct vring_buffer *buffers, uint16_t nr, int timeout_ms,
-		     uint32_t *written)
+int native_queue_submit(struct native_transport *n, struct native_queue *q,
+			const struct vring_buffer *buffers, uint16_t nr, struct native_request *rq)
 {
 	(void)q;
-	(void)timeout_ms;
 	assert_int_equal(nr, 2);
 	assert_false(buffers[0].device_writes);
 	assert_true(buffers[1].device_writes);
@@ -66,8 +64,16 @@ int native_queue_run(struct native_transport *n, struct native_queue *q,
 	assert_true(buffers[1].len >= (uint32_t)response.len);
 	memcpy(native_mem_ptr(&n->mem, buffers[1].addr - NATIVE_MEM_GUEST_BASE), response.bytes,
 	       (size_t)response.len);
-	*written = (uint32_t)response.len;
+	rq->written = (uint32_t)response.len;
+	rq->err = 0;
 	return 0;
+}
+
+void native_queue_wait(struct native_transport *n, struct native_request *rq, int timeout_ms)
+{
+	(void)n;
+	(void)rq;
+	assert_int_equal(timeout_ms, -1);
 }
 
 void native_fail(struct native_transport *n, const char *why)
@@ -106,24 +112,22 @@ static void test_guest_requests(void **state)
 	struct native_extent *first, *second;
 	uint8_t message[96];
 	uint64_t reply[2] = {0};
-	uint32_t len, status;
+	struct native_call nc = {.extent = NULL};
 
 	(void)state;
 	guest_start(5);
 	load("context-close");
-	len = 0;
-	assert_int_equal(native_request(guest, VIRTIO_ACCEL_T_CONTEXT_CLOSE, -1, NULL, 0, NULL, 0,
-					NULL, &len, &status), 0);
-	assert_int_equal(status, 0);
+	assert_int_equal(native_request(guest, VIRTIO_ACCEL_T_CONTEXT_CLOSE, -1, &nc), 0);
+	assert_int_equal(nc.c.status, 0);
 	guest->context = 1;
 
 	load("request");
 	memcpy(message, stream.bytes + 32, 16);
-	len = sizeof(reply);
-	assert_int_equal(native_request(guest, VIRTIO_ACCEL_T_CALL, -1, message, 16, NULL, 0, reply,
-					&len, &status), 0);
-	assert_int_equal(status, VIRTIO_ACCEL_S_NOTSUP);
-	assert_int_equal(len, 0);
+	nc.c = (struct transport_call){.message = message, .message_len = 16, .reply = reply,
+				       .reply_len = sizeof(reply)};
+	assert_int_equal(native_request(guest, VIRTIO_ACCEL_T_CALL, -1, &nc), 0);
+	assert_int_equal(nc.c.status, VIRTIO_ACCEL_S_NOTSUP);
+	assert_int_equal(nc.c.reply_len, 0);
 
 	/* Segments in the shared memory are used where they are. */
 	load("request-segments");
@@ -138,11 +142,11 @@ static void test_guest_requests(void **state)
 		.addr = (uintptr_t)native_mem_ptr(&guest->mem, second->offset), .len = 4097,
 		.flags = VIRTIO_ACCEL_SEG_WRITE};
 	memcpy(message, stream.bytes + stream.len - 80, 80);
-	len = sizeof(reply);
-	assert_int_equal(native_request(guest, VIRTIO_ACCEL_T_CALL, -1, message, 80, segments, 2, reply,
-					&len, &status), 0);
-	assert_int_equal(status, 0);
-	assert_int_equal(len, 8);
+	nc.c = (struct transport_call){.message = message, .message_len = 80, .segments = segments,
+				       .nr_segments = 2, .reply = reply, .reply_len = sizeof(reply)};
+	assert_int_equal(native_request(guest, VIRTIO_ACCEL_T_CALL, -1, &nc), 0);
+	assert_int_equal(nc.c.status, 0);
+	assert_int_equal(nc.c.reply_len, 8);
 	assert_int_equal(le64toh(reply[0]), 81985529216486895);
 	native_mem_free(&guest->mem, first);
 	native_mem_free(&guest->mem, second);
