@@ -31,6 +31,10 @@ void device_config(const struct device *dev, uint32_t offset, uint8_t *to, uint3
 		       len < sizeof(config) - offset ? len : sizeof(config) - offset);
 }
 
+/* Logs why what the front end asked for fails; one that keeps asking cannot fill the log. */
+#define log_failure(dev, ...)                                                                      \
+	log_line(log_is_due(++(dev)->failures) ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, __VA_ARGS__)
+
 /* ---- Queues --------------------------------------------------------------------------------- */
 
 static void replace_fd(int *fd, int with)
@@ -67,17 +71,19 @@ static int start_queue(struct device *dev, unsigned int index)
 	if (q->running || !q->kicked || !q->enabled || !q->config.size || !q->has_addr)
 		return 0;
 	if (!(dev->features >> VIRTIO_F_VERSION_1 & 1)) {
-		log_error("the guest uses the legacy interface, which this device does not have; "
-			  "for virtio-mmio start QEMU with -global virtio-mmio.force-legacy=false");
+		log_failure(dev, "the guest uses the legacy interface, which this device does not "
+				 "have; for virtio-mmio start QEMU with "
+				 "-global virtio-mmio.force-legacy=false");
 		return -ENOTSUP;
 	}
 	q->config.features = dev->features;
 	ret = guard_call(attach, &start);
 	if (ret) {
-		log_error("queue %u cannot start: %s; QEMU's memory must be shared (share=on)",
-			  index,
-			  ret == -EFAULT ? "its rings are outside of the shared memory" :
-					   strerror(-ret));
+		log_failure(dev,
+			    "queue %u cannot start: %s; QEMU's memory must be shared (share=on)",
+			    index,
+			    ret == -EFAULT ? "its rings are outside of the shared memory" :
+					     strerror(-ret));
 		return ret;
 	}
 	q->running = true;
@@ -121,8 +127,8 @@ static void reset_sessions(struct device *dev)
 int device_set_queue_size(struct device *dev, unsigned int index, uint32_t size)
 {
 	if (!size || size > QUEUE_MAX_SIZE || (size & (size - 1))) {
-		log_error("queue %u has %u entries: vq_size must be a power of two and at most %d",
-			  index, size, QUEUE_MAX_SIZE);
+		log_failure(dev, "queue %u has %u entries: vq_size must be a power of two and at "
+				 "most %d", index, size, QUEUE_MAX_SIZE);
 		return -EINVAL;
 	}
 	stop_queue(dev, index);
@@ -246,9 +252,9 @@ int device_add_region(struct device *dev, const struct control_mem *region, int 
 	}
 	ret = memory_add(&dev->mem, region->gpa, region->size, region->uaddr, region->offset, fd);
 	if (ret) {
-		log_error("memory at 0x%llx (0x%llx bytes) cannot be mapped: %s",
-			  (unsigned long long)region->gpa, (unsigned long long)region->size,
-			  ret == -EFBIG ? "its file ends before" : strerror(-ret));
+		log_failure(dev, "memory at 0x%llx (0x%llx bytes) cannot be mapped: %s",
+			    (unsigned long long)region->gpa, (unsigned long long)region->size,
+			    ret == -EFBIG ? "its file ends before" : strerror(-ret));
 		return ret;
 	}
 	return device_worker_add_region(dev, find_region(dev, region));
@@ -343,6 +349,7 @@ void device_disconnect(struct device *dev)
 	}
 	dev->features = 0;
 	dev->protocol_features = false;
+	dev->failures = 0;
 }
 
 int device_init(struct device *dev, const struct device_options *opts)

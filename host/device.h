@@ -51,6 +51,8 @@ struct device {
 	uint32_t generation;
 	uint64_t requests_at_reset;
 	uint64_t restarts;
+	uint64_t bad_messages; /* of front ends, refused */
+	uint64_t failures;     /* of this front end's, each with a line of its own */
 	unsigned int young_deaths;  /* workers in a row that died soon after they were ready */
 	unsigned int failed_starts; /* workers in a row that never were */
 	uint64_t ready_ms;	/* when the worker became ready */

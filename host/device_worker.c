@@ -361,6 +361,15 @@ static uint64_t count_requests(const struct device *dev)
 	return nr;
 }
 
+static uint64_t count_malformed(const struct device *dev)
+{
+	uint64_t nr = 0;
+
+	for (unsigned int i = 0; i < dev->opts.num_queues; i++)
+		nr += atomic_load(&dev->area->queues[i].malformed);
+	return nr;
+}
+
 void device_worker_reset(struct device *dev)
 {
 	struct control_msg msg = { .type = CONTROL_RESET };
@@ -525,9 +534,10 @@ void device_worker_print_stats(struct device *dev)
 			inflight += inflight_count(&dev->area->queues[i], dev->queues[i].vq.size);
 	fprintf(stderr,
 		"{\"sessions\":%u,\"resources\":%u,\"inflight\":%u,\"requests\":%" PRIu64
-		",\"restarts\":%" PRIu64 ",\"refused\":{",
+		",\"malformed\":%" PRIu64 ",\"bad_messages\":%" PRIu64 ",\"restarts\":%" PRIu64
+		",\"refused\":{",
 		msg.stats.sessions, msg.stats.resources, inflight, count_requests(dev),
-		dev->restarts);
+		count_malformed(dev), dev->bad_messages, dev->restarts);
 	for (enum policy_rule rule = 0; rule < POLICY_NR_RULES; rule++) {
 		if (!policy_rules[rule].refusal)
 			continue;

@@ -284,6 +284,7 @@ uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
 	int ret;
 
 	rq->reply_len = 0;
+	rq->malformed = NULL;
 	if (!dec.arena)
 		return VIRTIO_ACCEL_S_NOMEM;
 	desc = vop_peek(rq->message, rq->message_len, &session);
@@ -306,6 +307,8 @@ uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
 
 	ret = vop_decode(&dec, rq->message, rq->message_len, rq->reply_cap);
 	if (ret) {
+		if (ret == VACCEL_EINVAL || ret == VACCEL_ENOTSUP)
+			rq->malformed = dec.why;
 		vaccel_debug("Refused a request of a guest: %s: %s",
 			     dec.desc ? dec.desc->name : "unknown", dec.why);
 	} else {

@@ -25,6 +25,7 @@ struct host_request {
 	uint8_t *reply;		  /* private memory, reply_cap bytes */
 	uint32_t reply_cap;
 	uint32_t reply_len;	  /* out: bytes written to reply */
+	const char *malformed;	  /* out: what is wrong with the message (static), or NULL */
 };
 
 /**

@@ -48,7 +48,8 @@ struct inflight_head {
 struct inflight_queue {
 	_Atomic uint64_t push; /* index << 48 | head << 32 | length */
 	_Atomic uint32_t used_idx;
-	_Atomic uint64_t requests; /* popped by this worker */
+	_Atomic uint64_t requests;  /* popped, by all workers so far */
+	_Atomic uint64_t malformed; /* of these: refused, because they break the rules */
 	struct inflight_head heads[QUEUE_MAX_SIZE];
 };
 

@@ -14,6 +14,13 @@ void log_set_verbose(bool verbose)
 	log_verbose = verbose;
 }
 
+bool log_is_due(uint64_t count)
+{
+	while (count && count % 10 == 0)
+		count /= 10;
+	return count == 1;
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	static const struct {

@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -145,6 +146,27 @@ static bool hand_over(struct serve_queue *q)
 	return handed;
 }
 
+/* Counts a request that breaks the rules, and tells the operator. */
+static void report(struct serve_queue *q, uint32_t status, const char *why)
+{
+	uint64_t nr = atomic_fetch_add(&q->vq.log->malformed, 1) + 1;
+
+	log_line(log_is_due(nr) ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
+		 "queue %u: a malformed request was refused with status %u: %s (%" PRIu64
+		 " so far)",
+		 q->index, status, why, nr);
+}
+
+static void report_broken(struct serve_queue *q)
+{
+	static _Atomic uint64_t nr;
+
+	atomic_fetch_add(&q->vq.log->malformed, 1);
+	/* A guest can start its queues again as often as it likes. */
+	log_line(log_is_due(atomic_fetch_add(&nr, 1) + 1) ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
+		 "queue %u is not served any more: %s", q->index, q->vq.broken);
+}
+
 /* Pops a request and parses it. Return: as virtqueue_pop(). */
 static int pop(struct serve_queue *q, struct request *r, uint32_t *status)
 {
@@ -169,9 +191,9 @@ static int pop(struct serve_queue *q, struct request *r, uint32_t *status)
 		record = &q->vq.log->heads[r->chain.head];
 		record->op = le16toh(msg.op);
 		record->context = r->header.context;
-	} else if (n == 1) {
-		log_info("queue %u: request refused with status %u%s%s", q->index, *status,
-			 r->chain.error ? ": " : "", r->chain.error ? r->chain.error : "");
+	} else if (n == 1 && *status != VIRTIO_ACCEL_S_NOMEM) {
+		report(q, *status, r->chain.error ? r->chain.error :
+						    "its header, segments or runs are wrong");
 	}
 	return n;
 }
@@ -196,6 +218,8 @@ static bool run(struct serve_queue *q, struct request *r, uint32_t status)
 		if (!dispatch_is_short(d, &r->rq))
 			leading = !hand_over(q);
 		status = dispatch_call(d, &r->rq);
+		if (r->rq.malformed)
+			report(q, status, r->rq.malformed);
 	} else if (status == VIRTIO_ACCEL_S_OK) {
 		leading = !hand_over(q);
 		dispatch_context_close(d, r->header.context);
@@ -260,7 +284,7 @@ static void lead(struct serve_queue *q, struct request *r)
 		}
 		if (n < 0 && !broken) {
 			broken = true;
-			log_warn("queue %u is not served any more: %s", q->index, q->vq.broken);
+			report_broken(q);
 		}
 		if (worked && !broken && spin(q))
 			continue;

@@ -128,6 +128,14 @@ static void disconnect(struct supervisor *s)
 		s->stop = true;
 }
 
+/* Whether the other end is gone, though we may not have read all that it said before. */
+static bool hung_up(int sock)
+{
+	struct pollfd fd = { .fd = sock, .events = POLLRDHUP };
+
+	return poll(&fd, 1, 0) > 0 && fd.revents & (POLLRDHUP | POLLHUP | POLLERR);
+}
+
 static void on_listener(struct supervisor *s)
 {
 	int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -137,6 +145,9 @@ static void on_listener(struct supervisor *s)
 			log_warn("a front end cannot connect: %s", strerror(errno));
 		return;
 	}
+	/* The last front end may have gone just before this one came, after we had looked. */
+	if (s->connected && hung_up(s->vu.sock))
+		disconnect(s);
 	if (s->connected) {
 		log_warn("a second front end was turned away: this process serves one at a time");
 		close(fd);

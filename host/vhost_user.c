@@ -373,12 +373,12 @@ static int check(const struct vhost_user *vu, const struct message *m)
 	if (!m)
 		return -EOPNOTSUPP;
 	if (vu->header.size < m->min_size || vu->header.size > m->max_size) {
-		log_warn("vhost-user message %s has a payload of %u bytes", m->name,
+		log_info("vhost-user message %s has a payload of %u bytes", m->name,
 			 vu->header.size);
 		return -EINVAL;
 	}
 	if (vu->nr_fds < m->min_fds || vu->nr_fds > m->max_fds) {
-		log_warn("vhost-user message %s came with %u descriptors", m->name, vu->nr_fds);
+		log_info("vhost-user message %s came with %u descriptors", m->name, vu->nr_fds);
 		return -EINVAL;
 	}
 	return 0;
@@ -403,6 +403,17 @@ static int send_reply(struct vhost_user *vu)
 	return (size_t)n == iov[0].iov_len + iov[1].iov_len ? 0 : -EAGAIN;
 }
 
+/* Counts a message that was refused, and tells the operator. */
+static void report(struct vhost_user *vu, const struct message *m, int err)
+{
+	uint64_t nr = ++vu->dev->bad_messages;
+
+	log_line(log_is_due(nr) ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
+		 "vhost-user message %s (%u) was refused: %s (%llu so far)",
+		 m ? m->name : "unknown", vu->header.request, strerror(-err),
+		 (unsigned long long)nr);
+}
+
 static int handle_message(struct vhost_user *vu)
 {
 	uint32_t request = vu->header.request;
@@ -413,8 +424,6 @@ static int handle_message(struct vhost_user *vu)
 
 	if (request < sizeof(messages) / sizeof(messages[0]) && messages[request].handle)
 		m = &messages[request];
-	else
-		log_info("vhost-user message %u is unknown", request);
 	ret = check(vu, m);
 	if (!ret)
 		ret = m->handle(vu);
@@ -422,10 +431,10 @@ static int handle_message(struct vhost_user *vu)
 		ret = -EPROTO;
 	close_fds(vu);
 
+	if (ret < 0)
+		report(vu, m, ret);
 	if (ret == -EPROTO)
 		return ret;
-	if (ret < 0 && m)
-		log_info("vhost-user message %s: %s", m->name, strerror(-ret));
 	if (ret == REPLY)
 		return send_reply(vu);
 	if (need_reply) {
@@ -474,6 +483,7 @@ static ssize_t receive(struct vhost_user *vu, void *to, size_t len)
 		}
 	}
 	if (too_many || msg.msg_flags & MSG_CTRUNC) {
+		vu->dev->bad_messages++;
 		log_warn("the front end sends more descriptors than any message has");
 		return -EPROTO;
 	}
@@ -502,6 +512,7 @@ int vhost_user_receive(struct vhost_user *vu)
 	if (want == sizeof(vu->header)) {
 		if ((vu->header.flags & FLAG_VERSION_MASK) != FLAG_VERSION ||
 		    vu->header.size > VHOST_USER_MAX_PAYLOAD) {
+			vu->dev->bad_messages++;
 			log_warn("the front end does not speak vhost-user");
 			return -EPROTO;
 		}
