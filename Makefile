@@ -48,6 +48,10 @@ abi: user
 fuzz:
 	$(in_root) scripts/fuzz
 
+# Kills of the worker under load: TORTURE_KILLS natively (1000), TORTURE_VM_KILLS in a VM (100)
+torture: vm
+	scripts/torture
+
 # Which lines of src/ and host/ the unit and integration tests run; at least 90 % of src/.
 coverage:
 	$(in_root) scripts/coverage
@@ -61,8 +65,9 @@ help:
 	@echo 'make check    build and run all tests; ends with "N passed, N failed"'
 	@echo 'make abi      compare the library and its headers with vAccel 0.8'
 	@echo 'make fuzz     run the fuzzers; FUZZ_SECONDS says how long each one (60)'
+	@echo 'make torture  kill the worker under load, 1,000 times natively and 100 times in a VM'
 	@echo 'make coverage run the tests of user space and print which lines of the sources they reach'
 	@echo 'make vm       build the VM artifacts in build/vm'
 	@echo 'make clean    remove build/ (scripts/build-root --remove deletes the build root)'
 
-.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo check abi fuzz coverage clean help
+.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo check abi fuzz torture coverage clean help
