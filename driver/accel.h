@@ -6,14 +6,16 @@
  *   queue.c    requests on the virtqueues: submit, poll, sleep, give up, stop
  *   request.c  one request: user pages, the stream that the device reads, the response
  *   file.c     the device node: open, ioctl, close
+ *   async.c    requests that are submitted and reaped later
  *
  * Who owns a request: the caller, until accel_submit() took it; then the device. accel_wait() gives
  * it back, unless the caller is being killed: then it is an orphan, which the reaper frees once
  * the device has answered. Its pages stay pinned until then. A context is closed on the device
  * after the file is closed and the last orphan of it was answered, so that nothing that belongs to
- * it can come into being afterwards.
+ * it can come into being afterwards. Nobody waits for the requests of accel_async_submit(): see
+ * async.c.
  *
- * Locks: queue->lock is taken in interrupts; device->closing_lock is not, and never with a queue's
+ * Locks: queue->lock is taken in interrupts, and context->lock within it; device->closing_lock is not, and never with a queue's
  * lock held. device->state_mutex serializes starting and stopping.
  */
 #ifndef ACCEL_H
@@ -78,6 +80,13 @@ struct accel_context {
 	u64 id;
 	struct accel_request *close;	/* made at open, because a close must not fail */
 	struct accel_request *spare;	/* for the next call, or NULL */
+
+	spinlock_t lock;		/* of these two */
+	struct list_head answered;	/* requests to be reaped */
+	bool closed;
+	wait_queue_head_t readable;	/* pollers */
+	atomic_t nr_async;		/* submitted and not reaped */
+	struct accel_queue *last_queue;	/* of the last request submitted, or NULL */
 };
 
 /* One side of a request, in one piece or in several. */
@@ -118,14 +127,19 @@ struct accel_segment {
  */
 struct accel_request {
 	struct accel_queue *queue;
-	struct accel_context *orphan_of; /* set, with a reference, when the caller gives up */
+	struct accel_context *orphan_of; /* set, with a reference, when the caller gives up, or async */
 	bool orphan;
 	bool spinning;
+	bool async;			/* to be reaped */
+	bool quiet;			/* ... and no interrupt is needed until someone looks */
 	int error;			/* 0, or -ENODEV when the device went away */
 	u32 used;			/* bytes that the device says it wrote */
 	struct completion done;
 	struct llist_node orphan_node;
 	struct list_head closing_node;
+	struct list_head answered_node;
+	u64 token;
+	u64 reply;			/* the program's address */
 
 	struct accel_buffer out;
 	struct accel_buffer in;
@@ -153,6 +167,9 @@ int accel_start(struct accel_device *dev);
 void accel_stop(struct accel_device *dev);
 int accel_submit(struct accel_device *dev, struct accel_request *rq);
 bool accel_wait(struct accel_request *rq, struct accel_context *ctx);
+int accel_submit_async(struct accel_device *dev, struct accel_request *rq);
+void accel_poll_async(struct accel_context *ctx);
+void accel_look(struct accel_device *dev);
 void accel_close_context(struct accel_device *dev, struct accel_request *close);
 void accel_reap(struct work_struct *work);
 void accel_fail(struct work_struct *work);
@@ -169,5 +186,15 @@ void accel_request_release(struct accel_context *ctx, struct accel_request *rq);
 /* file.c */
 extern const struct file_operations accel_fops;
 void accel_context_put(struct accel_context *ctx);
+bool accel_call_valid(struct accel_device *dev, const struct virtio_accel_call *call, u32 flags);
+
+/* async.c */
+struct file;
+struct poll_table_struct;
+bool accel_async_answered(struct accel_request *rq);
+void accel_async_close(struct accel_context *ctx);
+int accel_async_submit(struct accel_context *ctx, struct virtio_accel_submit __user *user);
+int accel_async_reap(struct accel_context *ctx, struct virtio_accel_reap __user *user);
+__poll_t accel_async_poll(struct file *file, struct poll_table_struct *wait);
 
 #endif

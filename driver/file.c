@@ -41,6 +41,9 @@ static int accel_open(struct inode *inode, struct file *file)
 		kfree(ctx);
 		return -ENOMEM;
 	}
+	spin_lock_init(&ctx->lock);
+	INIT_LIST_HEAD(&ctx->answered);
+	init_waitqueue_head(&ctx->readable);
 	ctx->dev = dev;
 	get_device(&dev->dev);
 	atomic_inc(&dev->contexts);
@@ -50,8 +53,18 @@ static int accel_open(struct inode *inode, struct file *file)
 
 static int accel_release(struct inode *inode, struct file *file)
 {
+	accel_async_close(file->private_data);
 	accel_context_put(file->private_data);
 	return 0;
+}
+
+/* Whether a call is within the limits of the device and has no flags but these. */
+bool accel_call_valid(struct accel_device *dev, const struct virtio_accel_call *call, u32 flags)
+{
+	return !(call->flags & ~flags) && !call->reserved && call->message_len &&
+	       call->message_len <= dev->info.max_message &&
+	       call->reply_len <= dev->info.max_reply &&
+	       call->nr_segments <= dev->info.max_segments;
 }
 
 static int accel_call(struct accel_context *ctx, struct virtio_accel_call __user *user)
@@ -63,9 +76,7 @@ static int accel_call(struct accel_context *ctx, struct virtio_accel_call __user
 
 	if (copy_from_user(&call, user, sizeof(call)))
 		return -EFAULT;
-	if (call.flags || call.reserved || !call.message_len ||
-	    call.message_len > dev->info.max_message || call.reply_len > dev->info.max_reply ||
-	    call.nr_segments > dev->info.max_segments)
+	if (!accel_call_valid(dev, &call, 0))
 		return -EINVAL;
 
 	rq = accel_request_alloc(ctx);
@@ -80,9 +91,6 @@ static int accel_call(struct accel_context *ctx, struct virtio_accel_call __user
 	if (!accel_wait(rq, ctx))
 		return -EINTR;	/* the request is the device's until it answers */
 	err = accel_request_answer(rq, &call);
-	if (err == -EIO)
-		dev_err_ratelimited(&dev->dev, "malformed response (%u bytes written of %zu)\n",
-				    rq->used, rq->in.len);
 	if (!err && (put_user(call.reply_len, &user->reply_len) ||
 		     put_user(call.status, &user->status)))
 		err = -EFAULT;
@@ -104,6 +112,10 @@ static long accel_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return copy_to_user(user, &dev->info, sizeof(dev->info)) ? -EFAULT : 0;
 	case VIRTIO_ACCEL_IOC_CALL:
 		return accel_call(ctx, user);
+	case VIRTIO_ACCEL_IOC_SUBMIT:
+		return accel_async_submit(ctx, user);
+	case VIRTIO_ACCEL_IOC_REAP:
+		return accel_async_reap(ctx, user);
 	default:
 		return -ENOTTY;
 	}
@@ -115,4 +127,5 @@ const struct file_operations accel_fops = {
 	.release = accel_release,
 	.unlocked_ioctl = accel_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.poll = accel_async_poll,
 };

@@ -32,7 +32,9 @@ static void accel_complete(struct accel_device *dev, struct accel_request *rq, i
 {
 	rq->error = error;
 	rq->used = used;
-	if (unlikely(rq->orphan)) {
+	if (rq->async && accel_async_answered(rq))
+		return;
+	if (unlikely(rq->orphan || rq->async)) {
 		llist_add(&rq->orphan_node, &dev->orphans);
 		queue_work(accel_wq, &dev->reaper);
 		return;
@@ -116,6 +118,8 @@ static int accel_queue_add(struct accel_queue *q, struct accel_request *rq, bool
 		/* The ring is empty and still too small: memory for indirect descriptors. */
 		if (err == -ENOSPC && !q->inflight)
 			err = -ENOMEM;
+		/* Those in the ring may be quiet, and their programs not look. */
+		accel_arm(q);
 	}
 	if (unlikely(err)) {
 		if (err == -EIO) {
@@ -129,7 +133,7 @@ static int accel_queue_add(struct accel_queue *q, struct accel_request *rq, bool
 	if (spin) {
 		if (!q->spinners++)
 			virtqueue_disable_cb(vq);
-	} else {
+	} else if (!rq->quiet) {
 		accel_arm(q);
 	}
 	notify = virtqueue_kick_prepare(vq);
@@ -177,6 +181,76 @@ int accel_submit(struct accel_device *dev, struct accel_request *rq)
 	}
 	finish_wait(&q->room, &wait);
 	return err;
+}
+
+/**
+ * accel_submit_async() - gives a request to the device, which accel_async_answered() will get back
+ * @dev: the device
+ * @rq:  prepared, with @rq->async
+ *
+ * Return: 0, or an error and the request is still the caller's: -EAGAIN (the queue is full), -ENOMEM,
+ * -ENODEV.
+ */
+int accel_submit_async(struct accel_device *dev, struct accel_request *rq)
+{
+	struct accel_queue *q = accel_this_queue(dev);
+	int err;
+
+	WRITE_ONCE(rq->orphan_of->last_queue, q);
+	err = accel_queue_add(q, rq, false);
+	return err == -ENOSPC ? -EAGAIN : err;
+}
+
+/* Takes all answers off all queues, and has interrupts tell of the next ones. */
+void accel_look(struct accel_device *dev)
+{
+	unsigned long flags;
+	unsigned int i;
+
+	for (i = 0; i < dev->nr_queues; i++) {
+		struct accel_queue *q = &dev->queues[i];
+
+		spin_lock_irqsave(&q->lock, flags);
+		if (q->vq) {
+			accel_harvest(q);
+			accel_arm(q);
+		}
+		spin_unlock_irqrestore(&q->lock, flags);
+	}
+}
+
+/* Looks for answers to requests of a context for a while, mainly where the last one went. */
+void accel_poll_async(struct accel_context *ctx)
+{
+	u64 end = local_clock() + min(READ_ONCE(poll_us), ACCEL_MAX_POLL_US) * (u64)NSEC_PER_USEC;
+	struct accel_queue *q = READ_ONCE(ctx->last_queue);
+	unsigned long flags;
+
+	if (!q || !READ_ONCE(poll_us))
+		return;
+	spin_lock_irqsave(&q->lock, flags);
+	if (q->vq && !q->spinners)
+		virtqueue_disable_cb(q->vq);
+	q->spinners++;
+	spin_unlock_irqrestore(&q->lock, flags);
+
+	while (list_empty_careful(&ctx->answered) && atomic_read(&ctx->nr_async) &&
+	       local_clock() < end && !signal_pending(current)) {
+		if (spin_trylock_irqsave(&q->lock, flags)) {
+			if (q->vq)
+				accel_harvest(q);
+			spin_unlock_irqrestore(&q->lock, flags);
+		}
+		cpu_relax();
+		cond_resched();
+	}
+
+	spin_lock_irqsave(&q->lock, flags);
+	q->polled += !list_empty_careful(&ctx->answered);
+	q->spinners--;
+	if (q->vq)
+		accel_arm(q);
+	spin_unlock_irqrestore(&q->lock, flags);
 }
 
 /* Return: whether the answer came. */

@@ -425,6 +425,7 @@ int accel_request_prepare(struct accel_context *ctx, struct accel_request *rq,
  */
 int accel_request_answer(struct accel_request *rq, struct virtio_accel_call *call)
 {
+	struct accel_device *dev = rq->queue->dev;
 	u8 __user *reply = u64_to_user_ptr(call->reply);
 	struct accel_cursor at = { .sg = rq->in.sg };
 	const struct virtio_accel_resp *resp;
@@ -434,13 +435,13 @@ int accel_request_answer(struct accel_request *rq, struct virtio_accel_call *cal
 	if (rq->error)
 		return rq->error;
 	if (rq->used < sizeof(*resp) || rq->used > rq->in.len)
-		return -EIO;
+		goto malformed;
 	/* The device can still write it: each field is read once. */
 	resp = accel_next_struct(&at, sizeof(*resp));
 	status = le32_to_cpu(READ_ONCE(resp->status));
 	reply_len = le32_to_cpu(READ_ONCE(resp->reply_len));
 	if (reply_len > rq->used - sizeof(*resp))
-		return -EIO;
+		goto malformed;
 	for (left = reply_len; left; left -= got) {
 		void *p = accel_next(&at, left, &got);
 
@@ -451,4 +452,9 @@ int accel_request_answer(struct accel_request *rq, struct virtio_accel_call *cal
 	call->status = status;
 	call->reply_len = reply_len;
 	return 0;
+
+malformed:
+	dev_err_ratelimited(&dev->dev, "malformed response (%u bytes written of %zu)\n", rq->used,
+			    rq->in.len);
+	return -EIO;
 }

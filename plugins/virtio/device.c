@@ -6,14 +6,24 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "vaccel/log.h"
 
+/* Answers that are taken at once */
+#define REAP_MAX 32
+
 struct device_transport {
 	struct transport t;
 	int fd;
+	pid_t pid;	/* of the process that opened it */
+};
+
+struct device_call {
+	struct transport_call c;
+	int err;
 };
 
 static int device_call(struct transport *t, const void *message, uint32_t message_len,
@@ -39,6 +49,97 @@ static int device_call(struct transport *t, const void *message, uint32_t messag
 	return 0;
 }
 
+/* A child of fork() has the file, but must not take its parent's answers. */
+static bool is_ours(const struct device_transport *d)
+{
+	return getpid() == d->pid;
+}
+
+static int device_submit(struct transport *t, struct transport_call *c)
+{
+	struct device_transport *d = (struct device_transport *)t;
+	struct virtio_accel_submit submit = {
+		.call = {
+			.message = (uintptr_t)c->message,
+			.segments = (uintptr_t)c->segments,
+			.reply = (uintptr_t)c->reply,
+			.message_len = c->message_len,
+			.nr_segments = c->nr_segments,
+			.reply_len = c->reply_len,
+			.flags = c->notify ? VIRTIO_ACCEL_SUBMIT_NOTIFY : 0,
+		},
+		.token = (uintptr_t)c,
+	};
+
+	if (!is_ours(d))
+		return ENODEV;
+	return ioctl(d->fd, VIRTIO_ACCEL_IOC_SUBMIT, &submit) ? errno : 0;
+}
+
+static int device_finish(struct transport *t, struct transport_call *c)
+{
+	(void)t;
+	return ((struct device_call *)c)->err;
+}
+
+/* Return: how many answers were taken. */
+static uint32_t reap(struct device_transport *d, uint32_t flags)
+{
+	struct virtio_accel_done done[REAP_MAX];
+	struct virtio_accel_reap r = {
+		.done = (uintptr_t)done,
+		.nr = REAP_MAX,
+		.flags = flags,
+	};
+
+	if (!is_ours(d) || ioctl(d->fd, VIRTIO_ACCEL_IOC_REAP, &r))
+		return 0;
+	for (uint32_t i = 0; i < r.nr; i++) {
+		struct device_call *dc = (struct device_call *)(uintptr_t)done[i].token;
+
+		dc->err = (int)done[i].error;
+		if (!dc->err && done[i].reply_len > dc->c.reply_len)
+			dc->err = ENODEV; /* as in device_call() */
+		dc->c.reply_len = done[i].reply_len;
+		dc->c.status = done[i].status;
+		dc->c.arrived(&dc->c);
+	}
+	return r.nr;
+}
+
+static void device_spin(struct transport *t, const unsigned int *stop, bool wait)
+{
+	struct device_transport *d = (struct device_transport *)t;
+	uint32_t nr;
+
+	/* Each look that finds something ends, and that may have been for another queue. */
+	do
+		nr = reap(d, wait ? VIRTIO_ACCEL_REAP_POLL : 0);
+	while (nr && !__atomic_load_n(stop, __ATOMIC_ACQUIRE));
+}
+
+/* Looking in vain turns notifications on. */
+static void device_arm(struct transport *t)
+{
+	while (reap((struct device_transport *)t, 0))
+		;
+}
+
+static void device_disarm(struct transport *t)
+{
+	(void)t;
+}
+
+static int device_watch(struct transport *t, int epoll_fd)
+{
+	struct device_transport *d = (struct device_transport *)t;
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (!is_ours(d))
+		return ENODEV;
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, d->fd, &event) && errno != EEXIST ? errno : 0;
+}
+
 static void device_close(struct transport *t)
 {
 	struct device_transport *d = (struct device_transport *)t;
@@ -49,6 +150,12 @@ static void device_close(struct transport *t)
 
 static const struct transport_ops device_ops = {
 	.call = device_call,
+	.submit = device_submit,
+	.finish = device_finish,
+	.spin = device_spin,
+	.arm = device_arm,
+	.disarm = device_disarm,
+	.watch = device_watch,
 	.close = device_close,
 };
 
@@ -95,6 +202,8 @@ int transport_open_device(const char *path, struct transport **out)
 		return ENOMEM;
 	}
 	d->t.ops = &device_ops;
+	d->t.call_size = sizeof(struct device_call);
+	d->pid = getpid();
 	d->fd = open(path, O_RDWR | O_CLOEXEC);
 	if (d->fd < 0) {
 		err = errno;

@@ -252,6 +252,50 @@ struct virtio_accel_call {
 	__u32 reserved;
 };
 
+/* Flags of struct virtio_accel_call for VIRTIO_ACCEL_IOC_SUBMIT */
+#define VIRTIO_ACCEL_SUBMIT_NOTIFY	(1u << 0)	/* poll() tells of the answer at once */
+
+/**
+ * struct virtio_accel_submit - argument of VIRTIO_ACCEL_IOC_SUBMIT
+ * @call:  as for VIRTIO_ACCEL_IOC_CALL, with the flags above; status is not used
+ * @token: comes back with the answer
+ */
+struct virtio_accel_submit {
+	struct virtio_accel_call call;
+	__u64 token;
+};
+
+/**
+ * struct virtio_accel_done - an answered request
+ * @token:     of its submission
+ * @error:     0, or what VIRTIO_ACCEL_IOC_CALL would have failed with: EFAULT, EIO, ENODEV
+ * @status:    struct virtio_accel_resp.status, without an error
+ * @reply_len: bytes of the reply, which is where the submission said
+ * @reserved:  0
+ */
+struct virtio_accel_done {
+	__u64 token;
+	__u32 error;
+	__u32 status;
+	__u32 reply_len;
+	__u32 reserved;
+};
+
+/* Flags of struct virtio_accel_reap */
+#define VIRTIO_ACCEL_REAP_POLL		(1u << 0)	/* look for a while if there is none */
+
+/**
+ * struct virtio_accel_reap - argument of VIRTIO_ACCEL_IOC_REAP
+ * @done:  address of @nr entries of struct virtio_accel_done
+ * @nr:    in: room, not 0; out: entries that were filled in
+ * @flags: VIRTIO_ACCEL_REAP_*
+ */
+struct virtio_accel_reap {
+	__u64 done;
+	__u32 nr;
+	__u32 flags;
+};
+
 /** struct virtio_accel_info - answer of VIRTIO_ACCEL_IOC_INFO; fields as in the configuration */
 struct virtio_accel_info {
 	__u32 version;
@@ -270,7 +314,17 @@ struct virtio_accel_info {
  * working and keeps the pages until it is done), EIO (the device's answer is malformed), ENODEV (the
  * device is gone).
  */
+/*
+ * VIRTIO_ACCEL_IOC_SUBMIT sends one request and returns; the message and the list of segments have been
+ * copied by then. Errors as above, and EAGAIN: too many are under way; reap and try again.
+ * VIRTIO_ACCEL_IOC_REAP takes answered requests and writes their replies; it never sleeps. The process
+ * must be the one that submitted them. poll(2) and the like find the file readable when there is
+ * one to reap. They tell at once of requests with VIRTIO_ACCEL_SUBMIT_NOTIFY, of others after
+ * VIRTIO_ACCEL_IOC_REAP has found none.
+ */
 #define VIRTIO_ACCEL_IOC_INFO	_IOR(0xAC, 0x00, struct virtio_accel_info)
 #define VIRTIO_ACCEL_IOC_CALL	_IOWR(0xAC, 0x01, struct virtio_accel_call)
+#define VIRTIO_ACCEL_IOC_SUBMIT	_IOW(0xAC, 0x02, struct virtio_accel_submit)
+#define VIRTIO_ACCEL_IOC_REAP	_IOWR(0xAC, 0x03, struct virtio_accel_reap)
 
 #endif

@@ -49,6 +49,13 @@ bool file_has(const char *path, const char *text);
 const char *bus_name(void);
 bool reload(void);
 
+/* tests-async.c */
+void test_async(void);
+void test_async_full(void);
+void test_async_close(void);
+void test_async_unbind(void);
+void test_async_signals(void);
+
 /* tests-data.c */
 void test_info(void);
 void test_arguments(void);
