@@ -32,6 +32,7 @@ enum control_type {
 	CONTROL_VQ_STOP,   /* queue.index: returns when nothing of it is in flight, or -EBUSY */
 	CONTROL_VQ_CALL,   /* queue.index, has_call; fd: the new call eventfd */
 	CONTROL_RESET,	   /* reset: frees all sessions and resources. All queues are stopped */
+	CONTROL_AREA,	   /* reset; fd: another in-flight area; and as CONTROL_RESET */
 	CONTROL_STATS,	   /* answered with stats */
 	CONTROL_QUIT,	   /* exit cleanly; not answered */
 };

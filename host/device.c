@@ -56,9 +56,19 @@ struct start {
 static int attach(void *arg)
 {
 	struct start *s = arg;
+	struct inflight_queue *log = &s->dev->area->queues[s->index];
+	struct device_queue *q = s->q;
+	int ret;
 
-	return virtqueue_init(&s->q->vq, &s->dev->mem, &s->q->config,
-			      &s->dev->area->queues[s->index], true);
+	if (q->adopted) {
+		q->config.base = (uint16_t)atomic_load(&log->used_idx);
+		ret = virtqueue_init(&q->vq, &s->dev->mem, &q->config, log, false);
+		/* The last push may be half done (inflight.h). More: a record of other rings. */
+		if (ret || (uint16_t)(virtqueue_used(&q->vq) - q->vq.used_idx) <= 1)
+			return ret;
+		q->adopted = false;
+	}
+	return virtqueue_init(&q->vq, &s->dev->mem, &q->config, log, true);
 }
 
 /* Starts a queue when nothing is missing any more. */
@@ -87,6 +97,9 @@ static int start_queue(struct device *dev, unsigned int index)
 		return ret;
 	}
 	q->running = true;
+	if (q->adopted)
+		device_worker_recover_queue(dev, index);
+	q->adopted = false;
 	return device_worker_start_queue(dev, index);
 }
 
@@ -328,6 +341,73 @@ void device_reset(struct device *dev)
 	reset_sessions(dev);
 }
 
+static void replace_area(struct device *dev, struct inflight_area *area, int fd)
+{
+	inflight_area_unmap(dev->area);
+	close(dev->area_fd);
+	dev->area = area;
+	dev->area_fd = fd;
+	dev->quota.counts = &area->counts;
+	device_worker_set_area(dev);
+}
+
+int device_share_inflight(struct device *dev)
+{
+	for (unsigned int i = 0; i < dev->opts.num_queues; i++)
+		dev->queues[i].adopted = false;
+	dev->area_shared = true;
+	return dev->area_fd;
+}
+
+int device_adopt_inflight(struct device *dev, int fd)
+{
+	struct inflight_area *area;
+	struct stat ours, theirs;
+	int ret;
+
+	if (fstat(fd, &theirs) == 0 && fstat(dev->area_fd, &ours) == 0 &&
+	    theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino) {
+		close(fd);
+		return 0;
+	}
+	pause_queues(dev);
+	area = inflight_area_adopt(fd);
+	if (!area) {
+		ret = -errno;
+		log_error("what the last vhost-user-accel had in flight cannot be taken over: %s",
+			  ret == -EBUSY ? "its worker has not ended yet" :
+			  ret == -EINVAL ? "it was of another version; reload the guest's driver" :
+					   strerror(-ret));
+		close(fd);
+		return ret;
+	}
+	log_info("going on where the last vhost-user-accel was");
+	replace_area(dev, area, fd);
+	dev->area_shared = true;
+	for (unsigned int i = 0; i < dev->opts.num_queues; i++)
+		dev->queues[i].adopted = true;
+	return 0;
+}
+
+/* The front end that is gone may still have the area: the next one shall not be at its mercy. */
+static void renew_area(struct device *dev)
+{
+	struct inflight_area *area;
+	int fd;
+
+	if (!dev->area_shared)
+		return;
+	area = inflight_area_create(&fd);
+	if (!area) {
+		log_error("cannot make shared memory: %s", strerror(errno));
+		return;
+	}
+	/* Generation and counts go on. */
+	memcpy(area, dev->area, sizeof(*area));
+	dev->area_shared = false;
+	replace_area(dev, area, fd);
+}
+
 void device_disconnect(struct device *dev)
 {
 	device_reset(dev);
@@ -350,6 +430,7 @@ void device_disconnect(struct device *dev)
 	dev->features = 0;
 	dev->protocol_features = false;
 	dev->failures = 0;
+	renew_area(dev);
 }
 
 int device_init(struct device *dev, const struct device_options *opts)

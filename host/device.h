@@ -33,6 +33,7 @@ struct device_queue {
 	int kick;
 	int call;
 	int err;
+	bool adopted; /* the area says how the last supervisor left the rings */
 	uint32_t stopped_at;  /* the base that the front end was last told */
 	struct virtqueue vq;  /* valid while running */
 };
@@ -46,9 +47,10 @@ struct device {
 
 	struct inflight_area *area;
 	int area_fd;
+	bool area_shared; /* the front end has it, too */
+	bool area_untold; /* the worker has another one */
 	struct quota quota; /* for refusals of the supervisor's own, and the names of things */
 	struct child worker;
-	uint32_t generation;
 	uint64_t requests_at_reset;
 	uint64_t restarts;
 	uint64_t bad_messages; /* of front ends, refused */
@@ -98,6 +100,21 @@ int device_set_queue_kick(struct device *dev, unsigned int index, int fd);
 int device_set_queue_call(struct device *dev, unsigned int index, int fd);
 int device_set_queue_err(struct device *dev, unsigned int index, int fd);
 int device_enable_queue(struct device *dev, unsigned int index, bool enable);
+
+/**
+ * device_share_inflight() - the front end keeps the record of requests in flight
+ *
+ * Return: its descriptor, of sizeof(struct inflight_area) bytes; it stays the device's.
+ */
+int device_share_inflight(struct device *dev);
+
+/**
+ * device_adopt_inflight() - goes on with the record that the front end has kept
+ *
+ * What the last supervisor had in flight is answered when the queues start. Return: 0 or a negative
+ * errno value, which was logged: the queues cannot be started.
+ */
+int device_adopt_inflight(struct device *dev, int fd);
 
 /** device_stop_queue() - stops a ring. Return: the index of the next available entry. */
 uint32_t device_stop_queue(struct device *dev, unsigned int index);

@@ -83,11 +83,21 @@ static unsigned int recover_queue(struct device *dev, struct device_queue *q)
 	return r.nr;
 }
 
+void device_worker_recover_queue(struct device *dev, unsigned int index)
+{
+	unsigned int nr = recover_queue(dev, &dev->queues[index]);
+
+	if (nr)
+		log_error("queue %u: %u request%s of the last vhost-user-accel %s lost", index, nr,
+			  nr == 1 ? "" : "s", nr == 1 ? "is" : "are");
+}
+
 /* ---- Start ---------------------------------------------------------------------------------- */
 
 static int start_worker(struct device *dev)
 {
-	dev->opts.setup.generation = ++dev->generation;
+	dev->opts.setup.generation = ++dev->area->generation;
+	dev->area_untold = false;
 	return child_start(&dev->worker, dev->opts.worker_path, &dev->opts.setup, dev->area_fd);
 }
 
@@ -224,6 +234,17 @@ static int ask(struct device *dev, struct control_msg *msg, const int *fds, unsi
 	return child_ask(&dev->worker, msg, fds, nr_fds);
 }
 
+static int tell_area(struct device *dev)
+{
+	struct control_msg msg = {
+		.type = CONTROL_AREA,
+		.reset.generation = ++dev->area->generation,
+	};
+
+	dev->area_untold = false;
+	return ask(dev, &msg, &dev->area_fd, 1);
+}
+
 static int tell_region(struct device *dev, const struct memory_region *r)
 {
 	struct control_msg msg = {
@@ -259,6 +280,11 @@ static int tell_all(struct device *dev)
 {
 	int ret;
 
+	if (dev->area_untold) {
+		ret = tell_area(dev);
+		if (ret)
+			return ret;
+	}
 	for (unsigned int i = 0; i < dev->mem.nr_regions; i++) {
 		ret = tell_region(dev, &dev->mem.regions[i]);
 		if (ret)
@@ -370,6 +396,15 @@ static uint64_t count_malformed(const struct device *dev)
 	return nr;
 }
 
+void device_worker_set_area(struct device *dev)
+{
+	dev->requests_at_reset = count_requests(dev);
+	if (!dev->worker.ready)
+		dev->area_untold = true;
+	else if (tell_area(dev))
+		lose_worker(dev, "its shared memory could not be replaced");
+}
+
 void device_worker_reset(struct device *dev)
 {
 	struct control_msg msg = { .type = CONTROL_RESET };
@@ -382,7 +417,7 @@ void device_worker_reset(struct device *dev)
 	if (requests == dev->requests_at_reset)
 		return;
 	dev->requests_at_reset = requests;
-	msg.reset.generation = ++dev->generation;
+	msg.reset.generation = ++dev->area->generation;
 	if (ask(dev, &msg, NULL, 0))
 		lose_worker(dev, "sessions could not be freed");
 }

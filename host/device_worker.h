@@ -39,8 +39,13 @@ int device_worker_set_call(struct device *dev, unsigned int index);
 int device_worker_add_region(struct device *dev, const struct memory_region *r);
 /** All queues are stopped. */
 void device_worker_remove_region(struct device *dev, const struct control_mem *region);
+/** dev->area has just been replaced. All queues are stopped; all sessions are freed. */
+void device_worker_set_area(struct device *dev);
 /** Frees the sessions and resources of all guests. All queues are stopped. */
 void device_worker_reset(struct device *dev);
+
+/** device_worker_recover_queue() - answers what is in flight in a queue that no worker serves */
+void device_worker_recover_queue(struct device *dev, unsigned int index);
 
 /** device_worker_fds() - descriptors to poll for device_worker_event(); -1 where there is none */
 void device_worker_fds(const struct device *dev, int fds[2]);

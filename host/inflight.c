@@ -5,12 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "memory.h"
 #include "virtqueue.h"
 
-struct inflight_area *inflight_area_map(int fd)
+static struct inflight_area *map_area(int fd)
 {
 	void *area = mmap(NULL, sizeof(struct inflight_area), PROT_READ | PROT_WRITE, MAP_SHARED,
 			  fd, 0);
@@ -33,12 +34,50 @@ struct inflight_area *inflight_area_create(int *fd)
 	/* Sealed, so that the worker cannot make the supervisor fault by truncating it. */
 	if (ftruncate(*fd, sizeof(*area)) == 0 &&
 	    fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-		area = inflight_area_map(*fd);
-	if (!area) {
+		area = map_area(*fd);
+	if (area) {
+		area->layout = INFLIGHT_LAYOUT;
+	} else {
 		saved_errno = errno;
 		close(*fd);
 		*fd = -1;
 		errno = saved_errno;
+	}
+	return area;
+}
+
+struct inflight_area *inflight_area_own(int fd)
+{
+	/* Goes away with the process, however that ends; other processes' do not exclude it. */
+	struct flock held = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_SETLK, &held) < 0 ? NULL : map_area(fd);
+}
+
+struct inflight_area *inflight_area_adopt(int fd)
+{
+	struct flock held = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct inflight_area *area;
+	struct stat st;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	/* Without the seal, whoever has the other descriptors could make us fault. */
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &st) < 0 ||
+	    st.st_size != sizeof(*area)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (fcntl(fd, F_GETLK, &held) < 0)
+		return NULL;
+	if (held.l_type != F_UNLCK) {
+		errno = EBUSY;
+		return NULL;
+	}
+	area = map_area(fd);
+	if (area && area->layout != INFLIGHT_LAYOUT) {
+		inflight_area_unmap(area);
+		area = NULL;
+		errno = EINVAL;
 	}
 	return area;
 }

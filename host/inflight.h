@@ -20,6 +20,9 @@
  * available ring was read needs no record of its own: it is @used_idx plus the BUSY heads.
  *
  * A crashing plugin may have scribbled here: the supervisor checks what it reads.
+ *
+ * A front end that can reconnect keeps the memory, too (VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD), and
+ * hands it to the supervisor that comes after ours.
  */
 #ifndef HOST_INFLIGHT_H
 #define HOST_INFLIGHT_H
@@ -53,8 +56,13 @@ struct inflight_queue {
 	struct inflight_head heads[QUEUE_MAX_SIZE];
 };
 
+/** Changes with the layout of the area, also where its size stays: it may come from another build. */
+#define INFLIGHT_LAYOUT 1u
+
 /** The shared memory, made by the supervisor. */
 struct inflight_area {
+	uint32_t layout;
+	uint32_t generation; /* of sessions: how many workers there have been */
 	struct inflight_queue queues[VIRTIO_ACCEL_MAX_QUEUES];
 	struct quota_counts counts;
 };
@@ -67,8 +75,21 @@ struct inflight_area {
  */
 struct inflight_area *inflight_area_create(int *fd);
 
-/** inflight_area_map() - maps what inflight_area_create() made. Return: NULL with errno. */
-struct inflight_area *inflight_area_map(int fd);
+/**
+ * inflight_area_own() - maps what inflight_area_create() made, for the process that serves the queues
+ * @fd: must stay open as long as it serves them, for inflight_area_adopt() to know
+ *
+ * Return: NULL with errno.
+ */
+struct inflight_area *inflight_area_own(int fd);
+
+/**
+ * inflight_area_adopt() - maps what the supervisor before this one left with the front end
+ *
+ * Return: NULL with errno: EINVAL when it is no such area, or one of another build; EBUSY while a
+ * worker still serves its queues.
+ */
+struct inflight_area *inflight_area_adopt(int fd);
 
 /** inflight_area_unmap() - NULL is fine */
 void inflight_area_unmap(struct inflight_area *area);

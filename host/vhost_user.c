@@ -25,12 +25,13 @@
 #define PROTOCOL_F_MQ 0
 #define PROTOCOL_F_REPLY_ACK 3
 #define PROTOCOL_F_CONFIG 9
+#define PROTOCOL_F_INFLIGHT_SHMFD 12
 #define PROTOCOL_F_RESET_DEVICE 13
 #define PROTOCOL_F_CONFIGURE_MEM_SLOTS 15
 #define OFFERED_PROTOCOL_FEATURES                                                                  \
 	(UINT64_C(1) << PROTOCOL_F_MQ | UINT64_C(1) << PROTOCOL_F_REPLY_ACK |                      \
-	 UINT64_C(1) << PROTOCOL_F_CONFIG | UINT64_C(1) << PROTOCOL_F_RESET_DEVICE |               \
-	 UINT64_C(1) << PROTOCOL_F_CONFIGURE_MEM_SLOTS)
+	 UINT64_C(1) << PROTOCOL_F_CONFIG | UINT64_C(1) << PROTOCOL_F_INFLIGHT_SHMFD |             \
+	 UINT64_C(1) << PROTOCOL_F_RESET_DEVICE | UINT64_C(1) << PROTOCOL_F_CONFIGURE_MEM_SLOTS)
 
 #define CONFIG_SPACE_SIZE 256
 #define MEM_TABLE_REGIONS 8
@@ -80,6 +81,16 @@ struct config_space {
 	uint8_t data[CONFIG_SPACE_SIZE];
 };
 
+/* Some front ends send it without the padding at its end. */
+struct inflight {
+	uint64_t size;
+	uint64_t offset;
+	uint16_t num_queues;
+	uint16_t queue_size;
+};
+#define INFLIGHT_MIN_SIZE 20
+
+_Static_assert(sizeof(struct inflight) == 24, "layout");
 _Static_assert(sizeof(struct mem_table) == 264, "layout");
 _Static_assert(sizeof(struct mem_region) == 40, "layout");
 _Static_assert(sizeof(struct vring_addr) == 40, "layout");
@@ -110,6 +121,8 @@ _Static_assert(sizeof(struct config_space) == 268, "layout");
 	X(set_vring_enable, 18, false, 8, 8, 0, 0)					\
 	X(get_config, 24, true, CONFIG_HEADER, sizeof(struct config_space), 0, 0)	\
 	X(set_config, 25, false, CONFIG_HEADER, sizeof(struct config_space), 0, 0)	\
+	X(get_inflight_fd, 31, true, INFLIGHT_MIN_SIZE, sizeof(struct inflight), 0, 0)	\
+	X(set_inflight_fd, 32, false, INFLIGHT_MIN_SIZE, sizeof(struct inflight), 1, 1)	\
 	X(reset_device, 34, false, 0, 0, 0, 0)						\
 	X(get_max_mem_slots, 36, true, 0, 0, 0, 0)					\
 	X(add_mem_reg, 37, false, 40, 40, 1, 1)						\
@@ -342,6 +355,25 @@ static int set_config(struct vhost_user *vu)
 	return 0;
 }
 
+static int get_inflight_fd(struct vhost_user *vu)
+{
+	struct inflight *i = (void *)vu->payload;
+
+	i->size = sizeof(struct inflight_area);
+	i->offset = 0;
+	vu->reply_fd = device_share_inflight(vu->dev);
+	return REPLY;
+}
+
+static int set_inflight_fd(struct vhost_user *vu)
+{
+	/*
+	 * Queues that started without would answer some requests twice and others never. Without
+	 * the connection the front end tries again, if it can.
+	 */
+	return device_adopt_inflight(vu->dev, take_fd(vu, 0)) ? -EPROTO : 0;
+}
+
 static int reset_device(struct vhost_user *vu)
 {
 	device_reset(vu->dev);
@@ -390,8 +422,22 @@ static int send_reply(struct vhost_user *vu)
 		{ &vu->header, sizeof(vu->header) },
 		{ vu->payload, vu->header.size },
 	};
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 	ssize_t n;
+
+	if (vu->reply_fd >= 0) {
+		msg.msg_control = control.space;
+		msg.msg_controllen = sizeof(control.space);
+		control.align.cmsg_level = SOL_SOCKET;
+		control.align.cmsg_type = SCM_RIGHTS;
+		control.align.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.align), &vu->reply_fd, sizeof(int));
+		vu->reply_fd = -1;
+	}
 
 	vu->header.flags = FLAG_VERSION | FLAG_REPLY;
 	do
@@ -530,6 +576,7 @@ void vhost_user_init(struct vhost_user *vu, struct device *dev, int sock)
 	memset(vu, 0, sizeof(*vu));
 	vu->dev = dev;
 	vu->sock = sock;
+	vu->reply_fd = -1;
 }
 
 void vhost_user_close(struct vhost_user *vu)

@@ -35,6 +35,7 @@ struct vhost_user {
 	_Alignas(8) uint8_t payload[VHOST_USER_MAX_PAYLOAD];
 	int fds[VHOST_USER_MAX_FDS];
 	unsigned int nr_fds;
+	int reply_fd; /* to go with the reply; the device's. Or -1 */
 };
 
 /** vhost_user_init() - takes over a connected socket */

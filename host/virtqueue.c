@@ -50,11 +50,16 @@ int virtqueue_init(struct virtqueue *vq, const struct memory *mem,
 	vq->indirect = config->features >> VIRTIO_RING_F_INDIRECT_DESC & 1;
 	vq->log = log;
 	if (fresh)
-		inflight_queue_init(log, load16(&vq->used->idx));
+		inflight_queue_init(log, virtqueue_used(vq));
 	vq->last_avail = (uint16_t)config->base;
 	vq->used_idx = (uint16_t)atomic_load(&log->used_idx);
 	vq->lost = (uint16_t)(vq->last_avail - vq->used_idx);
 	return 0;
+}
+
+uint16_t virtqueue_used(const struct virtqueue *vq)
+{
+	return load16(&vq->used->idx);
 }
 
 bool virtqueue_pending(const struct virtqueue *vq)

@@ -76,6 +76,9 @@ struct chain {
 int virtqueue_init(struct virtqueue *vq, const struct memory *mem,
 		   const struct virtqueue_config *config, struct inflight_queue *log, bool fresh);
 
+/** virtqueue_used() - the used index in guest memory */
+uint16_t virtqueue_used(const struct virtqueue *vq);
+
 /** virtqueue_pending() - whether the guest has made something available. Any thread. */
 bool virtqueue_pending(const struct virtqueue *vq);
 

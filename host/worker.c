@@ -27,6 +27,7 @@
 
 static struct serve serve;
 static struct quota quota;
+static int area_fd = -1; /* open as long as its area is used, see inflight_area_own() */
 
 /* The first message: settings and the shared memory. Tells the supervisor when all is ready. */
 static int set_up(void)
@@ -46,8 +47,8 @@ static int set_up(void)
 		return -EPROTO;
 	log_set_verbose(msg.setup.verbose);
 	serve.poll_us = (uint32_t)msg.setup.policy.poll_us;
-	serve.area = inflight_area_map(fds[0]);
-	close(fds[0]);
+	area_fd = fds[0];
+	serve.area = inflight_area_own(area_fd);
 	if (!serve.area)
 		return -errno;
 	msg.setup.vm[sizeof(msg.setup.vm) - 1] = '\0';
@@ -62,13 +63,39 @@ static int set_up(void)
 	return control_send(CONTROL_FD, &msg, NULL, 0);
 }
 
+/* Return: 0, with *fd taken, or -errno. */
+static int set_area(int *fd)
+{
+	struct inflight_area *area = inflight_area_own(*fd);
+
+	if (!area)
+		return -errno;
+	inflight_area_unmap(serve.area);
+	close(area_fd);
+	serve.area = area;
+	quota.counts = &area->counts;
+	area_fd = *fd;
+	*fd = -1;
+	return 0;
+}
+
+static int reset(uint32_t generation)
+{
+	struct dispatch *fresh = dispatch_new(&quota, generation);
+
+	if (!fresh)
+		return -ENOMEM;
+	dispatch_delete(serve.dispatch);
+	serve.dispatch = fresh;
+	return 0;
+}
+
 /* Takes the fds that it uses out of @fds. */
 static int handle(struct control_msg *msg, int *fds)
 {
 	struct control_queue *q = &msg->queue;
 	struct control_mem *m = &msg->mem;
-	struct dispatch *fresh;
-	int kick = -1, call = -1, fd;
+	int kick = -1, call = -1, fd, ret;
 
 	switch (msg->type) {
 	case CONTROL_MEM_ADD:
@@ -96,12 +123,12 @@ static int handle(struct control_msg *msg, int *fds)
 	case CONTROL_RESET:
 		if (serve_running(&serve))
 			return -EBUSY;
-		fresh = dispatch_new(&quota, msg->reset.generation);
-		if (!fresh)
-			return -ENOMEM;
-		dispatch_delete(serve.dispatch);
-		serve.dispatch = fresh;
-		return 0;
+		return reset(msg->reset.generation);
+	case CONTROL_AREA:
+		if (serve_running(&serve))
+			return -EBUSY;
+		ret = set_area(&fds[0]);
+		return ret ? ret : reset(msg->reset.generation);
 	case CONTROL_STATS:
 		dispatch_count(serve.dispatch, &msg->stats.sessions, &msg->stats.resources);
 		return 0;

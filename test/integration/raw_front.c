@@ -22,15 +22,12 @@ static void must(int err, const char *what)
 		test_die("%s: %s", what, strerror(err));
 }
 
-void raw_connect(struct raw_front *r, const char *socket, uint64_t features)
+static void negotiate(struct raw_front *r, const char *socket, uint64_t features)
 {
 	const uint64_t protocol = 1ull << VU_P_CONFIG | 1ull << VU_P_REPLY_ACK | 1ull << VU_P_MQ;
 	struct vu_msg owner = { .request = VU_SET_OWNER };
 	uint64_t offered;
 
-	memset(r, 0, sizeof(*r));
-	for (unsigned int i = 0; i < RAW_QUEUES; i++)
-		r->queues[i].kick = r->queues[i].call = -1;
 	must(vu_connect(&r->conn, socket, CONTROL_TIMEOUT_MS), "connecting");
 	must(vu_get_u64(&r->conn, VU_GET_FEATURES, &offered), "GET_FEATURES");
 	r->features = features & offered;
@@ -42,17 +39,22 @@ void raw_connect(struct raw_front *r, const char *socket, uint64_t features)
 	must(vu_set_u64(&r->conn, VU_SET_FEATURES, r->features, -1), "SET_FEATURES");
 }
 
-void raw_share(struct raw_front *r)
+void raw_connect(struct raw_front *r, const char *socket, uint64_t features)
 {
-	struct native_extent *all;
+	memset(r, 0, sizeof(*r));
+	for (unsigned int i = 0; i < RAW_QUEUES; i++)
+		r->queues[i].kick = r->queues[i].call = -1;
+	negotiate(r, socket, features);
+}
+
+static void set_memory(struct raw_front *r)
+{
 	struct vu_msg m = {
 		.request = VU_SET_MEM_TABLE,
 		.size = offsetof(struct vu_memory, regions) + sizeof(struct vu_region),
 		.memory.nr_regions = 1,
 	};
 
-	must(native_mem_init(&r->mem, RAW_MEMORY), "guest memory");
-	must(native_mem_alloc(&r->mem, RAW_MEMORY, NATIVE_HOLD_LONG, &all), "guest memory");
 	m.memory.regions[0] = (struct vu_region){
 		.guest_addr = NATIVE_MEM_GUEST_BASE,
 		.size = RAW_MEMORY,
@@ -61,11 +63,44 @@ void raw_share(struct raw_front *r)
 	must(vu_set(&r->conn, &m, &r->mem.fd, 1), "SET_MEM_TABLE");
 }
 
-void raw_start_queue(struct raw_front *r, unsigned int index)
+void raw_share(struct raw_front *r)
+{
+	struct native_extent *all;
+
+	must(native_mem_init(&r->mem, RAW_MEMORY), "guest memory");
+	must(native_mem_alloc(&r->mem, RAW_MEMORY, NATIVE_HOLD_LONG, &all), "guest memory");
+	set_memory(r);
+}
+
+void raw_reconnect(struct raw_front *r, const char *socket)
+{
+	negotiate(r, socket, r->features);
+	set_memory(r);
+}
+
+void raw_resume_queue(struct raw_front *r, unsigned int index, uint16_t base)
 {
 	struct raw_queue *q = &r->queues[index];
 	struct vu_conn *c = &r->conn;
 	struct vu_msg addr = { .request = VU_SET_VRING_ADDR, .size = sizeof(addr.addr) };
+
+	addr.addr = (struct vu_vring_addr){
+		.index = index,
+		.desc = (uintptr_t)q->vr.desc,
+		.avail = (uintptr_t)q->vr.avail,
+		.used = (uintptr_t)q->vr.used,
+	};
+	must(vu_set_state(c, VU_SET_VRING_NUM, index, RAW_SIZE), "SET_VRING_NUM");
+	must(vu_set_state(c, VU_SET_VRING_BASE, index, base), "SET_VRING_BASE");
+	must(vu_set(c, &addr, NULL, 0), "SET_VRING_ADDR");
+	must(vu_set_u64(c, VU_SET_VRING_CALL, index, q->call), "SET_VRING_CALL");
+	must(vu_set_u64(c, VU_SET_VRING_KICK, index, q->kick), "SET_VRING_KICK");
+	must(vu_set_state(c, VU_SET_VRING_ENABLE, index, 1), "SET_VRING_ENABLE");
+}
+
+void raw_start_queue(struct raw_front *r, unsigned int index)
+{
+	struct raw_queue *q = &r->queues[index];
 
 	if (q->kick < 0) {
 		q->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -76,18 +111,7 @@ void raw_start_queue(struct raw_front *r, unsigned int index)
 	vring_driver_fini(&q->vr);
 	must(vring_driver_init(&q->vr, RAW_SIZE, raw_at(r, index * RING_STRIDE),
 			       r->features & 1ull << VIRTIO_RING_F_EVENT_IDX), "ring");
-	addr.addr = (struct vu_vring_addr){
-		.index = index,
-		.desc = (uintptr_t)q->vr.desc,
-		.avail = (uintptr_t)q->vr.avail,
-		.used = (uintptr_t)q->vr.used,
-	};
-	must(vu_set_state(c, VU_SET_VRING_NUM, index, RAW_SIZE), "SET_VRING_NUM");
-	must(vu_set_state(c, VU_SET_VRING_BASE, index, 0), "SET_VRING_BASE");
-	must(vu_set(c, &addr, NULL, 0), "SET_VRING_ADDR");
-	must(vu_set_u64(c, VU_SET_VRING_CALL, index, q->call), "SET_VRING_CALL");
-	must(vu_set_u64(c, VU_SET_VRING_KICK, index, q->kick), "SET_VRING_KICK");
-	must(vu_set_state(c, VU_SET_VRING_ENABLE, index, 1), "SET_VRING_ENABLE");
+	raw_resume_queue(r, index, 0);
 }
 
 void raw_open(struct raw_front *r, const char *socket, uint64_t features)

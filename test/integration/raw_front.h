@@ -55,6 +55,17 @@ void raw_start_queue(struct raw_front *r, unsigned int index);
 /** raw_open() - all three, with RAW_QUEUES queues */
 void raw_open(struct raw_front *r, const char *socket, uint64_t features);
 
+/**
+ * raw_reconnect() - connects, negotiates and shares the same memory again, after vu_close(&r->conn)
+ */
+void raw_reconnect(struct raw_front *r, const char *socket);
+
+/**
+ * raw_resume_queue() - starts a ring as it is
+ * @base: where the device is to go on
+ */
+void raw_resume_queue(struct raw_front *r, unsigned int index, uint16_t base);
+
 /** raw_close() - closes the connection, without a word to the device; frees everything */
 void raw_close(struct raw_front *r);
 

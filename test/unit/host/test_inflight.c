@@ -217,7 +217,7 @@ static void survives_a_scribbled_record(void **state)
 static void serve(void)
 {
 	static struct memory mem;
-	struct inflight_area *area = inflight_area_map(g.area_fd);
+	struct inflight_area *area = inflight_area_own(g.area_fd);
 	struct virtqueue vq;
 	uint16_t heads[SIZE];
 	unsigned int nr = 0, x = 7;

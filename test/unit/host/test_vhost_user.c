@@ -141,6 +141,18 @@ uint32_t device_stop_queue(struct device *dev, unsigned int index)
 	return 4711;
 }
 
+int device_share_inflight(struct device *dev)
+{
+	note("share", 0, 0);
+	return dev->area_fd;
+}
+
+int device_adopt_inflight(struct device *dev, int fd)
+{
+	(void)dev;
+	return note_fd("adopt", 0, fd);
+}
+
 void device_reset(struct device *dev)
 {
 	(void)dev;
@@ -301,7 +313,7 @@ static void offers_what_it_has(void **state)
 	assert_true(m.u64 == (1ull << 32 | 1ull << 30 | 1ull << 29 | 1ull << 28));
 	assert_int_equal(post(15, 0, NULL, 0, 0), 0);
 	m = reply();
-	assert_int_equal(m.u64, 1 << 0 | 1 << 3 | 1 << 9 | 1 << 13 | 1 << 15);
+	assert_int_equal(m.u64, 1 << 0 | 1 << 3 | 1 << 9 | 1 << 12 | 1 << 13 | 1 << 15);
 	assert_int_equal(post(17, 0, NULL, 0, 0), 0);
 	assert_int_equal(reply().u64, NUM_QUEUES);
 	assert_int_equal(post(36, 0, NULL, 0, 0), 0);
@@ -325,7 +337,7 @@ static void takes_no_other_features(void **state)
 	assert_int_equal(fake.value, 1);
 	assert_int_equal(post_u64(2, 0, 1ull << 32, 0), 0);
 	assert_int_equal(fake.value, 0);
-	assert_int_equal(post_u64(16, NEED_REPLY, 1 << 12, 0), 0);
+	assert_int_equal(post_u64(16, NEED_REPLY, 1 << 11, 0), 0);
 	assert_int_not_equal(ack(16), 0);
 }
 
@@ -542,7 +554,7 @@ static void any_size_and_any_descriptors(void **state)
 
 static void unknown_messages_are_refused_where_asked(void **state)
 {
-	static const uint32_t unknown[] = { 0, 6, 7, 19, 21, 31, 32, 39, 41, 60, UINT32_MAX };
+	static const uint32_t unknown[] = { 0, 6, 7, 19, 21, 30, 33, 39, 41, 60, UINT32_MAX };
 
 	(void)state;
 	ack_features();
@@ -553,6 +565,50 @@ static void unknown_messages_are_refused_where_asked(void **state)
 		assert_int_not_equal(ack(unknown[i]), 0);
 	}
 	assert_int_equal(fake.calls, 0);
+}
+
+/* With and without the padding, which differs between front ends. */
+static void shares_the_record_of_requests(void **state)
+{
+	for (uint32_t size = 20; size <= 24; size += 4) {
+		const uint16_t queues[16] = { [8] = NUM_QUEUES, [9] = 128 };
+		char space[CMSG_SPACE(sizeof(int))];
+		struct message m;
+		struct iovec iov = { &m, sizeof(m) };
+		struct msghdr msg = { .msg_iov = &iov,
+				      .msg_iovlen = 1,
+				      .msg_control = space,
+				      .msg_controllen = sizeof(space) };
+		int fd;
+
+		dev.area_fd = eventfd(0, EFD_CLOEXEC);
+		assert_int_equal(post(31, 0, queues, size, 0), 0);
+		assert_int_equal(recvmsg(sock, &msg, MSG_DONTWAIT), sizeof(m.h) + size);
+		assert_int_equal(m.h.size, size);
+		assert_int_equal(m.u64, sizeof(struct inflight_area));
+		assert_int_equal(m.u32[2], 0);
+		assert_int_equal(m.u32[4], NUM_QUEUES | 128 << 16);
+		assert_non_null(CMSG_FIRSTHDR(&msg));
+		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+		close(fd);
+		close(dev.area_fd);
+
+		assert_int_equal(post(32, 0, queues, size, 1), 0);
+		assert_string_equal(fake.name, "adopt");
+		assert_int_equal(fake.nr_fds, 1);
+		no_reply();
+
+		/* Without a descriptor it says nothing. */
+		fake.calls = 0;
+		assert_int_equal(post(32, 0, queues, size, 0), 0);
+		assert_int_equal(fake.calls, 0);
+
+		/* Nothing may start with a record that was not taken. */
+		fake.result = -EBUSY;
+		assert_int_equal(post(32, 0, queues, size, 1), -EPROTO);
+		assert_int_equal(teardown(state), 0);
+		assert_int_equal(setup(state), 0);
+	}
 }
 
 static void too_many_descriptors_end_the_connection(void **state)
@@ -655,6 +711,7 @@ int main(void)
 		TEST(refuses_bad_memory_tables),
 		TEST(any_size_and_any_descriptors),
 		TEST(unknown_messages_are_refused_where_asked),
+		TEST(shares_the_record_of_requests),
 		TEST(too_many_descriptors_end_the_connection),
 		TEST(descriptors_of_one_message_add_up),
 		TEST(other_protocols_end_the_connection),
