@@ -402,8 +402,14 @@ static void renew_area(struct device *dev)
 		log_error("cannot make shared memory: %s", strerror(errno));
 		return;
 	}
-	/* Generation and counts go on. */
-	memcpy(area, dev->area, sizeof(*area));
+	area->generation = dev->area->generation;
+	memcpy(&area->counts, &dev->area->counts, sizeof(area->counts));
+	for (unsigned int i = 0; i < dev->opts.num_queues; i++) {
+		const struct inflight_queue *old = &dev->area->queues[i];
+
+		atomic_store(&area->queues[i].requests, atomic_load(&old->requests));
+		atomic_store(&area->queues[i].malformed, atomic_load(&old->malformed));
+	}
 	dev->area_shared = false;
 	replace_area(dev, area, fd);
 }

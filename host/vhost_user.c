@@ -359,18 +359,25 @@ static int get_inflight_fd(struct vhost_user *vu)
 {
 	struct inflight *i = (void *)vu->payload;
 
-	i->size = sizeof(struct inflight_area);
+	i->size = 0;
 	i->offset = 0;
+	if (i->num_queues > vu->dev->opts.num_queues || i->queue_size > QUEUE_MAX_SIZE)
+		return REPLY;
+	i->size = sizeof(struct inflight_area);
 	vu->reply_fd = device_share_inflight(vu->dev);
 	return REPLY;
 }
 
 static int set_inflight_fd(struct vhost_user *vu)
 {
+	const struct inflight *i = (const void *)vu->payload;
+
 	/*
 	 * Queues that started without would answer some requests twice and others never. Without
 	 * the connection the front end tries again, if it can.
 	 */
+	if (i->size != sizeof(struct inflight_area) || i->offset)
+		return -EPROTO;
 	return device_adopt_inflight(vu->dev, take_fd(vu, 0)) ? -EPROTO : 0;
 }
 

@@ -593,19 +593,19 @@ static void shares_the_record_of_requests(void **state)
 		close(fd);
 		close(dev.area_fd);
 
-		assert_int_equal(post(32, 0, queues, size, 1), 0);
+		assert_int_equal(post(32, 0, &m.u64, size, 1), 0);
 		assert_string_equal(fake.name, "adopt");
 		assert_int_equal(fake.nr_fds, 1);
 		no_reply();
 
 		/* Without a descriptor it says nothing. */
 		fake.calls = 0;
-		assert_int_equal(post(32, 0, queues, size, 0), 0);
+		assert_int_equal(post(32, 0, &m.u64, size, 0), 0);
 		assert_int_equal(fake.calls, 0);
 
 		/* Nothing may start with a record that was not taken. */
 		fake.result = -EBUSY;
-		assert_int_equal(post(32, 0, queues, size, 1), -EPROTO);
+		assert_int_equal(post(32, 0, &m.u64, size, 1), -EPROTO);
 		assert_int_equal(teardown(state), 0);
 		assert_int_equal(setup(state), 0);
 	}
