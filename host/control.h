@@ -72,6 +72,13 @@ struct control_msg {
 		struct {
 			uint32_t sessions;
 			uint32_t resources;
+			uint32_t memories;
+			uint64_t memory_bytes;
+			/* bytes of segments, see struct vop_traffic */
+			uint64_t in_place;
+			uint64_t snapshot;
+			uint64_t gathered;
+			uint64_t written_back;
 		} stats;
 		struct {
 			char rundir[256]; /* of libvaccel, "" when it has none */

@@ -570,9 +570,13 @@ void device_worker_print_stats(struct device *dev)
 	fprintf(stderr,
 		"{\"sessions\":%u,\"resources\":%u,\"inflight\":%u,\"requests\":%" PRIu64
 		",\"malformed\":%" PRIu64 ",\"bad_messages\":%" PRIu64 ",\"restarts\":%" PRIu64
-		",\"refused\":{",
+		",\"memories\":%u,\"memory_bytes\":%" PRIu64 ",\"bytes_in_place\":%" PRIu64
+		",\"bytes_snapshot\":%" PRIu64 ",\"bytes_gathered\":%" PRIu64
+		",\"bytes_written_back\":%" PRIu64 ",\"refused\":{",
 		msg.stats.sessions, msg.stats.resources, inflight, count_requests(dev),
-		count_malformed(dev), dev->bad_messages, dev->restarts);
+		count_malformed(dev), dev->bad_messages, dev->restarts, msg.stats.memories,
+		msg.stats.memory_bytes, msg.stats.in_place, msg.stats.snapshot,
+		msg.stats.gathered, msg.stats.written_back);
 	for (enum policy_rule rule = 0; rule < POLICY_NR_RULES; rule++) {
 		if (!policy_rules[rule].refusal)
 			continue;

@@ -17,6 +17,9 @@
 struct dispatch {
 	struct quota *quota;
 	struct objects *objects;
+	struct {
+		_Atomic uint64_t in_place, snapshot, gathered, written_back;
+	} traffic; /* see struct vop_traffic */
 };
 
 /* One request on its way. */
@@ -268,7 +271,22 @@ static int run(struct call *c, struct vop_decoder *dec)
 	start = now_ns();
 	ret = call_op(c, code, dec->vals);
 	session_add_time(c->session, code, now_ns() - start + 1);
-	return ret;
+	/* To the guest this would mean that the operation has not begun. */
+	return ret == VIRTIO_ACCEL_S_STALE ? VACCEL_EIO : ret;
+}
+
+static void add(_Atomic uint64_t *sum, uint64_t bytes)
+{
+	if (bytes)
+		atomic_fetch_add_explicit(sum, bytes, memory_order_relaxed);
+}
+
+static void add_traffic(struct dispatch *d, const struct vop_traffic *t)
+{
+	add(&d->traffic.in_place, t->in_place);
+	add(&d->traffic.snapshot, t->snapshot);
+	add(&d->traffic.gathered, t->gathered);
+	add(&d->traffic.written_back, t->written_back);
 }
 
 uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
@@ -319,6 +337,7 @@ uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
 		if (!ret)
 			ret = encoded;
 	}
+	add_traffic(d, &dec.traffic);
 	vop_decoder_finish(&dec);
 	if (c.session)
 		session_unhold(d->objects, c.session);
@@ -357,6 +376,14 @@ bool dispatch_is_short(struct dispatch *d, const struct host_request *rq)
 void dispatch_context_close(struct dispatch *d, uint64_t context)
 {
 	objects_close_context(d->objects, context);
+}
+
+void dispatch_traffic(struct dispatch *d, struct vop_traffic *sum)
+{
+	sum->in_place = atomic_load(&d->traffic.in_place);
+	sum->snapshot = atomic_load(&d->traffic.snapshot);
+	sum->gathered = atomic_load(&d->traffic.gathered);
+	sum->written_back = atomic_load(&d->traffic.written_back);
 }
 
 void dispatch_count(struct dispatch *d, uint32_t *sessions, uint32_t *resources)

@@ -63,6 +63,9 @@ bool dispatch_is_short(struct dispatch *d, const struct host_request *rq);
  */
 void dispatch_context_close(struct dispatch *d, uint64_t context);
 
+/** dispatch_traffic() - what became of the segments of all calls so far */
+void dispatch_traffic(struct dispatch *d, struct vop_traffic *sum);
+
 /** dispatch_count() - sessions and resources that exist now */
 void dispatch_count(struct dispatch *d, uint32_t *sessions, uint32_t *resources);
 

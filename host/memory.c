@@ -130,6 +130,16 @@ void memory_clear(struct memory *mem)
 		drop(mem, mem->nr_regions - 1);
 }
 
+uint64_t memory_size(const struct memory *mem)
+{
+	uint64_t sum = 0;
+
+	/* They do not overlap, so the sum fits. */
+	for (unsigned int i = 0; i < mem->nr_regions; i++)
+		sum += mem->regions[i].size;
+	return sum;
+}
+
 void *memory_at_uaddr(const struct memory *mem, uint64_t uaddr, uint64_t len)
 {
 	for (unsigned int i = 0; i < mem->nr_regions; i++) {

@@ -48,6 +48,9 @@ int memory_add(struct memory *mem, uint64_t gpa, uint64_t size, uint64_t uaddr, 
 /** memory_remove() - unmaps the region with exactly these addresses. Return: 0 or -ENOENT. */
 int memory_remove(struct memory *mem, uint64_t gpa, uint64_t size, uint64_t uaddr);
 
+/** memory_size() - bytes of all regions together */
+uint64_t memory_size(const struct memory *mem);
+
 /** memory_clear() - unmaps all regions */
 void memory_clear(struct memory *mem);
 

@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,6 +128,9 @@ static uint32_t parse_segment(struct request *r, const struct memory *mem,
 
 		if (!len || __builtin_add_overflow(sum, len, &sum))
 			return VIRTIO_ACCEL_S_INVAL;
+		if (r->header.type == VIRTIO_ACCEL_T_MEMORY_REGISTER &&
+		    (addr | len) % VIRTIO_ACCEL_MEMORY_ALIGN)
+			return VIRTIO_ACCEL_S_INVAL;
 		if (reserve_runs(r, *at + nr + 1 + mem->nr_regions))
 			return VIRTIO_ACCEL_S_NOMEM;
 		n = memory_translate(mem, addr, len, r->runs + *at, nr, r->max_runs - *at);
@@ -140,16 +144,41 @@ static uint32_t parse_segment(struct request *r, const struct memory *mem,
 	return VIRTIO_ACCEL_S_OK;
 }
 
-static uint32_t check_segment(const struct virtio_accel_segment *seg)
+/* A segment in registered memory: one run, which is ours already. */
+static uint32_t hold_segment(struct request *r, const struct virtio_accel_segment *seg, size_t *at)
 {
-	const uint32_t known = VIRTIO_ACCEL_SEG_READ | VIRTIO_ACCEL_SEG_WRITE;
-	uint32_t flags = le32toh(seg->flags);
+	struct iovec run = { .iov_len = le64toh(seg->len) };
+	uint32_t status;
 
-	if (flags & ~known)
-		return VIRTIO_ACCEL_S_NOTSUP;
-	if (!flags || !seg->nr_runs || seg->memory || seg->reserved || seg->offset)
-		return VIRTIO_ACCEL_S_INVAL;
+	if (reserve_runs(r, *at + 1))
+		return VIRTIO_ACCEL_S_NOMEM;
+	status = registered_hold(r->registered, r->header.context, le32toh(seg->memory),
+				 le64toh(seg->offset), run.iov_len, &run.iov_base,
+				 &r->held[r->nr_held]);
+	if (status)
+		return status;
+	r->nr_held++;
+	r->runs[(*at)++] = run;
 	return VIRTIO_ACCEL_S_OK;
+}
+
+static uint32_t check_segment(uint32_t type, const struct virtio_accel_segment *seg)
+{
+	const uint32_t access = VIRTIO_ACCEL_SEG_READ | VIRTIO_ACCEL_SEG_WRITE;
+	uint32_t flags = le32toh(seg->flags);
+	bool ok;
+
+	if (flags & ~(access | VIRTIO_ACCEL_SEG_MEMORY))
+		return VIRTIO_ACCEL_S_NOTSUP;
+	if (type == VIRTIO_ACCEL_T_MEMORY_UNREGISTER)
+		ok = seg->memory && !flags && !seg->nr_runs && !seg->len && !seg->offset;
+	else if (type == VIRTIO_ACCEL_T_MEMORY_REGISTER)
+		ok = seg->memory && flags == access && seg->nr_runs && !seg->offset;
+	else if (flags & VIRTIO_ACCEL_SEG_MEMORY)
+		ok = seg->memory && flags & access && !seg->nr_runs && seg->len;
+	else
+		ok = !seg->memory && flags && seg->nr_runs && !seg->offset;
+	return ok && !seg->reserved ? VIRTIO_ACCEL_S_OK : VIRTIO_ACCEL_S_INVAL;
 }
 
 static uint32_t parse_segments(struct request *r, const struct memory *mem, struct stream *s,
@@ -163,7 +192,7 @@ static uint32_t parse_segments(struct request *r, const struct memory *mem, stru
 
 	stream_read(s, table, nr_segments * sizeof(table[0]));
 	for (uint32_t i = 0; i < nr_segments; i++) {
-		status = check_segment(&table[i]);
+		status = check_segment(r->header.type, &table[i]);
 		if (status)
 			return status;
 		sum += le32toh(table[i].nr_runs);
@@ -173,7 +202,9 @@ static uint32_t parse_segments(struct request *r, const struct memory *mem, stru
 
 	for (uint32_t i = 0; i < nr_segments; i++) {
 		starts[i] = at;
-		status = parse_segment(r, mem, &table[i], &rr, &at);
+		status = le32toh(table[i].flags) & VIRTIO_ACCEL_SEG_MEMORY ?
+				 hold_segment(r, &table[i], &at) :
+				 parse_segment(r, mem, &table[i], &rr, &at);
 		if (status)
 			return status;
 	}
@@ -186,10 +217,28 @@ static uint32_t parse_segments(struct request *r, const struct memory *mem, stru
 			.len = le64toh(table[i].len),
 			.flags = le32toh(table[i].flags),
 		};
+	if (r->header.type != VIRTIO_ACCEL_T_CALL)
+		r->memory = le32toh(table[0].memory);
 	return VIRTIO_ACCEL_S_OK;
 }
 
-uint32_t request_parse(struct request *r, const struct memory *mem)
+/* What a request of each type has to consist of. */
+static bool is_well_formed(const struct request *r, uint32_t nr_segments, uint32_t nr_runs,
+			   uint32_t message_len)
+{
+	switch (r->header.type) {
+	case VIRTIO_ACCEL_T_CALL:
+		return message_len >= sizeof(struct virtio_accel_msg) &&
+		       r->chain.resp_len >= sizeof(struct virtio_accel_resp);
+	case VIRTIO_ACCEL_T_CONTEXT_CLOSE:
+		return !nr_segments && !nr_runs && !message_len;
+	default:
+		return nr_segments == 1 && !message_len &&
+		       r->chain.resp_len >= sizeof(struct virtio_accel_resp);
+	}
+}
+
+uint32_t request_parse(struct request *r, const struct memory *mem, struct registered *t)
 {
 	struct stream s = { r->chain.iov, 0 };
 	struct virtio_accel_req *h = &r->header;
@@ -197,6 +246,8 @@ uint32_t request_parse(struct request *r, const struct memory *mem)
 	uint64_t len;
 
 	memset(&r->rq, 0, sizeof(r->rq));
+	r->registered = t;
+	r->nr_held = 0;
 	if (r->chain.error || r->chain.readable_len < sizeof(*h))
 		return VIRTIO_ACCEL_S_INVAL;
 	stream_read(&s, h, sizeof(*h));
@@ -206,7 +257,7 @@ uint32_t request_parse(struct request *r, const struct memory *mem)
 	nr_runs = le32toh(h->nr_runs);
 	message_len = le32toh(h->message_len);
 
-	if (h->type != VIRTIO_ACCEL_T_CALL && h->type != VIRTIO_ACCEL_T_CONTEXT_CLOSE)
+	if (h->type < VIRTIO_ACCEL_T_CALL || h->type > VIRTIO_ACCEL_T_MEMORY_UNREGISTER)
 		return VIRTIO_ACCEL_S_NOTSUP;
 	if (h->flags || h->reserved || !h->context || nr_segments > REQUEST_MAX_SEGMENTS ||
 	    nr_runs > REQUEST_MAX_RUNS || message_len > REQUEST_MAX_MESSAGE)
@@ -215,11 +266,7 @@ uint32_t request_parse(struct request *r, const struct memory *mem)
 	      nr_runs * sizeof(struct virtio_accel_run) + message_len;
 	if (r->chain.readable_len != len)
 		return VIRTIO_ACCEL_S_INVAL;
-	if (h->type == VIRTIO_ACCEL_T_CONTEXT_CLOSE)
-		return nr_segments || nr_runs || message_len ? VIRTIO_ACCEL_S_INVAL :
-							       VIRTIO_ACCEL_S_OK;
-	if (message_len < sizeof(struct virtio_accel_msg) ||
-	    r->chain.resp_len < sizeof(struct virtio_accel_resp))
+	if (!is_well_formed(r, nr_segments, nr_runs, message_len))
 		return VIRTIO_ACCEL_S_INVAL;
 
 	if (nr_segments || nr_runs) {
@@ -227,6 +274,8 @@ uint32_t request_parse(struct request *r, const struct memory *mem)
 		if (status)
 			return status;
 	}
+	if (h->type != VIRTIO_ACCEL_T_CALL)
+		return VIRTIO_ACCEL_S_OK;
 	stream_read(&s, r->message, message_len);
 
 	r->rq.context = h->context;
@@ -268,6 +317,8 @@ uint32_t request_finish(struct request *r, uint32_t status)
 	struct virtio_accel_resp resp = { 0 };
 	uint32_t len = r->rq.reply_len;
 
+	while (r->nr_held)
+		registered_unhold(r->registered, r->held[--r->nr_held]);
 	if (r->max_runs > RUNS_KEPT)
 		drop_runs(r);
 	if (r->chain.resp_len < sizeof(resp))

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "dispatch.h"
+#include "registered.h"
 #include "request_limits.h"
 #include "uapi/linux/virtio_accel.h"
 #include "virtqueue.h"
@@ -20,6 +21,10 @@ struct request {
 	struct host_segment segments[REQUEST_MAX_SEGMENTS];
 	struct iovec *runs;
 	size_t max_runs; /* room in runs */
+	uint32_t memory; /* what a VIRTIO_ACCEL_T_MEMORY_* is about; its pieces are segments[0] */
+	struct registered *registered;
+	struct registered_memory *held[REQUEST_MAX_SEGMENTS]; /* until request_finish() */
+	uint32_t nr_held;
 	_Alignas(16) uint8_t message[REQUEST_MAX_MESSAGE];
 	_Alignas(16) uint8_t reply[REQUEST_MAX_REPLY];
 };
@@ -32,15 +37,17 @@ void request_delete(struct request *r);
 
 /**
  * request_parse() - checks r->chain and copies it out of guest memory
+ * @t: where registered memory is looked up and held
  *
  * Return: VIRTIO_ACCEL_S_OK, and r->header and r->rq are valid; otherwise the status to answer
  * with. Either way request_finish() comes next, sooner or later.
  */
-uint32_t request_parse(struct request *r, const struct memory *mem);
+uint32_t request_parse(struct request *r, const struct memory *mem, struct registered *t);
 
 /**
  * request_finish() - writes the response (with r->rq's reply, when it was parsed) to the guest
  *
+ * The request's memory must not be touched any more: what is registered may be unmapped now.
  * Return: bytes written, for virtqueue_push(): 0 when the chain has no room for a response.
  */
 uint32_t request_finish(struct request *r, uint32_t status);

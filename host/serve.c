@@ -179,7 +179,7 @@ static int pop(struct serve_queue *q, struct request *r, uint32_t *status)
 		pthread_mutex_lock(&q->used_lock);
 		virtqueue_track(&q->vq, &r->chain, now_ns());
 		pthread_mutex_unlock(&q->used_lock);
-		*status = request_parse(r, &q->serve->mem);
+		*status = request_parse(r, &q->serve->mem, q->serve->registered);
 	}
 	pthread_mutex_unlock(&q->pop_lock);
 
@@ -208,6 +208,24 @@ static void complete(struct serve_queue *q, struct request *r, uint32_t status)
 	pthread_mutex_unlock(&q->used_lock);
 }
 
+/* Runs a request that is not a call; mapping and freeing may take long. */
+static uint32_t run_other(struct serve *s, const struct request *r)
+{
+	uint64_t context = r->header.context;
+
+	switch (r->header.type) {
+	case VIRTIO_ACCEL_T_CONTEXT_CLOSE:
+		dispatch_context_close(s->dispatch, context);
+		registered_close_context(s->registered, context);
+		return VIRTIO_ACCEL_S_OK;
+	case VIRTIO_ACCEL_T_MEMORY_REGISTER:
+		return registered_add(s->registered, context, r->memory, r->segments[0].runs,
+				      r->segments[0].nr_runs);
+	default:
+		return registered_remove(s->registered, context, r->memory);
+	}
+}
+
 /* Runs a popped request. Return: whether this thread still leads. */
 static bool run(struct serve_queue *q, struct request *r, uint32_t status)
 {
@@ -222,7 +240,7 @@ static bool run(struct serve_queue *q, struct request *r, uint32_t status)
 			report(q, status, r->rq.malformed);
 	} else if (status == VIRTIO_ACCEL_S_OK) {
 		leading = !hand_over(q);
-		dispatch_context_close(d, r->header.context);
+		status = run_other(q->serve, r);
 	}
 	complete(q, r, status);
 	return leading;
@@ -458,8 +476,17 @@ int serve_mem_add(struct serve *s, uint64_t gpa, uint64_t size, uint64_t uaddr, 
 		if (s->queues[i])
 			pthread_mutex_lock(&s->queues[i]->pop_lock);
 	ret = memory_add(&s->mem, gpa, size, uaddr, offset, fd);
+	registered_limit(s->registered, memory_size(&s->mem));
 	for (unsigned int i = 0; i < VIRTIO_ACCEL_MAX_QUEUES; i++)
 		if (s->queues[i])
 			pthread_mutex_unlock(&s->queues[i]->pop_lock);
 	return ret;
+}
+
+int serve_mem_remove(struct serve *s, uint64_t gpa, uint64_t size, uint64_t uaddr)
+{
+	if (serve_running(s))
+		return -EBUSY;
+	registered_clear(s->registered);
+	return memory_remove(&s->mem, gpa, size, uaddr);
 }

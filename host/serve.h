@@ -14,6 +14,7 @@
 #include "dispatch.h"
 #include "inflight.h"
 #include "memory.h"
+#include "registered.h"
 #include "virtqueue.h"
 
 struct serve_queue;
@@ -23,6 +24,7 @@ struct serve {
 	struct memory mem;	   /* changed only through serve_mem_*() */
 	struct inflight_area *area;
 	struct dispatch *dispatch; /* changed only while no queue runs */
+	struct registered *registered;
 	uint32_t poll_us;	   /* how long a leader spins before it sleeps */
 	struct serve_queue *queues[VIRTIO_ACCEL_MAX_QUEUES]; /* NULL: not running */
 };
@@ -55,5 +57,12 @@ bool serve_running(const struct serve *s);
 /** serve_mem_add() - memory_add() while queues run */
 int serve_mem_add(struct serve *s, uint64_t gpa, uint64_t size, uint64_t uaddr, uint64_t offset,
 		  int fd);
+
+/**
+ * serve_mem_remove() - memory_remove() while no queue runs
+ *
+ * Ends all registrations of memory: a guest that still wants them registers anew.
+ */
+int serve_mem_remove(struct serve *s, uint64_t gpa, uint64_t size, uint64_t uaddr);
 
 #endif

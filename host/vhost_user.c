@@ -20,7 +20,8 @@
 #define F_PROTOCOL_FEATURES 30
 #define OFFERED_FEATURES                                                                           \
 	(UINT64_C(1) << VIRTIO_F_VERSION_1 | UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC |          \
-	 UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX | UINT64_C(1) << F_PROTOCOL_FEATURES)
+	 UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX | UINT64_C(1) << F_PROTOCOL_FEATURES |            \
+	 UINT64_C(1) << VIRTIO_ACCEL_F_MEMORY)
 
 #define PROTOCOL_F_MQ 0
 #define PROTOCOL_F_REPLY_ACK 3

@@ -54,7 +54,8 @@ static int set_up(void)
 	msg.setup.vm[sizeof(msg.setup.vm) - 1] = '\0';
 	quota_init(&quota, &msg.setup.policy, msg.setup.vm, &serve.area->counts);
 	serve.dispatch = dispatch_new(&quota, msg.setup.generation);
-	if (!serve.dispatch)
+	serve.registered = registered_new();
+	if (!serve.dispatch || !serve.registered)
 		return -ENOMEM;
 
 	memset(&msg, 0, sizeof(msg));
@@ -85,9 +86,23 @@ static int reset(uint32_t generation)
 
 	if (!fresh)
 		return -ENOMEM;
+	registered_clear(serve.registered);
 	dispatch_delete(serve.dispatch);
 	serve.dispatch = fresh;
 	return 0;
+}
+
+static void count(struct control_msg *msg)
+{
+	struct vop_traffic traffic;
+
+	dispatch_count(serve.dispatch, &msg->stats.sessions, &msg->stats.resources);
+	registered_count(serve.registered, &msg->stats.memories, &msg->stats.memory_bytes);
+	dispatch_traffic(serve.dispatch, &traffic);
+	msg->stats.in_place = traffic.in_place;
+	msg->stats.snapshot = traffic.snapshot;
+	msg->stats.gathered = traffic.gathered;
+	msg->stats.written_back = traffic.written_back;
 }
 
 /* Takes the fds that it uses out of @fds. */
@@ -103,9 +118,7 @@ static int handle(struct control_msg *msg, int *fds)
 		fds[0] = -1;
 		return serve_mem_add(&serve, m->gpa, m->size, m->uaddr, m->offset, fd);
 	case CONTROL_MEM_REMOVE:
-		if (serve_running(&serve))
-			return -EBUSY;
-		return memory_remove(&serve.mem, m->gpa, m->size, m->uaddr);
+		return serve_mem_remove(&serve, m->gpa, m->size, m->uaddr);
 	case CONTROL_VQ_START:
 		if (q->has_kick)
 			kick = fds[0];
@@ -130,7 +143,7 @@ static int handle(struct control_msg *msg, int *fds)
 		ret = set_area(&fds[0]);
 		return ret ? ret : reset(msg->reset.generation);
 	case CONTROL_STATS:
-		dispatch_count(serve.dispatch, &msg->stats.sessions, &msg->stats.resources);
+		count(msg);
 		return 0;
 	default:
 		return -ENOTSUP;
@@ -198,6 +211,7 @@ int main(int argc, char **argv)
 	if (busy)
 		_exit(EX_SOFTWARE);
 	dispatch_delete(serve.dispatch);
+	registered_delete(serve.registered);
 	memory_clear(&serve.mem);
 	inflight_area_unmap(serve.area);
 	/* libvaccel cleans up in its unload-time destructor. */

@@ -262,13 +262,12 @@ int vaccel_mem_alloc(struct vaccel_session *sess, size_t size, void **ptr)
 	a.plugin = sess->plugin;
 	a.ops = ops_of(a.plugin);
 	forwards = a.ops || sess->is_virtio;
-	if (a.ops) {
+	if (a.ops)
 		ret = a.ops->alloc(&a.info);
-		if (ret)
+	if (ret) {
+		if (forwards)
 			vaccel_warn("No memory of %zu bytes can be registered (%s): calls will "
 				    "have to describe its pages each time", size, strerror(ret));
-	}
-	if (ret) {
 		a.ops = NULL;
 		ret = map_here(&a.info, forwards ? VACCEL_MEM_PINNED : VACCEL_MEM_ORDINARY);
 		if (ret) {

@@ -84,8 +84,8 @@ int vaccel_mem_info(const void *ptr, struct vaccel_mem_info *info);
 
 /*
  * For plugins that forward operations: how to allocate memory that can be registered.
- *  alloc  allocates info->size bytes, zeroed, and sets info->start, kind and nr_blocks. On failure,
- *	   of which it has logged the reason, the library gives memory of the process instead.
+ *  alloc  allocates info->size bytes, zeroed, and sets info->start, kind and nr_blocks. On failure
+ *	   the library logs its code and gives memory of the process instead.
  *  free   frees what alloc gave
  */
 struct vaccel_mem_ops {

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "vaccel/log.h"
@@ -140,6 +141,54 @@ static int device_watch(struct transport *t, int epoll_fd)
 	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, d->fd, &event) && errno != EEXIST ? errno : 0;
 }
 
+/* Return: 0, an errno value, or the device's status. */
+static int memory_ioctl(struct transport *t, unsigned long request, struct virtio_accel_memory *m)
+{
+	struct device_transport *d = (struct device_transport *)t;
+
+	if (!is_ours(d))
+		return ENODEV;
+	return ioctl(d->fd, request, m) ? errno : (int)m->status;
+}
+
+static int device_mem_register(struct transport *t, const struct transport_memory *m)
+{
+	struct virtio_accel_memory arg = {.id = m->id};
+
+	return memory_ioctl(t, VIRTIO_ACCEL_IOC_MEMORY_REGISTER, &arg);
+}
+
+static int device_mem_alloc(struct transport *t, struct transport_memory *m)
+{
+	struct device_transport *d = (struct device_transport *)t;
+	struct virtio_accel_memory arg = {.size = m->size, .id = m->id}, gone = {.id = m->id};
+	int err = memory_ioctl(t, VIRTIO_ACCEL_IOC_MEMORY_ALLOC, &arg);
+
+	if (err)
+		return err;
+	m->start = MAP_FAILED;
+	if (arg.size <= SIZE_MAX)
+		m->start = mmap(NULL, (size_t)arg.size, PROT_READ | PROT_WRITE, MAP_SHARED, d->fd,
+				(off_t)m->id * sysconf(_SC_PAGESIZE));
+	if (m->start == MAP_FAILED) {
+		err = errno;
+		(void)memory_ioctl(t, VIRTIO_ACCEL_IOC_MEMORY_FREE, &gone);
+		return err;
+	}
+	m->nr_blocks = arg.nr_blocks;
+	return 0;
+}
+
+static void device_mem_free(struct transport *t, struct transport_memory *m)
+{
+	struct virtio_accel_memory arg = {.id = m->id};
+
+	if (is_ours((struct device_transport *)t))
+		munmap(m->start, m->size);
+	/* When this fails the device is gone, and its memory with it. */
+	(void)memory_ioctl(t, VIRTIO_ACCEL_IOC_MEMORY_FREE, &arg);
+}
+
 static void device_close(struct transport *t)
 {
 	struct device_transport *d = (struct device_transport *)t;
@@ -156,6 +205,9 @@ static const struct transport_ops device_ops = {
 	.arm = device_arm,
 	.disarm = device_disarm,
 	.watch = device_watch,
+	.mem_alloc = device_mem_alloc,
+	.mem_register = device_mem_register,
+	.mem_free = device_mem_free,
 	.close = device_close,
 };
 

@@ -104,6 +104,15 @@ static void list_remove(struct native_transport *n)
 
 /* ---- Calls --------------------------------------------------------------------------------- */
 
+static bool is_segment(const struct virtio_accel_user_segment *s)
+{
+	const uint32_t access = VIRTIO_ACCEL_SEG_READ | VIRTIO_ACCEL_SEG_WRITE;
+	bool memory = s->flags & VIRTIO_ACCEL_SEG_MEMORY;
+
+	return s->len && s->flags & access && !(s->flags & ~(access | VIRTIO_ACCEL_SEG_MEMORY)) &&
+	       memory == !!s->memory;
+}
+
 static int check_call(const struct native_transport *n, const struct transport_call *c)
 {
 	if (n->forked) {
@@ -115,6 +124,9 @@ static int check_call(const struct native_transport *n, const struct transport_c
 		return EINVAL;
 	if (!c->message || (c->nr_segments && !c->segments) || (c->reply_len && !c->reply))
 		return EFAULT;
+	for (uint32_t i = 0; i < c->nr_segments; i++)
+		if (!is_segment(&c->segments[i]))
+			return EINVAL;
 	return 0;
 }
 
@@ -220,6 +232,9 @@ static const struct transport_ops native_ops = {
 	.arm = native_arm,
 	.disarm = native_disarm,
 	.watch = native_watch,
+	.mem_alloc = native_memory_alloc,
+	.mem_register = native_memory_register,
+	.mem_free = native_memory_free,
 	.close = native_close,
 };
 
@@ -262,7 +277,7 @@ static unsigned int nr_cpus(void)
 static int negotiate(struct native_transport *n, const char *path, bool *reported)
 {
 	const uint64_t must = 1ull << VIRTIO_F_VERSION_1 | 1ull << VU_F_PROTOCOL_FEATURES;
-	const uint64_t may = 1ull << VIRTIO_RING_F_EVENT_IDX;
+	const uint64_t may = 1ull << VIRTIO_RING_F_EVENT_IDX | 1ull << VIRTIO_ACCEL_F_MEMORY;
 	const uint64_t pmust = 1ull << VU_P_CONFIG;
 	const uint64_t pmay = 1ull << VU_P_MQ | 1ull << VU_P_REPLY_ACK;
 	struct vu_conn *c = &n->conn;

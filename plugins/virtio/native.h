@@ -127,6 +127,7 @@ struct native_call {
 	struct native_extent *extent;
 	uint32_t readable;	/* bytes from the start */
 	uint32_t writable;	/* bytes of response and reply */
+	uint32_t nr_runs;
 	size_t resp;		/* offset of the response */
 	size_t bounce;		/* offset of the first segment */
 	size_t total;
@@ -150,5 +151,10 @@ int native_request_finish(struct native_transport *n, struct native_call *nc);
  */
 int native_request(struct native_transport *n, uint32_t type, int timeout_ms,
 		   struct native_call *nc);
+
+/* native_memory.c: registered memory, see struct transport_ops. */
+int native_memory_alloc(struct transport *t, struct transport_memory *m);
+int native_memory_register(struct transport *t, const struct transport_memory *m);
+void native_memory_free(struct transport *t, struct transport_memory *m);
 
 #endif

@@ -27,9 +27,14 @@ static bool add_piece(size_t *end, uint64_t len, size_t *offset)
 }
 
 /* How far each part reaches, worked out before anything is allocated. */
+/* Registered memory is named, and has a run only while it is registered. */
+static bool has_run(const struct virtio_accel_user_segment *s)
+{
+	return s->len && !(s->flags & VIRTIO_ACCEL_SEG_MEMORY);
+}
+
 static int plan(struct native_transport *n, struct native_call *nc)
 {
-	const uint32_t known = VIRTIO_ACCEL_SEG_READ | VIRTIO_ACCEL_SEG_WRITE;
 	const struct transport_call *c = &nc->c;
 	uint64_t readable = sizeof(struct virtio_accel_req) + c->message_len;
 	uint32_t reply_len = c->reply_len;
@@ -37,8 +42,11 @@ static int plan(struct native_transport *n, struct native_call *nc)
 
 	if (c->message_len > n->t.info.max_message || c->nr_segments > n->t.info.max_segments)
 		return EINVAL;
-	readable += (uint64_t)c->nr_segments *
-		    (sizeof(struct virtio_accel_segment) + sizeof(struct virtio_accel_run));
+	nc->nr_runs = 0;
+	for (uint32_t i = 0; i < c->nr_segments; i++)
+		nc->nr_runs += has_run(&c->segments[i]);
+	readable += (uint64_t)c->nr_segments * sizeof(struct virtio_accel_segment) +
+		    (uint64_t)nc->nr_runs * sizeof(struct virtio_accel_run);
 	if (reply_len > n->t.info.max_reply)
 		reply_len = n->t.info.max_reply;
 	if (readable > UINT32_MAX ||
@@ -53,8 +61,8 @@ static int plan(struct native_transport *n, struct native_call *nc)
 	for (uint32_t i = 0; i < c->nr_segments; i++) {
 		const struct virtio_accel_user_segment *s = &c->segments[i];
 
-		if (s->len == 0 || s->reserved || !(s->flags & known) || (s->flags & ~known))
-			return EINVAL;
+		if (!has_run(s))
+			continue;
 		if (s->addr == 0 || s->addr > UINTPTR_MAX || s->len - 1 > UINTPTR_MAX - s->addr)
 			return EFAULT;
 		if (!native_mem_find(&n->mem, s->addr, s->len, &offset) &&
@@ -71,7 +79,7 @@ static int plan(struct native_transport *n, struct native_call *nc)
 static bool locate(const struct native_transport *n, const struct native_extent *e,
 		   const struct virtio_accel_user_segment *s, size_t *end, size_t *offset)
 {
-	if (native_mem_find(&n->mem, s->addr, s->len, offset))
+	if (!has_run(s) || native_mem_find(&n->mem, s->addr, s->len, offset))
 		return false;
 	(void)add_piece(end, s->len, offset);
 	*offset += e->offset;
@@ -86,7 +94,7 @@ static void fill(struct native_transport *n, uint32_t type, const struct native_
 		.type = htole32(type),
 		.context = htole64(n->context),
 		.nr_segments = htole32(c->nr_segments),
-		.nr_runs = htole32(c->nr_segments),
+		.nr_runs = htole32(nc->nr_runs),
 		.message_len = htole32(c->message_len),
 	};
 	char *segment = p + sizeof(req);
@@ -99,19 +107,23 @@ static void fill(struct native_transport *n, uint32_t type, const struct native_
 		struct virtio_accel_segment ws = {
 			.len = htole64(s->len),
 			.flags = htole32(s->flags),
-			.nr_runs = htole32(1),
+			.nr_runs = htole32(has_run(s)),
+			.memory = htole32(s->memory),
+			.offset = htole64(has_run(s) ? 0 : s->addr),
 		};
 		struct virtio_accel_run wr = { .len = htole64(s->len) };
 		size_t offset;
 
+		memcpy(segment, &ws, sizeof(ws));
+		segment += sizeof(ws);
+		if (!has_run(s))
+			continue;
 		/* What is only written is copied, too: the device may leave parts as they are. */
 		if (locate(n, nc->extent, s, &end, &offset))
 			memcpy(native_mem_ptr(&n->mem, offset), (void *)(uintptr_t)s->addr,
 			       (size_t)s->len);
 		wr.addr = htole64(native_mem_guest(offset));
-		memcpy(segment, &ws, sizeof(ws));
 		memcpy(run, &wr, sizeof(wr));
-		segment += sizeof(ws);
 		run += sizeof(wr);
 	}
 	if (c->message_len)

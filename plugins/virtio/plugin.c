@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The guest's transport plugin: runs every op of the table on the host. */
+#include "memory.h"
 #include "remote.h"
 
 static int virtio_session_init(struct vaccel_session *sess, uint32_t flags)
@@ -61,6 +62,8 @@ static int init(void)
 		ret = vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
 	if (!ret)
 		ret = vaccel_plugin_register_async(&vaccel_this_plugin, &remote_async_ops);
+	if (!ret && memory_ops())
+		ret = vaccel_plugin_register_memory(&vaccel_this_plugin, memory_ops());
 	if (ret)
 		remote_close();
 	return ret;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
 #include "transport.h"
 
 #define DEFAULT_DEVICE "/dev/virtio-accel0"
@@ -20,13 +21,21 @@ int remote_open(void)
 	const char *socket = getenv("VACCEL_VIRTIO_SOCKET");
 	const char *device = getenv("VACCEL_VIRTIO_DEVICE");
 
+	int ret;
+
 	if (socket && *socket)
-		return transport_open_native(socket, &transport);
-	return transport_open_device(device && *device ? device : DEFAULT_DEVICE, &transport);
+		ret = transport_open_native(socket, &transport);
+	else
+		ret = transport_open_device(device && *device ? device : DEFAULT_DEVICE,
+					    &transport);
+	if (!ret)
+		memory_open(transport);
+	return ret;
 }
 
 void remote_close(void)
 {
+	memory_close();
 	if (transport)
 		transport->ops->close(transport);
 	transport = NULL;
@@ -158,6 +167,8 @@ int remote_call_begin(struct remote_call *c, struct vaccel_session *sess, uint16
 	ret = vop_encode(&c->encoder, &transport->info, c->desc, sess ? sess->remote_id : 0,
 			 c->wire, out_sizes);
 	free(out_sizes);
+	if (!ret)
+		memory_hold(c->encoder.segs, c->encoder.nr_segs);
 	c->reply = c->reply_buf;
 	c->reply_len = (uint32_t)c->encoder.reply_room;
 	if (!ret && c->reply_len > sizeof(c->reply_buf)) {
@@ -172,10 +183,25 @@ int remote_call_begin(struct remote_call *c, struct vaccel_session *sess, uint16
 	return ret;
 }
 
+static int send_call(struct remote_call *c, uint32_t *status)
+{
+	const struct vop_encoder *e = &c->encoder;
+
+	return transport->ops->call(transport, e->msg, e->msg_len, e->segs, e->nr_segs, c->reply,
+				    &c->reply_len, status);
+}
+
 int remote_call_end(struct remote_call *c, int ret, uint32_t status)
 {
 	const struct vop_fetcher fetcher = {fetch, c->sess};
 
+	/* The host process was restarted. It has not even looked at the message. */
+	if (!ret && status == VIRTIO_ACCEL_S_STALE) {
+		ret = memory_renew(c->encoder.segs, c->encoder.nr_segs);
+		c->reply_len = (uint32_t)c->encoder.reply_room;
+		if (!ret)
+			ret = send_call(c, &status);
+	}
 	if (!ret) {
 		ret = (int)status;
 		/* A failed op may still have outputs: a framework's status and its text. */
@@ -203,6 +229,7 @@ void remote_call_release(struct remote_call *c)
 {
 	if (c->reply != c->reply_buf)
 		free(c->reply);
+	memory_unhold(c->encoder.segs, c->encoder.nr_segs);
 	vop_encoder_release(&c->encoder);
 }
 
@@ -214,7 +241,6 @@ int remote_call(struct vaccel_session *sess, uint16_t op, const union vop_val *v
 
 	if (ret)
 		return ret;
-	ret = transport->ops->call(transport, c.encoder.msg, c.encoder.msg_len, c.encoder.segs,
-				   c.encoder.nr_segs, c.reply, &c.reply_len, &status);
+	ret = send_call(&c, &status);
 	return remote_call_end(&c, ret, status);
 }

@@ -14,6 +14,15 @@
 
 struct transport;
 
+/** struct transport_memory - memory that is registered with the device */
+struct transport_memory {
+	void *start;
+	size_t size;		/* bytes */
+	uint32_t id;		/* chosen by the caller, not 0 */
+	uint32_t nr_blocks;	/* physically contiguous ones */
+	void *priv;		/* of the transport */
+};
+
 /*
  * A request that is sent and then waited for; fields as the parameters of struct transport_ops's call.
  * It starts transport->call_size bytes, of which the rest is the transport's.
@@ -61,6 +70,19 @@ struct transport_ops {
 	void (*arm)(struct transport *t);
 	void (*disarm)(struct transport *t);
 	int (*watch)(struct transport *t, int epoll_fd);
+
+	/*
+	 * Registered memory, of devices that have VIRTIO_ACCEL_F_MEMORY: mem_alloc allocates @m->size
+	 * bytes, zeroed, and registers them as @m->id; mem_register registers them anew when the
+	 * device has lost them. Segments of calls name it, see struct virtio_accel_user_segment.
+	 *
+	 * Return: 0, a positive errno value as above, or the device's status.
+	 */
+	int (*mem_alloc)(struct transport *t, struct transport_memory *m);
+	int (*mem_register)(struct transport *t, const struct transport_memory *m);
+
+	/* Unregisters and frees it. No call that names it may be running. */
+	void (*mem_free)(struct transport *t, struct transport_memory *m);
 
 	/* Closes the connection and frees @t. No call may be running. */
 	void (*close)(struct transport *t);

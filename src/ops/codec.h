@@ -103,6 +103,14 @@ struct host_segment {
 	uint32_t flags;		  /* VIRTIO_ACCEL_SEG_READ | VIRTIO_ACCEL_SEG_WRITE */
 };
 
+/** Bytes of segments that a request's operation was given, by what had to be done with them. */
+struct vop_traffic {
+	uint64_t in_place;	/* nothing */
+	uint64_t snapshot;	/* copied, because a parser reads them */
+	uint64_t gathered;	/* copied, because they were scattered or not aligned; or zeroed */
+	uint64_t written_back;	/* copied to where the guest wants the outputs */
+};
+
 /** What the decoder needs from its owner. */
 struct vop_host_ops {
 	/* Looks up a resource and holds it until unhold; NULL: unknown here. */
@@ -128,6 +136,7 @@ struct vop_decoder {
 	int64_t session;
 	union vop_val vals[VOP_MAX_PARAMS];
 	const char *why; /* after a failure: what was wrong, for the log */
+	struct vop_traffic traffic;
 	/* private */
 	const uint8_t *msg;
 	uint32_t len, pos;

@@ -114,6 +114,7 @@ static int map_segment(struct vop_decoder *dec, uint64_t ref, uint64_t len, uint
 	if (!parsed && seg->nr_runs == 1 && (uintptr_t)seg->runs[0].iov_base % align == 0) {
 		*data = seg->runs[0].iov_base;
 		*staged = false;
+		dec->traffic.in_place += len;
 		return VACCEL_OK;
 	}
 
@@ -121,6 +122,10 @@ static int map_segment(struct vop_decoder *dec, uint64_t ref, uint64_t len, uint
 	if (!*data)
 		return out_of_memory(dec, "no staging memory left for this VM");
 	*staged = true;
+	if (parsed)
+		dec->traffic.snapshot += len;
+	else
+		dec->traffic.gathered += len;
 	if (flags & VIRTIO_ACCEL_SEG_READ)
 		copy_from_segment(*data, seg);
 	else
@@ -506,6 +511,7 @@ int vop_decode(struct vop_decoder *dec, const uint8_t *msg, uint32_t len, uint32
 	dec->outputs_end = &dec->outputs;
 	dec->res = NULL;
 	memset(dec->vals, 0, sizeof(dec->vals));
+	memset(&dec->traffic, 0, sizeof(dec->traffic));
 
 	dec->desc = vop_peek(msg, len, &dec->session);
 	if (len < sizeof(*head) || head->flags || head->reserved)
@@ -567,8 +573,10 @@ static void put_data(struct vop_decoder *dec, struct writer *w)
 {
 	struct vop_output *o = next_output(dec);
 
-	if (o->where == VIRTIO_ACCEL_BUF_SEGMENT && o->staged)
+	if (o->where == VIRTIO_ACCEL_BUF_SEGMENT && o->staged) {
 		copy_to_segment(&dec->segs[o->segment], o->data, o->len);
+		dec->traffic.written_back += o->len;
+	}
 	put_buf(w, o->len, 0, o->where);
 	if (o->where == VIRTIO_ACCEL_BUF_INLINE)
 		put(w, o->data, o->len);
@@ -605,6 +613,7 @@ static int put_tensor(struct vop_decoder *dec, struct writer *w, enum vop_framew
 
 	if (o->where == VIRTIO_ACCEL_BUF_SEGMENT && t.size <= o->len) {
 		copy_to_segment(&dec->segs[o->segment], t.data, t.size);
+		dec->traffic.written_back += t.size;
 		put_buf(w, t.size, 0, VIRTIO_ACCEL_BUF_SEGMENT);
 		return VACCEL_OK;
 	}

@@ -185,6 +185,7 @@ static void test_host_requests(void **state)
 {
 	static const size_t pieces[] = {1, 7, 16, 33, 4096};
 	struct memory *mem = calloc(1, sizeof(*mem));
+	struct registered *memories = registered_new();
 	struct request *r = request_new();
 	uint8_t *low = calloc(1, 0x8000), *high = calloc(1, 0x8000), out[256];
 	const uint64_t reply = htole64(81985529216486895);
@@ -197,7 +198,7 @@ static void test_host_requests(void **state)
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		load("context-close");
 		chain_for(r, &stream, pieces[i], out, sizeof(out));
-		assert_int_equal(request_parse(r, mem), VIRTIO_ACCEL_S_OK);
+		assert_int_equal(request_parse(r, mem, memories), VIRTIO_ACCEL_S_OK);
 		assert_int_equal(r->header.type, VIRTIO_ACCEL_T_CONTEXT_CLOSE);
 		assert_int_equal(r->header.context, 5);
 		assert_int_equal(request_finish(r, VIRTIO_ACCEL_S_OK), response.len);
@@ -205,7 +206,7 @@ static void test_host_requests(void **state)
 
 		load("request");
 		chain_for(r, &stream, pieces[i], out, sizeof(out));
-		assert_int_equal(request_parse(r, mem), VIRTIO_ACCEL_S_OK);
+		assert_int_equal(request_parse(r, mem, memories), VIRTIO_ACCEL_S_OK);
 		assert_int_equal(r->header.type, VIRTIO_ACCEL_T_CALL);
 		assert_int_equal(r->rq.context, 1);
 		assert_int_equal(r->rq.nr_segments, 0);
@@ -217,7 +218,7 @@ static void test_host_requests(void **state)
 
 		load("request-segments");
 		chain_for(r, &stream, pieces[i], out, sizeof(out));
-		assert_int_equal(request_parse(r, mem), VIRTIO_ACCEL_S_OK);
+		assert_int_equal(request_parse(r, mem, memories), VIRTIO_ACCEL_S_OK);
 		assert_int_equal(r->rq.nr_segments, 2);
 		assert_int_equal(r->rq.segments[0].len, 8192);
 		assert_int_equal(r->rq.segments[0].flags, VIRTIO_ACCEL_SEG_READ);
@@ -234,7 +235,7 @@ static void test_host_requests(void **state)
 
 		load("request-runs");
 		chain_for(r, &stream, pieces[i], out, sizeof(out));
-		assert_int_equal(request_parse(r, mem), VIRTIO_ACCEL_S_OK);
+		assert_int_equal(request_parse(r, mem, memories), VIRTIO_ACCEL_S_OK);
 		assert_int_equal(r->rq.nr_segments, 2);
 		assert_int_equal(r->rq.segments[0].nr_runs, 2); /* adjoining runs are one */
 		assert_ptr_equal(r->rq.segments[0].runs[0].iov_base, low + 0x1000);
@@ -245,6 +246,7 @@ static void test_host_requests(void **state)
 		request_finish(r, VIRTIO_ACCEL_S_OK);
 	}
 	request_delete(r);
+	registered_delete(memories);
 	free(low);
 	free(high);
 	free(mem);

@@ -17,8 +17,8 @@
 #define VIRTIO_ACCEL_MAGIC		0x4c434341u	/* "ACCL" read as bytes */
 #define VIRTIO_ACCEL_VERSION		1
 
-/* Feature bits (0..23 belong to the device type). Bit 0 is kept for registered memory. */
-#define VIRTIO_ACCEL_F_MEMORY		0
+/* Feature bits (0..23 belong to the device type) */
+#define VIRTIO_ACCEL_F_MEMORY		0	/* registered memory */
 
 #define VIRTIO_ACCEL_MAX_QUEUES		64
 
@@ -44,7 +44,8 @@ struct virtio_accel_config {
 /* Request types */
 #define VIRTIO_ACCEL_T_CALL		1	/* a message from a program */
 #define VIRTIO_ACCEL_T_CONTEXT_CLOSE	2	/* the context's owner is gone: free what it owned */
-/* 3 and 4 are kept for registering and unregistering memory. */
+#define VIRTIO_ACCEL_T_MEMORY_REGISTER	3	/* one segment: its memory, runs and len */
+#define VIRTIO_ACCEL_T_MEMORY_UNREGISTER 4	/* one segment: its memory; all else is 0 */
 
 /**
  * struct virtio_accel_req - starts the device-readable part of every request
@@ -73,16 +74,19 @@ struct virtio_accel_req {
 /* Segment flags */
 #define VIRTIO_ACCEL_SEG_READ		(1u << 0)	/* the device may read it */
 #define VIRTIO_ACCEL_SEG_WRITE		(1u << 1)	/* the device may write it */
-#define VIRTIO_ACCEL_SEG_MEMORY		(1u << 2)	/* kept for registered memory */
+#define VIRTIO_ACCEL_SEG_MEMORY		(1u << 2)	/* in registered memory: it has no runs */
+
+/* What the runs of registered memory, and so its length, are multiples of, in bytes */
+#define VIRTIO_ACCEL_MEMORY_ALIGN	4096
 
 /**
  * struct virtio_accel_segment - one piece of a program's memory, outside of the message
- * @len:      bytes, equal to the sum of its runs
+ * @len:      bytes, equal to the sum of its runs if it has any
  * @flags:    VIRTIO_ACCEL_SEG_*
  * @nr_runs:  how many of the following runs are its; runs are used up in order
- * @memory:   0 (kept for the id of registered memory)
+ * @memory:   id of registered memory, chosen by the driver, not 0; 0 where none is named
  * @reserved: 0
- * @offset:   0 (kept for the offset in registered memory)
+ * @offset:   bytes from the start of @memory with VIRTIO_ACCEL_SEG_MEMORY, else 0
  */
 struct virtio_accel_segment {
 	__le64 len;
@@ -120,10 +124,12 @@ struct virtio_accel_resp {
 #define VIRTIO_ACCEL_S_NOENT	2	/* no such resource, or kept output, in this context */
 #define VIRTIO_ACCEL_S_AGAIN	11	/* the device is starting again after a failure; try again */
 #define VIRTIO_ACCEL_S_NOMEM	12	/* a limit on memory was reached */
+#define VIRTIO_ACCEL_S_EXIST	17	/* the context has registered memory with this id */
 #define VIRTIO_ACCEL_S_INVAL	22	/* malformed request or message */
 #define VIRTIO_ACCEL_S_USERS	87	/* a limit on the number of objects was reached */
 #define VIRTIO_ACCEL_S_NOTSUP	95	/* unknown type, operation or flag */
 #define VIRTIO_ACCEL_S_SESS	104	/* no such session in this context, or it was lost */
+#define VIRTIO_ACCEL_S_STALE	116	/* no such registered memory in this context, or it was lost */
 
 /* ---- Part 2: messages and replies, which the driver passes through unread ------------------ */
 
@@ -216,16 +222,16 @@ struct virtio_accel_op_status {
 
 /**
  * struct virtio_accel_user_segment - memory of the calling process
- * @addr:  its start, any alignment
- * @len:   bytes, not 0
- * @flags: VIRTIO_ACCEL_SEG_READ and/or _WRITE
- * @reserved: 0
+ * @addr:   its start, any alignment; with VIRTIO_ACCEL_SEG_MEMORY the offset in @memory
+ * @len:    bytes, not 0
+ * @flags:  VIRTIO_ACCEL_SEG_READ and/or _WRITE, and _MEMORY
+ * @memory: id of registered memory with VIRTIO_ACCEL_SEG_MEMORY, else 0
  */
 struct virtio_accel_user_segment {
 	__u64 addr;
 	__u64 len;
 	__u32 flags;
-	__u32 reserved;
+	__u32 memory;
 };
 
 /**
@@ -326,5 +332,36 @@ struct virtio_accel_info {
 #define VIRTIO_ACCEL_IOC_CALL	_IOWR(0xAC, 0x01, struct virtio_accel_call)
 #define VIRTIO_ACCEL_IOC_SUBMIT	_IOW(0xAC, 0x02, struct virtio_accel_submit)
 #define VIRTIO_ACCEL_IOC_REAP	_IOWR(0xAC, 0x03, struct virtio_accel_reap)
+
+/**
+ * struct virtio_accel_memory - argument of VIRTIO_ACCEL_IOC_MEMORY_*
+ * @size:      ALLOC: bytes, not 0; out: rounded up to whole pages. Else 0.
+ * @id:        chosen by the program, not 0
+ * @nr_blocks: ALLOC, out: physically contiguous blocks. Else 0.
+ * @status:    out: struct virtio_accel_resp.status
+ * @reserved:  0
+ */
+struct virtio_accel_memory {
+	__u64 size;
+	__u32 id;
+	__u32 nr_blocks;
+	__u32 status;
+	__u32 reserved;
+};
+
+/*
+ * Registered memory belongs to the open file. ALLOC takes memory that consists of as large blocks as
+ * there are, registers it with the device, and keeps it if the device agrees (@status 0). Then
+ * mmap(2) of the file with MAP_SHARED, at @id times the page size, maps it. FREE unregisters it; its
+ * pages stay as long as a mapping or a call uses them. REGISTER registers it anew, for a device
+ * that has lost it (VIRTIO_ACCEL_S_STALE as the status of a call).
+ *
+ * Errors as above, and: EOPNOTSUPP (the device has no registered memory), ENOMEM (also when the
+ * module's limit is reached), EEXIST (ALLOC: the file has this id), ENOENT (it has not; also as an
+ * error of VIRTIO_ACCEL_IOC_CALL).
+ */
+#define VIRTIO_ACCEL_IOC_MEMORY_ALLOC	_IOWR(0xAC, 0x10, struct virtio_accel_memory)
+#define VIRTIO_ACCEL_IOC_MEMORY_FREE	_IOWR(0xAC, 0x11, struct virtio_accel_memory)
+#define VIRTIO_ACCEL_IOC_MEMORY_REGISTER _IOWR(0xAC, 0x12, struct virtio_accel_memory)
 
 #endif

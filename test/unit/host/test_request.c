@@ -17,6 +17,7 @@
 
 static struct guest g;
 static struct request *r;
+static struct registered *memories;
 
 /* The readable part as it is being put together. */
 static uint8_t stream[0x50000];
@@ -27,14 +28,16 @@ static int setup(void **state)
 	(void)state;
 	guest_init(&g, SIZE, 0);
 	r = request_new();
+	memories = registered_new();
 	stream_len = 0;
-	return r ? 0 : -1;
+	return r && memories ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
 	request_delete(r);
+	registered_delete(memories);
 	guest_fini(&g);
 	return 0;
 }
@@ -104,7 +107,7 @@ static uint32_t parse(size_t cut, uint32_t writable)
 	guest_make_available(&g, 0);
 	assert_int_equal(virtqueue_pop(&g.vq, &g.mem, &r->chain), 1);
 	stream_len = 0;
-	return request_parse(r, &g.mem);
+	return request_parse(r, &g.mem, memories);
 }
 
 static struct virtio_accel_req *header(void)
@@ -393,7 +396,7 @@ static void runs_of_all_threads_have_a_limit(void **state)
 		others[i] = request_new();
 		assert_non_null(others[i]);
 		others[i]->chain = chain;
-		status = request_parse(others[i], &g.mem);
+		status = request_parse(others[i], &g.mem, memories);
 		granted += !status;
 	}
 	assert_int_equal(status, VIRTIO_ACCEL_S_NOMEM);
@@ -405,7 +408,7 @@ static void runs_of_all_threads_have_a_limit(void **state)
 	}
 	/* All of it is given back. */
 	r->chain = chain;
-	assert_int_equal(request_parse(r, &g.mem), 0);
+	assert_int_equal(request_parse(r, &g.mem, memories), 0);
 	request_finish(r, 0);
 }
 

@@ -310,7 +310,7 @@ static void offers_what_it_has(void **state)
 	assert_int_equal(post(1, 0, NULL, 0, 0), 0);
 	m = reply();
 	assert_int_equal(m.h.request, 1);
-	assert_true(m.u64 == (1ull << 32 | 1ull << 30 | 1ull << 29 | 1ull << 28));
+	assert_true(m.u64 == (1ull << 32 | 1ull << 30 | 1ull << 29 | 1ull << 28 | 1));
 	assert_int_equal(post(15, 0, NULL, 0, 0), 0);
 	m = reply();
 	assert_int_equal(m.u64, 1 << 0 | 1 << 3 | 1 << 9 | 1 << 12 | 1 << 13 | 1 << 15);
