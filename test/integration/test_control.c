@@ -55,7 +55,8 @@ static void expect_service(void)
 static void test_offers(void **state)
 {
 	const uint64_t must = 1ull << VIRTIO_F_VERSION_1 | 1ull << VU_F_PROTOCOL_FEATURES |
-			      1ull << VIRTIO_RING_F_EVENT_IDX;
+			      1ull << VIRTIO_RING_F_EVENT_IDX |
+			      1ull << VIRTIO_ACCEL_F_MEMORY;
 	const uint64_t may = must | 1ull << VIRTIO_RING_F_INDIRECT_DESC;
 	const uint64_t pmust = 1ull << VU_P_MQ | 1ull << VU_P_REPLY_ACK | 1ull << VU_P_CONFIG;
 	uint64_t features, protocol, queues;

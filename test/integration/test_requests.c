@@ -102,7 +102,7 @@ static void test_header(void **state)
 
 	SPOILT((void)0, VIRTIO_ACCEL_S_OK);
 	SPOILT(req.type = 0, VIRTIO_ACCEL_S_NOTSUP);
-	SPOILT(req.type = htole32(3), VIRTIO_ACCEL_S_NOTSUP);
+	SPOILT(req.type = htole32(5), VIRTIO_ACCEL_S_NOTSUP);
 	SPOILT(req.type = UINT32_MAX, VIRTIO_ACCEL_S_NOTSUP);
 	SPOILT(req.flags = htole32(1), VIRTIO_ACCEL_S_INVAL);
 	SPOILT(req.flags = htole32(1u << 31), VIRTIO_ACCEL_S_INVAL);
@@ -309,7 +309,7 @@ static void test_segments(void **state)
 	SPOILT(s.len = 0, VIRTIO_ACCEL_S_INVAL);
 	SPOILT(s.len = UINT64_MAX, VIRTIO_ACCEL_S_INVAL);
 	SPOILT(s.flags = 0, VIRTIO_ACCEL_S_INVAL);
-	SPOILT(s.flags = htole32(READ | VIRTIO_ACCEL_SEG_MEMORY), VIRTIO_ACCEL_S_NOTSUP);
+	SPOILT(s.flags = htole32(READ | VIRTIO_ACCEL_SEG_MEMORY), VIRTIO_ACCEL_S_INVAL);
 	SPOILT(s.flags = htole32(READ | 1u << 31), VIRTIO_ACCEL_S_NOTSUP);
 	SPOILT(s.nr_runs = 0, VIRTIO_ACCEL_S_INVAL);
 	SPOILT(s.nr_runs = htole32(1), VIRTIO_ACCEL_S_INVAL);

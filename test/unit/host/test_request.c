@@ -209,7 +209,7 @@ static void closing_a_context(void **state)
 
 /* One thing wrong each, in an otherwise good request. */
 
-static void wrong_type(void) { header()->type = 3; }
+static void wrong_type(void) { header()->type = 5; }
 static void type_zero(void) { header()->type = 0; }
 static void request_flags(void) { header()->flags = 1; }
 static void request_reserved(void) { header()->reserved = 1; }
@@ -231,6 +231,20 @@ static void segment_shorter(void) { segment()->len--; }
 static void segment_huge(void) { segment()->len = UINT64_MAX; }
 static void segment_no_flags(void) { segment()->flags = 0; }
 static void segment_memory_flag(void) { segment()->flags |= VIRTIO_ACCEL_SEG_MEMORY; }
+static void segment_memory_and_runs(void)
+{
+	segment()->flags |= VIRTIO_ACCEL_SEG_MEMORY;
+	segment()->memory = 1;
+}
+
+/* Its runs are the next one's. */
+static void segment_of_no_memory(void)
+{
+	segment_memory_and_runs();
+	segment()[1].nr_runs += segment()[0].nr_runs;
+	segment()[0].nr_runs = 0;
+}
+
 static void segment_bad_flag(void) { segment()->flags |= 0x80000000; }
 static void segment_memory(void) { segment()->memory = 1; }
 static void segment_reserved(void) { segment()->reserved = 1; }
@@ -275,7 +289,8 @@ static void refuses_what_is_malformed(void **state)
 		BAD(fewer_runs), BAD(runs_overflow), BAD(too_many_runs), BAD(longer_message),
 		BAD(shorter_message), BAD(message_overflow), BAD(message_too_long),
 		BAD(segment_longer), BAD(segment_shorter), BAD(segment_huge), BAD(segment_no_flags),
-		{ "segment_memory_flag", segment_memory_flag, VIRTIO_ACCEL_S_NOTSUP },
+		BAD(segment_memory_flag), BAD(segment_memory_and_runs),
+		{ "segment_of_no_memory", segment_of_no_memory, VIRTIO_ACCEL_S_STALE },
 		{ "segment_bad_flag", segment_bad_flag, VIRTIO_ACCEL_S_NOTSUP },
 		BAD(segment_memory), BAD(segment_reserved), BAD(segment_offset),
 		BAD(segment_no_runs), BAD(segment_more_runs), BAD(segment_runs_overflow),
@@ -412,6 +427,187 @@ static void runs_of_all_threads_have_a_limit(void **state)
 	request_finish(r, 0);
 }
 
+/* ---- Registered memory ---------------------------------------------------------------------- */
+
+/* Registers @nr pages, from the end of guest memory downwards, so that none adjoins the next. */
+static uint32_t register_pages(uint32_t id, uint32_t nr)
+{
+	const struct virtio_accel_segment seg = {
+		.len = nr * 4096ull, .flags = 3, .nr_runs = nr, .memory = id,
+	};
+
+	put_header(VIRTIO_ACCEL_T_MEMORY_REGISTER, 1, nr, 0);
+	put(&seg, sizeof(seg));
+	for (uint32_t i = 1; i <= nr; i++)
+		put_run(GUEST_GPA + GUEST_SIZE - i * 4096, 4096);
+	return parse(0, 16);
+}
+
+static uint32_t add_memory(uint32_t id)
+{
+	return registered_add(memories, r->header.context, id, r->segments[0].runs,
+			      r->segments[0].nr_runs);
+}
+
+static void put_named(uint32_t id, uint64_t offset, uint64_t len, uint32_t flags)
+{
+	const struct virtio_accel_segment seg = {
+		.len = len, .flags = flags | VIRTIO_ACCEL_SEG_MEMORY, .memory = id,
+		.offset = offset,
+	};
+
+	put(&seg, sizeof(seg));
+}
+
+static uint32_t name_memory(uint32_t id, uint64_t offset, uint64_t len)
+{
+	put_header(VIRTIO_ACCEL_T_CALL, 1, 0, 16);
+	put_named(id, offset, len, VIRTIO_ACCEL_SEG_READ);
+	put_message(16);
+	return parse(0, 16);
+}
+
+static void registers_memory(void **state)
+{
+	(void)state;
+	registered_limit(memories, GUEST_SIZE);
+	assert_int_equal(register_pages(7, 3), 0);
+	assert_int_equal(r->memory, 7);
+	assert_int_equal(r->segments[0].len, 3 * 4096);
+	assert_int_equal(r->segments[0].nr_runs, 3);
+	assert_int_equal(add_memory(7), 0);
+	assert_int_equal(request_finish(r, 0), 16);
+
+	/* One contiguous range, in the order of the runs */
+	memset(g.ram + GUEST_SIZE - 4096, 1, 4096);
+	memset(g.ram + GUEST_SIZE - 2 * 4096, 2, 4096);
+	memset(g.ram + GUEST_SIZE - 3 * 4096, 3, 4096);
+	assert_int_equal(name_memory(7, 4095, 4098), 0);
+	assert_int_equal(r->rq.segments[0].nr_runs, 1);
+	assert_int_equal(r->rq.segments[0].len, 4098);
+	assert_int_equal(r->rq.segments[0].runs[0].iov_len, 4098);
+	assert_int_equal(((uint8_t *)r->rq.segments[0].runs[0].iov_base)[0], 1);
+	assert_int_equal(((uint8_t *)r->rq.segments[0].runs[0].iov_base)[4096], 2);
+	assert_int_equal(((uint8_t *)r->rq.segments[0].runs[0].iov_base)[4097], 3);
+	/* Taken away meanwhile, it is there until the request ends. */
+	assert_int_equal(registered_remove(memories, 42, 7), 0);
+	((uint8_t *)r->rq.segments[0].runs[0].iov_base)[4097] = 99;
+	assert_int_equal(g.ram[GUEST_SIZE - 3 * 4096], 99);
+	request_finish(r, 0);
+	assert_int_equal(name_memory(7, 0, 1), VIRTIO_ACCEL_S_STALE);
+	request_finish(r, 0);
+}
+
+static void memory_has_bounds(void **state)
+{
+	(void)state;
+	registered_limit(memories, GUEST_SIZE);
+	assert_int_equal(register_pages(1, 2), 0);
+	assert_int_equal(add_memory(1), 0);
+	request_finish(r, 0);
+	assert_int_equal(name_memory(1, 8191, 1), 0);
+	request_finish(r, 0);
+	assert_int_equal(name_memory(1, 0, 8192), 0);
+	request_finish(r, 0);
+	assert_int_equal(name_memory(1, 8192, 1), VIRTIO_ACCEL_S_INVAL);
+	assert_int_equal(name_memory(1, 1, 8192), VIRTIO_ACCEL_S_INVAL);
+	assert_int_equal(name_memory(1, 0, 0), VIRTIO_ACCEL_S_INVAL);
+	assert_int_equal(name_memory(1, UINT64_MAX, 1), VIRTIO_ACCEL_S_INVAL);
+	assert_int_equal(name_memory(1, 1, UINT64_MAX), VIRTIO_ACCEL_S_INVAL);
+	assert_int_equal(name_memory(2, 0, 1), VIRTIO_ACCEL_S_STALE);
+	/* Two parts of it and one that does not exist: nothing stays held. */
+	put_header(VIRTIO_ACCEL_T_CALL, 3, 0, 16);
+	put_named(1, 0, 4096, VIRTIO_ACCEL_SEG_READ);
+	put_named(1, 4096, 4096, VIRTIO_ACCEL_SEG_WRITE);
+	put_named(2, 0, 4096, VIRTIO_ACCEL_SEG_READ);
+	put_message(16);
+	assert_int_equal(parse(0, 16), VIRTIO_ACCEL_S_STALE);
+	assert_int_equal(r->nr_held, 2);
+	request_finish(r, VIRTIO_ACCEL_S_STALE);
+	assert_int_equal(r->nr_held, 0);
+}
+
+/* In an otherwise good registration */
+static void memory_id_zero(void) { segment()->memory = 0; }
+static void memory_read_only(void) { segment()->flags = VIRTIO_ACCEL_SEG_READ; }
+static void memory_of_memory(void) { segment()->flags |= VIRTIO_ACCEL_SEG_MEMORY; }
+static void memory_at_offset(void) { segment()->offset = 4096; }
+static void memory_reserved(void) { segment()->reserved = 1; }
+static void memory_other_len(void) { segment()->len += 4096; }
+static void memory_unknown_flag(void) { segment()->flags |= 8; }
+
+static struct virtio_accel_run *first_run(void)
+{
+	return (struct virtio_accel_run *)(segment() + 1);
+}
+
+static void memory_odd_addr(void) { first_run()->addr -= 8; }
+static void memory_outside(void) { first_run()->addr = GUEST_GPA + GUEST_SIZE; }
+static void memory_wraps(void) { first_run()->addr = UINT64_MAX - 4095; }
+static void memory_with_message(void) { header()->message_len = 8; put("12345678", 8); }
+
+static void memory_odd_len(void)
+{
+	first_run()->len -= 8;
+	segment()->len -= 8;
+}
+
+static void memory_without_runs(void)
+{
+	header()->nr_runs = 0;
+	segment()->nr_runs = 0;
+	stream_len -= 2 * sizeof(struct virtio_accel_run);
+}
+
+static void refuses_bad_registrations(void **state)
+{
+	static const struct {
+		const char *what;
+		void (*spoil)(void);
+	} bad[] = {
+#define NAMED(name) { #name, name }
+		NAMED(memory_id_zero), NAMED(memory_read_only), NAMED(memory_of_memory),
+		NAMED(memory_at_offset), NAMED(memory_reserved), NAMED(memory_other_len),
+		NAMED(memory_odd_addr), NAMED(memory_outside), NAMED(memory_wraps),
+		NAMED(memory_with_message), NAMED(memory_odd_len), NAMED(memory_without_runs),
+		NAMED(memory_unknown_flag), NAMED(request_flags), NAMED(no_context),
+	};
+	const struct virtio_accel_segment name = { .memory = 1 }, len = { .memory = 1, .len = 1 };
+
+	(void)state;
+	registered_limit(memories, GUEST_SIZE);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const struct virtio_accel_segment seg = {
+			.len = 8192, .flags = 3, .nr_runs = 2, .memory = 1 };
+		uint32_t expected = bad[i].spoil == memory_unknown_flag ? VIRTIO_ACCEL_S_NOTSUP :
+									   VIRTIO_ACCEL_S_INVAL;
+		uint32_t status;
+
+		put_header(VIRTIO_ACCEL_T_MEMORY_REGISTER, 1, 2, 0);
+		put(&seg, sizeof(seg));
+		put_run(guest_gpa(DATA), 4096);
+		put_run(guest_gpa(DATA + 0x2000), 4096);
+		bad[i].spoil();
+		status = parse(0, 16);
+		if (status != expected)
+			fail_msg("%s: status %u", bad[i].what, status);
+		request_finish(r, status);
+	}
+	/* The end of a registration is no more than a name. */
+	put_header(VIRTIO_ACCEL_T_MEMORY_UNREGISTER, 1, 0, 0);
+	put(&name, sizeof(name));
+	assert_int_equal(parse(0, 16), 0);
+	assert_int_equal(r->memory, 1);
+	put_header(VIRTIO_ACCEL_T_MEMORY_UNREGISTER, 1, 0, 0);
+	put(&len, sizeof(len));
+	assert_int_equal(parse(0, 16), VIRTIO_ACCEL_S_INVAL);
+	put_header(VIRTIO_ACCEL_T_MEMORY_UNREGISTER, 0, 0, 0);
+	assert_int_equal(parse(0, 16), VIRTIO_ACCEL_S_INVAL);
+	put_header(VIRTIO_ACCEL_T_MEMORY_UNREGISTER, 1, 0, 0);
+	put(&name, sizeof(name));
+	assert_int_equal(parse(0, 8), VIRTIO_ACCEL_S_INVAL);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -427,6 +623,9 @@ int main(void)
 		TEST(replies_go_behind_the_response),
 		TEST(replies_have_a_limit),
 		TEST(runs_of_all_threads_have_a_limit),
+		TEST(registers_memory),
+		TEST(memory_has_bounds),
+		TEST(refuses_bad_registrations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
