@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Comparators that move nothing: this process and a child hand a turn to each other, sleeping on
+ * eventfds or looking at shared memory. Between its rounds the child sleeps in both cases.
+ */
+#include "bench-tool.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* Far more than a turn takes where each has a processor */
+#define LOOKS_PER_YIELD 1000
+
+/* On a cache line of its own each, as a queue's two ends are */
+struct turns {
+	_Alignas(64) _Atomic uint32_t ping;
+	_Alignas(64) _Atomic uint32_t pong;
+	_Alignas(64) uint32_t nr; /* of this round; 0 ends the child */
+};
+
+struct pingpong_side {
+	struct side side;
+	struct turns *turns;
+	int there, back;
+	pid_t child;
+};
+
+static void cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+	__asm__ volatile("yield" ::: "memory");
+#endif
+}
+
+static void await(const _Atomic uint32_t *turn, uint32_t value)
+{
+	for (unsigned int i = 1; atomic_load_explicit(turn, memory_order_acquire) != value; i++) {
+		cpu_relax();
+		/* The other one may need this very processor. */
+		if (i % LOOKS_PER_YIELD == 0)
+			sched_yield();
+	}
+}
+
+static void eventfd_child(struct pingpong_side *ps)
+{
+	eventfd_t count;
+
+	while (!eventfd_read(ps->there, &count) && ps->turns->nr)
+		if (eventfd_write(ps->back, 1))
+			return;
+}
+
+static void poll_child(struct pingpong_side *ps)
+{
+	uint32_t seen = 0;
+	eventfd_t count;
+
+	while (!eventfd_read(ps->there, &count) && ps->turns->nr) {
+		uint32_t nr = ps->turns->nr;
+
+		if (eventfd_write(ps->back, 1))
+			return;
+		for (uint32_t i = 0; i < nr; i++) {
+			await(&ps->turns->ping, ++seen);
+			atomic_store_explicit(&ps->turns->pong, seen, memory_order_release);
+		}
+	}
+}
+
+static int eventfd_run(struct side *s, unsigned int nr, uint64_t *ns)
+{
+	struct pingpong_side *ps = (struct pingpong_side *)s;
+	eventfd_t count;
+
+	ps->turns->nr = nr;
+	for (unsigned int i = 0; i < nr; i++) {
+		uint64_t start = now_ns();
+
+		if (eventfd_write(ps->there, 1) || eventfd_read(ps->back, &count))
+			return errno;
+		ns[i] = now_ns() - start;
+	}
+	return 0;
+}
+
+static int poll_run(struct side *s, unsigned int nr, uint64_t *ns)
+{
+	struct pingpong_side *ps = (struct pingpong_side *)s;
+	uint32_t turn = atomic_load(&ps->turns->ping);
+	eventfd_t count;
+
+	ps->turns->nr = nr;
+	if (eventfd_write(ps->there, 1) || eventfd_read(ps->back, &count))
+		return errno;
+	for (unsigned int i = 0; i < nr; i++) {
+		uint64_t start = now_ns();
+
+		atomic_store_explicit(&ps->turns->ping, ++turn, memory_order_release);
+		await(&ps->turns->pong, turn);
+		ns[i] = now_ns() - start;
+	}
+	return 0;
+}
+
+static void pingpong_close(struct side *s)
+{
+	struct pingpong_side *ps = (struct pingpong_side *)s;
+
+	ps->turns->nr = 0;
+	(void)eventfd_write(ps->there, 1);
+	waitpid(ps->child, NULL, 0);
+	close(ps->there);
+	close(ps->back);
+	munmap(ps->turns, sizeof(*ps->turns));
+	free(ps);
+}
+
+static struct side *pingpong_new(enum peer peer, const int cpus[2],
+				 int (*run)(struct side *, unsigned int, uint64_t *),
+				 void (*child)(struct pingpong_side *))
+{
+	struct pingpong_side *ps = bench_alloc(sizeof(*ps));
+
+	ps->side = (struct side){
+		.name = peer_names[peer],
+		.threads = 1,
+		.run = run,
+		.close = pingpong_close,
+	};
+	ps->turns = mmap(NULL, sizeof(*ps->turns), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ps->there = eventfd(0, EFD_CLOEXEC);
+	ps->back = eventfd(0, EFD_CLOEXEC);
+	if (ps->turns == MAP_FAILED || ps->there < 0 || ps->back < 0)
+		bench_die(EX_OSERR, "cannot share memory with a process: %s", strerror(errno));
+	ps->child = fork();
+	if (ps->child < 0)
+		bench_die(EX_OSERR, "cannot start a process: %s", strerror(errno));
+	if (!ps->child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pin_to(cpus[1]);
+		child(ps);
+		_exit(0);
+	}
+	return &ps->side;
+}
+
+struct side *side_eventfd(const int cpus[2])
+{
+	return pingpong_new(PEER_EVENTFD, cpus, eventfd_run, eventfd_child);
+}
+
+struct side *side_poll(const int cpus[2])
+{
+	return pingpong_new(PEER_POLL, cpus, poll_run, poll_child);
+}
