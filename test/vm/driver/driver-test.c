@@ -27,6 +27,8 @@ static const struct {
 	{ "odd_memory", test_odd_memory },
 	{ "big", test_big },
 	{ "lies", test_lies },
+	{ "spurious", test_spurious },
+	{ "limits", test_limits },
 	{ "sleep", test_sleep },
 	{ "threads", test_threads },
 	{ "full", test_full },
@@ -44,6 +46,7 @@ static const struct {
 	{ "compat", test_compat },
 	{ "leak", test_leak },
 	{ "random", test_random },
+	{ "fuzz", test_fuzz },
 	{ "poweroff", test_poweroff },
 	{ "speed", test_speed },
 };

@@ -64,10 +64,13 @@ void test_segments(void);
 void test_odd_memory(void);
 void test_big(void);
 void test_lies(void);
+void test_spurious(void);
+void test_limits(void);
 void test_sleep(void);
 void test_threads(void);
 void test_full(void);
 void test_random(void);
+void test_fuzz(void);
 void test_compat(void);
 void test_speed(void);
 

@@ -3,7 +3,7 @@
  * A vhost-user accelerator device that does what the test in the VM tells it to do, including all
  * that a device must not do. It knows the protocol only as far as the driver's test needs it.
  *
- *   fake-device SOCKET [magic=N] [version=N] [queues=N] [verbose]
+ *   fake-device SOCKET [magic=N] [version=N] [queues=N] [segments=N] [message=N] [reply=N] [verbose]
  *
  * Listens on SOCKET for one connection and ends with it.
  *
@@ -355,6 +355,12 @@ static void handle(unsigned int index, uint16_t head)
 	case FAKE_SCRIBBLE:
 		scribble(&rq);
 		break;
+	case FAKE_SPURIOUS:
+		for (uint32_t i = 0; i < msg->value && q->call >= 0; i++) {
+			eventfd_write(q->call, 1);
+			usleep(500);
+		}
+		break;
 	case FAKE_DELAY:
 	case FAKE_NEVER:
 		if (nr_pending == MAX_PENDING)
@@ -581,6 +587,12 @@ static void option(const char *arg)
 		config.version = htole32(value);
 	else if (sscanf(arg, "queues=%u", &value) == 1)
 		config.num_queues = htole32(value);
+	else if (sscanf(arg, "segments=%u", &value) == 1)
+		config.max_segments = htole32(value);
+	else if (sscanf(arg, "message=%u", &value) == 1)
+		config.max_message = htole32(value);
+	else if (sscanf(arg, "reply=%u", &value) == 1)
+		config.max_reply = htole32(value);
 	else if (!strcmp(arg, "verbose"))
 		verbose = true;
 	else
@@ -611,7 +623,7 @@ int main(int argc, char **argv)
 	int sock;
 
 	if (argc < 2)
-		errx(2, "usage: fake-device SOCKET [magic=N] [version=N] [queues=N] [verbose]");
+		errx(2, "usage: fake-device SOCKET [FIELD=N...] [verbose]");
 	if (!strcmp(argv[1], "tsc-khz")) {
 		print_tsc_khz();
 		return 0;

@@ -25,6 +25,7 @@ enum fake_op {
 	FAKE_CONTEXTS,	 /* reply: u64, contexts that sent something and were not closed */
 	FAKE_RUNS,	 /* reply: u64, number of runs */
 	FAKE_SCRIBBLE,	 /* overwrites the run table with rubbish and answers */
+	FAKE_SPURIOUS,	 /* interrupts value times for nothing, and answers */
 };
 
 #endif

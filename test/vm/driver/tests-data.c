@@ -266,6 +266,47 @@ void test_lies(void)
 	close(fd);
 }
 
+/* Interrupts without answers, while one caller sleeps and while nobody does. */
+void test_spurious(void)
+{
+	int fd = must_open();
+
+	for (int i = 0; i < 3; i++) {
+		CHECK(!simple(fd, FAKE_SPURIOUS, 50));
+		CHECK(!simple(fd, FAKE_ECHO, 0));
+	}
+	CHECK(counter("inflight") == 0);
+	close(fd);
+}
+
+/* Whatever the device promises: the driver has limits of its own, and keeps to them. */
+void test_limits(void)
+{
+	struct virtio_accel_info info;
+	struct fake_message m = { .op = FAKE_ECHO };
+	struct virtio_accel_call good = { .message = (uintptr_t)&m, .message_len = sizeof(m) }, c;
+	int fd = must_open();
+
+	CHECK(!ioctl(fd, VIRTIO_ACCEL_IOC_INFO, &info));
+	CHECK(info.num_queues >= 1 && info.num_queues <= VIRTIO_ACCEL_MAX_QUEUES);
+	CHECK(info.max_segments <= 65536);
+	CHECK(info.max_message <= 64 * MiB && info.max_reply <= 64 * MiB);
+	CHECK(!ioctl(fd, VIRTIO_ACCEL_IOC_CALL, &good));
+	for (int i = 0; i < 6; i++) {
+		uint32_t over = i % 2 ? UINT32_MAX : 0;
+
+		c = good;
+		if (i / 2 == 0)
+			c.message_len = over ? over : info.max_message + 1;
+		else if (i / 2 == 1)
+			c.reply_len = over ? over : info.max_reply + 1;
+		else
+			c.nr_segments = over ? over : info.max_segments + 1;
+		CHECK(ioctl(fd, VIRTIO_ACCEL_IOC_CALL, &c) == -1 && errno == EINVAL);
+	}
+	close(fd);
+}
+
 static void nothing(int sig)
 {
 	(void)sig;
@@ -402,44 +443,58 @@ static uint32_t pick(uint32_t n)
 	return (seed >> 8) % n;
 }
 
-/* Calls of random sense; what the device gets must be well-formed, which it checks. */
-void test_random(void)
+/* Memory with a hole and a part that is read-only; 2 MiB. */
+static uint8_t *map_odd(void)
+{
+	uint8_t *p = map(2 * MiB);
+
+	munmap(p + MiB, 65536);
+	mprotect(p + MiB + 65536, 65536, PROT_READ);
+	return p;
+}
+
+/* One call of random sense, with memory of map_odd(). Return: the ioctl's. */
+static int random_call(int fd, uint8_t *p)
 {
 	static const uint64_t lens[] = { 1, 8, 24, 4095, 4096, 4097, 65536, 200000, 1 << 20,
 					 3 << 20, 1ULL << 32, 1ULL << 47, UINT64_MAX - 4095,
 					 UINT64_MAX, 0 };
 	struct virtio_accel_user_segment segments[66];
 	struct fake_message m = { .op = FAKE_ECHO };
+	uint64_t addrs[] = { (uintptr_t)p + pick(8192), (uintptr_t)p + pick(2 * MiB),
+			     (uintptr_t)p, (uintptr_t)p + MiB - 4096, (uintptr_t)p,
+			     (uintptr_t)p + 4095,
+			     pick(2) ? 0 : UINT64_MAX - pick(8192), 1ULL << (pick(64)) };
+	struct virtio_accel_call c = {
+		.message = pick(20) ? (uintptr_t)&m : addrs[pick(8)],
+		.segments = pick(20) ? (uintptr_t)segments : addrs[pick(8)],
+		.reply = pick(3) ? (uintptr_t)p : addrs[pick(8)],
+		.message_len = pick(20) ? (uint32_t)sizeof(m) : (uint32_t)lens[pick(15)],
+		.nr_segments = pick(20) ? pick(5) : pick(67),
+		.reply_len = pick(3) ? 64 : (uint32_t)lens[pick(15)],
+		.flags = pick(50) ? 0 : 1u << pick(32),
+		.reserved = pick(50) ? 0 : 1u << pick(32),
+	};
+
+	/* What a message may be that we did not write: nothing that the device obeys. */
+	memset(p, 0, 2 * 8192);
+	for (uint32_t k = 0; k < c.nr_segments && k < 66; k++)
+		segments[k] = (struct virtio_accel_user_segment){
+			addrs[pick(pick(4) ? 6 : 8)], lens[pick(pick(20) ? 9 : 15)],
+			pick(20) ? 1 + pick(3) : pick(16), pick(50) ? 0 : 1 };
+	return ioctl(fd, VIRTIO_ACCEL_IOC_CALL, &c);
+}
+
+/* Calls of random sense; what the device gets must be well-formed, which it checks. */
+void test_random(void)
+{
 	unsigned int good = 0, nr_errors = 0;
-	uint8_t *p = map(2 * MiB);
+	uint8_t *p = map_odd();
 	int fd = must_open();
 
-	munmap(p + MiB, 65536);
-	mprotect(p + MiB + 65536, 65536, PROT_READ);
 	for (int i = 0; i < 20000; i++) {
-		uint64_t addrs[] = { (uintptr_t)p + pick(8192), (uintptr_t)p + pick(2 * MiB),
-				     (uintptr_t)p, (uintptr_t)p + MiB - 4096, (uintptr_t)p,
-				     (uintptr_t)p + 4095,
-				     pick(2) ? 0 : UINT64_MAX - pick(8192), 1ULL << (pick(64)) };
-		struct virtio_accel_call c = {
-			.message = pick(20) ? (uintptr_t)&m : addrs[pick(8)],
-			.segments = pick(20) ? (uintptr_t)segments : addrs[pick(8)],
-			.reply = pick(3) ? (uintptr_t)p : addrs[pick(8)],
-			.message_len = pick(20) ? (uint32_t)sizeof(m) : (uint32_t)lens[pick(15)],
-			.nr_segments = pick(20) ? pick(5) : pick(67),
-			.reply_len = pick(3) ? 64 : (uint32_t)lens[pick(15)],
-			.flags = pick(50) ? 0 : 1u << pick(32),
-			.reserved = pick(50) ? 0 : 1u << pick(32),
-		};
-		int r;
+		int r = random_call(fd, p);
 
-		/* What a message may be that we did not write: nothing that the device obeys. */
-		memset(p, 0, 2 * 8192);
-		for (uint32_t k = 0; k < c.nr_segments && k < 66; k++)
-			segments[k] = (struct virtio_accel_user_segment){
-				addrs[pick(pick(4) ? 6 : 8)], lens[pick(pick(20) ? 9 : 15)],
-				pick(20) ? 1 + pick(3) : pick(16), pick(50) ? 0 : 1 };
-		r = ioctl(fd, VIRTIO_ACCEL_IOC_CALL, &c);
 		good += !r;
 		nr_errors += r != 0;
 		if (r && errno != EINVAL && errno != EFAULT && errno != ENOMEM)
@@ -449,6 +504,108 @@ void test_random(void)
 	CHECK(good > 1000 && nr_errors > 1000);
 	CHECK(counter("pinned_pages") == 0 && counter("inflight") == 0);
 	munmap(p, 2 * MiB);
+	close(fd);
+}
+
+/* Anything else that a program can do with the node */
+static void random_act(int fd, uint8_t *p)
+{
+	uint64_t args[64];
+	unsigned int dir = pick(4), nr = pick(16), size = pick(4) ? pick(80) : pick(1 << 14);
+	void *at;
+
+	for (int i = 0; i < 64; i++)
+		args[i] = pick(3) == 0 ? (uintptr_t)p + pick(2 * MiB) :
+			  pick(3) == 0 ? (uint64_t)pick(1 << 24) << pick(40) : pick(4);
+	switch (pick(8)) {
+	case 0:
+		at = mmap(NULL, 4096 << pick(6), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			  (off_t)pick(64) * 4096);
+		if (at != MAP_FAILED)
+			munmap(at, 4096);
+		break;
+	case 1:
+		if (read(fd, p, pick(4096)) > 0 || write(fd, p, pick(4096)) > 0)
+			CHECK(!"the node is no file");
+		break;
+	case 2:
+		ioctl(fd, VIRTIO_ACCEL_IOC_INFO, pick(2) ? p : p + MiB - 8 + pick(16));
+		break;
+	default:
+		/* A call needs sense: a device that gets rubbish would not know its driver. */
+		if (nr != _IOC_NR(VIRTIO_ACCEL_IOC_CALL))
+			ioctl(fd, _IOC(dir, _IOC_TYPE(VIRTIO_ACCEL_IOC_CALL), nr, size),
+			      pick(4) ? (void *)args : (void *)(uintptr_t)args[pick(64)]);
+	}
+}
+
+struct fuzz_count {
+	unsigned long long executions;
+	unsigned long long good;
+};
+
+static void fuzz_process(uint32_t start, struct fuzz_count *count)
+{
+	uint8_t *p = map_odd();
+	int fd = must_open();
+
+	seed = start;
+	for (;;) {
+		bool good;
+
+		if (pick(2000) == 0) {
+			close(fd);
+			fd = must_open();
+		}
+		if (pick(4)) {
+			good = random_call(fd, p) == 0;
+		} else {
+			random_act(fd, p);
+			good = false;
+		}
+		__atomic_add_fetch(&count->executions, 1, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&count->good, good, __ATOMIC_RELAXED);
+	}
+}
+
+/*
+ * Processes that use the node at random, and are killed at any time: for FUZZ_SECONDS, or until
+ * FUZZ_RUNS calls were made. Nothing may be left, and the device must see no broken rule.
+ */
+void test_fuzz(void)
+{
+	const char *seconds = getenv("FUZZ_SECONDS"), *runs = getenv("FUZZ_RUNS");
+	uint64_t end = now_us() + (seconds ? strtoull(seconds, NULL, 10) : 60) * 1000000;
+	unsigned long long most = runs ? strtoull(runs, NULL, 10) : ~0ull;
+	struct fuzz_count *count = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+					MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint32_t next_seed = (uint32_t)now_us();
+	pid_t pids[4] = { 0 };
+	int fd;
+
+	printf("# seed %u\n", next_seed);
+	for (unsigned int i = 0; now_us() < end && count->executions < most; i++) {
+		pid_t *pid = &pids[i % 4];
+
+		if (*pid) {
+			CHECK(!kill(*pid, SIGKILL));
+			CHECK(waitpid(*pid, NULL, 0) == *pid);
+		}
+		*pid = fork();
+		if (!*pid)
+			fuzz_process(next_seed + i, count);
+		sleep_ms(300);
+	}
+	for (int i = 0; i < 4; i++) {
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], NULL, 0);
+	}
+	printf("# fuzz: %llu executions, %llu of them good calls\n", count->executions, count->good);
+	CHECK(count->good > 100);
+	CHECK(counter_becomes("contexts", 0));
+	CHECK(counter_becomes("pinned_pages", 0) && counter_becomes("inflight", 0));
+	fd = must_open();
+	CHECK(!simple(fd, FAKE_ECHO, 0));
 	close(fd);
 }
 
