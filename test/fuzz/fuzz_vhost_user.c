@@ -27,12 +27,13 @@
 
 enum {
 	KIND_RAM, KIND_SMALL, KIND_EVENTFD, KIND_PIPE, KIND_FULL_PIPE, KIND_SOCKET, KIND_DIRECTORY,
-	KIND_DEVICE, NR_KINDS
+	KIND_DEVICE, KIND_RECORD, NR_KINDS
 };
 
 static int kinds[NR_KINDS];
 static uint8_t *ram;
 static int ram_fd;
+static struct inflight_area *record; /* what a supervisor before this one left */
 
 /* ---- The worker ---------------------------------------------------------------------------- */
 
@@ -124,8 +125,9 @@ static void start(void)
 	while (write(pipes[1], junk, sizeof(junk)) > 0)
 		;
 	kinds[KIND_SOCKET] = sockets[0];
+	record = inflight_area_create(&kinds[KIND_RECORD]);
 	ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, ram_fd, 0);
-	if (ram == MAP_FAILED || freopen("/dev/null", "w", stdout) == NULL)
+	if (!record || ram == MAP_FAILED || freopen("/dev/null", "w", stdout) == NULL)
 		abort();
 }
 
@@ -219,6 +221,9 @@ static void send_message(struct front *f, struct input *in)
 		fds[i] = kinds[input_u8(in) % NR_KINDS];
 	size = (size & 0x7fff) % (sizeof(m.payload) + 1);
 	input_bytes(in, m.payload, size);
+	/* SET_INFLIGHT_FD with the right size, which differs between builds */
+	if (m.header.request == 32 && m.payload[0] == 1)
+		memcpy(m.payload, &(uint64_t){ sizeof(*record) }, sizeof(uint64_t));
 	send_with(f, &m, sizeof(m.header) + size, fds, nr);
 }
 
@@ -245,8 +250,9 @@ static void write_ram(struct input *in)
 /* A plugin that crashes may have scribbled over the record of requests in flight. */
 static void write_area(struct front *f, struct input *in)
 {
-	unsigned int queue = input_u8(in) % QUEUES;
-	uint8_t *area = (uint8_t *)&f->dev.area->queues[queue];
+	uint8_t queue = input_u8(in);
+	struct inflight_area *which = queue & 0x80 ? record : f->dev.area;
+	uint8_t *area = (uint8_t *)&which->queues[queue % QUEUES];
 	size_t at = input_u16(in) % 1024, len = input_u8(in) % 64;
 
 	input_bytes(in, area + at, len);
@@ -306,6 +312,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		start();
 	started = true;
 	memset(ram, 0, 0x4000);
+	memset(record, 0, offsetof(struct inflight_area, queues[QUEUES]));
+	record->layout = INFLIGHT_LAYOUT;
 	memset(&worker, 0, sizeof(worker));
 
 	/* Descriptors get the lowest free number: after all is closed it is the same again. */
