@@ -191,7 +191,7 @@ static int pop(struct serve_queue *q, struct request *r, uint32_t *status)
 		record = &q->vq.log->heads[r->chain.head];
 		record->op = le16toh(msg.op);
 		record->context = r->header.context;
-	} else if (n == 1 && *status != VIRTIO_ACCEL_S_NOMEM) {
+	} else if (n == 1 && (*status == VIRTIO_ACCEL_S_INVAL || *status == VIRTIO_ACCEL_S_NOTSUP)) {
 		report(q, *status, r->chain.error ? r->chain.error :
 						    "its header, segments or runs are wrong");
 	}

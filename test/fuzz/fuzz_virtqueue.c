@@ -12,6 +12,7 @@
 #include <linux/virtio_ring.h>
 #include <sys/mman.h>
 
+#include "registered.h"
 #include "request.h"
 #include "../unit/host/guest.h"
 
@@ -26,6 +27,7 @@ ssize_t __wrap_memory_translate(const struct memory *mem, uint64_t gpa, uint64_t
 
 static struct guest guest;
 static struct request *request;
+static struct registered *memories;
 static struct {
 	uint16_t at[MAX_CHANGES];
 	uint8_t byte[MAX_CHANGES];
@@ -83,11 +85,41 @@ static void check_request(const struct request *r)
 		uint64_t sum = 0;
 
 		for (size_t k = 0; k < rq->segments[i].nr_runs; k++) {
-			check_range(&rq->segments[i].runs[k]);
-			sum += rq->segments[i].runs[k].iov_len;
+			const struct iovec *run = &rq->segments[i].runs[k];
+			const volatile uint8_t *p = run->iov_base;
+
+			/* Registered memory may have a mapping of its own. */
+			if (rq->segments[i].flags & VIRTIO_ACCEL_SEG_MEMORY)
+				(void)(p[0] + p[run->iov_len - 1]);
+			else
+				check_range(run);
+			sum += run->iov_len;
 		}
 		if (sum != rq->segments[i].len)
 			abort();
+	}
+}
+
+/* As the worker does. Return: the status. */
+static uint32_t run(struct request *r, uint32_t reply_len)
+{
+	uint64_t context = r->header.context;
+
+	switch (r->header.type) {
+	case VIRTIO_ACCEL_T_CALL:
+		check_request(r);
+		r->rq.reply_len = reply_len;
+		return VIRTIO_ACCEL_S_OK;
+	case VIRTIO_ACCEL_T_CONTEXT_CLOSE:
+		registered_close_context(memories, context);
+		return VIRTIO_ACCEL_S_OK;
+	case VIRTIO_ACCEL_T_MEMORY_REGISTER:
+		return registered_add(memories, context, r->memory, r->segments[0].runs,
+				      r->segments[0].nr_runs);
+	case VIRTIO_ACCEL_T_MEMORY_UNREGISTER:
+		return registered_remove(memories, context, r->memory);
+	default:
+		abort();
 	}
 }
 
@@ -101,12 +133,11 @@ static void serve(bool die, uint32_t reply_len)
 		return;
 	check_chain(&r->chain);
 	virtqueue_track(&guest.vq, &r->chain, 1);
-	status = request_parse(r, &guest.mem);
-	if (status == VIRTIO_ACCEL_S_OK && r->header.type == VIRTIO_ACCEL_T_CALL) {
-		check_request(r);
-		r->rq.reply_len = reply_len;
-	}
+	status = request_parse(r, &guest.mem, memories);
+	if (status == VIRTIO_ACCEL_S_OK)
+		status = run(r, reply_len);
 	if (die) {
+		request_finish(r, status);
 		inflight_recover(&guest.vq, &guest.mem, VIRTIO_ACCEL_S_SESS);
 		return;
 	}
@@ -162,10 +193,13 @@ static void put_request(struct input *in)
 	      req.nr_runs * sizeof(struct virtio_accel_run) + req.message_len;
 	memcpy(p, &req, sizeof(req));
 	for (uint32_t i = 0; i < req.nr_segments; i++) {
-		struct virtio_accel_segment seg = {
-			.len = input_u16(in), .flags = input_u8(in), .nr_runs = input_u8(in),
-		};
+		struct virtio_accel_segment seg = { .len = input_u16(in), .flags = input_u8(in) };
 
+		/* The flags' higher bits are the memory's id. */
+		seg.memory = seg.flags >> 4;
+		seg.flags &= 15;
+		seg.nr_runs = input_u8(in);
+		seg.offset = (uint64_t)input_u8(in) * 64;
 		memcpy(p + sizeof(req) + i * sizeof(seg), &seg, sizeof(seg));
 	}
 	for (uint32_t i = 0; i < req.nr_runs; i++) {
@@ -231,8 +265,10 @@ static void start(void)
 		       guest_file(FAR_SIZE)))
 		abort();
 	request = request_new();
-	if (!request)
+	memories = registered_new();
+	if (!request || !memories)
 		abort();
+	registered_limit(memories, GUEST_SIZE);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -258,5 +294,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	while (in.left)
 		take_action(&in);
+	registered_clear(memories);
 	return 0;
 }
