@@ -53,7 +53,8 @@ static void run_worker(const char *path, int sock, pid_t supervisor)
 	_exit(127);
 }
 
-int child_start(struct child *c, const char *path, const struct control_setup *setup, int area_fd)
+int child_start(struct child *c, const char *path, const struct control_setup *setup,
+		const int *fds, unsigned int nr_fds)
 {
 	const struct control_msg msg = { .type = CONTROL_SETUP, .setup = *setup };
 	pid_t supervisor = getpid();
@@ -63,7 +64,7 @@ int child_start(struct child *c, const char *path, const struct control_setup *s
 	fflush(NULL);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) < 0)
 		return -errno;
-	ret = control_send(socks[0], &msg, &area_fd, 1);
+	ret = control_send(socks[0], &msg, fds, nr_fds);
 	if (ret)
 		goto fail;
 	c->pid = fork();

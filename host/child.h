@@ -24,11 +24,12 @@ void child_init(struct child *c);
  * child_start() - starts a worker, which is ready when it says so (child_read())
  * @path:    the executable
  * @setup:   its settings
- * @area_fd: the in-flight area
+ * @fds:     as CONTROL_SETUP has them; stay the caller's
  *
  * Return: 0 or -errno, then nothing was started.
  */
-int child_start(struct child *c, const char *path, const struct control_setup *setup, int area_fd);
+int child_start(struct child *c, const char *path, const struct control_setup *setup,
+		const int *fds, unsigned int nr_fds);
 
 /**
  * child_read() - takes in what the worker says unasked

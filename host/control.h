@@ -24,7 +24,7 @@
 #define CONTROL_ANSWER_MS 2000
 
 enum control_type {
-	CONTROL_SETUP = 1, /* setup; fd: the in-flight area. Sent before READY, not answered */
+	CONTROL_SETUP = 1, /* setup; fds: the in-flight area, and what has_* says. Not answered */
 	CONTROL_READY,	   /* ready: plugins are loaded and SETUP is done */
 	CONTROL_MEM_ADD,   /* mem; fd. Queues may run */
 	CONTROL_MEM_REMOVE,/* mem. All queues are stopped */
@@ -41,6 +41,8 @@ enum control_type {
 struct control_setup {
 	uint32_t generation;
 	bool verbose;
+	bool has_cache_dir;
+	bool has_model_dir;
 	char vm[64]; /* the VM's name, for the log */
 	struct policy policy;
 };
@@ -79,6 +81,9 @@ struct control_msg {
 			uint64_t snapshot;
 			uint64_t gathered;
 			uint64_t written_back;
+			uint64_t received; /* bytes of files, see struct host_files */
+			uint64_t claimed;
+			uint64_t kept;
 		} stats;
 		struct {
 			char rundir[256]; /* of libvaccel, "" when it has none */
@@ -86,7 +91,7 @@ struct control_msg {
 	};
 };
 
-#define CONTROL_MAX_FDS 2
+#define CONTROL_MAX_FDS 3
 
 /**
  * control_send() - sends a message; @fds stay the caller's

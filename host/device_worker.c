@@ -96,9 +96,19 @@ void device_worker_recover_queue(struct device *dev, unsigned int index)
 
 static int start_worker(struct device *dev)
 {
-	dev->opts.setup.generation = ++dev->area->generation;
+	struct control_setup *setup = &dev->opts.setup;
+	int fds[CONTROL_MAX_FDS] = { dev->area_fd };
+	unsigned int nr = 1;
+
+	setup->generation = ++dev->area->generation;
 	dev->area_untold = false;
-	return child_start(&dev->worker, dev->opts.worker_path, &dev->opts.setup, dev->area_fd);
+	setup->has_cache_dir = dev->opts.cache_dir >= 0;
+	setup->has_model_dir = dev->opts.model_dir >= 0;
+	if (setup->has_cache_dir)
+		fds[nr++] = dev->opts.cache_dir;
+	if (setup->has_model_dir)
+		fds[nr++] = dev->opts.model_dir;
+	return child_start(&dev->worker, dev->opts.worker_path, setup, fds, nr);
 }
 
 /* libvaccel ends a program whose plugins cannot be loaded with its error code. */
@@ -572,11 +582,13 @@ void device_worker_print_stats(struct device *dev)
 		",\"malformed\":%" PRIu64 ",\"bad_messages\":%" PRIu64 ",\"restarts\":%" PRIu64
 		",\"memories\":%u,\"memory_bytes\":%" PRIu64 ",\"bytes_in_place\":%" PRIu64
 		",\"bytes_snapshot\":%" PRIu64 ",\"bytes_gathered\":%" PRIu64
-		",\"bytes_written_back\":%" PRIu64 ",\"refused\":{",
+		",\"bytes_written_back\":%" PRIu64 ",\"resource_bytes_received\":%" PRIu64
+		",\"resource_bytes_claimed\":%" PRIu64 ",\"cache_bytes\":%" PRIu64 ",\"refused\":{",
 		msg.stats.sessions, msg.stats.resources, inflight, count_requests(dev),
 		count_malformed(dev), dev->bad_messages, dev->restarts, msg.stats.memories,
 		msg.stats.memory_bytes, msg.stats.in_place, msg.stats.snapshot,
-		msg.stats.gathered, msg.stats.written_back);
+		msg.stats.gathered, msg.stats.written_back, msg.stats.received, msg.stats.claimed,
+		msg.stats.kept);
 	for (enum policy_rule rule = 0; rule < POLICY_NR_RULES; rule++) {
 		if (!policy_rules[rule].refusal)
 			continue;

@@ -82,12 +82,23 @@ static int control_RESOURCE_ADD(struct call *c VOP_PROTO(RESOURCE_ADD))
 
 static int control_RESOURCE_WRITE(struct call *c VOP_PROTO(RESOURCE_WRITE))
 {
-	return WITH_RESOURCE(c, resource, resource_write(r, index, offset, data, len));
+	return WITH_RESOURCE(c, resource, resource_write(c->d->objects, r, index, offset, data,
+						 len));
 }
 
 static int control_RESOURCE_READ(struct call *c VOP_PROTO(RESOURCE_READ))
 {
 	return WITH_RESOURCE(c, resource, resource_read(r, index, offset, data, len));
+}
+
+static int control_RESOURCE_CHALLENGE(struct call *c VOP_PROTO(RESOURCE_CHALLENGE))
+{
+	return WITH_RESOURCE(c, resource, resource_challenge(r, index, key));
+}
+
+static int control_RESOURCE_CLAIM(struct call *c VOP_PROTO(RESOURCE_CLAIM))
+{
+	return WITH_RESOURCE(c, resource, resource_claim(c->d->objects, r, index, tag));
 }
 
 static int control_RESOURCE_REGISTER(struct call *c VOP_PROTO(RESOURCE_REGISTER))
@@ -150,6 +161,8 @@ static bool needs_session(uint16_t code)
 	case VIRTIO_ACCEL_OP_RESOURCE_WRITE:
 	case VIRTIO_ACCEL_OP_RESOURCE_READ:
 	case VIRTIO_ACCEL_OP_RESOURCE_DESTROY:
+	case VIRTIO_ACCEL_OP_RESOURCE_CHALLENGE:
+	case VIRTIO_ACCEL_OP_RESOURCE_CLAIM:
 		return false;
 	}
 	return true;
@@ -360,6 +373,7 @@ bool dispatch_is_short(struct dispatch *d, const struct host_request *rq)
 	case VIRTIO_ACCEL_OP_SESSION_INIT:
 	case VIRTIO_ACCEL_OP_RESOURCE_CREATE:
 	case VIRTIO_ACCEL_OP_RESOURCE_ADD:
+	case VIRTIO_ACCEL_OP_RESOURCE_CHALLENGE:
 	case VIRTIO_ACCEL_OP_OUTPUT_DROP:
 		return true;
 	}
@@ -391,14 +405,20 @@ void dispatch_count(struct dispatch *d, uint32_t *sessions, uint32_t *resources)
 	objects_count(d->objects, sessions, resources);
 }
 
-struct dispatch *dispatch_new(struct quota *quota, uint32_t generation)
+void dispatch_files(struct dispatch *d, struct host_files *f)
+{
+	objects_files(d->objects, f);
+}
+
+struct dispatch *dispatch_new(struct quota *quota, const struct host_dirs *dirs,
+			      uint32_t generation)
 {
 	struct dispatch *d = calloc(1, sizeof(*d));
 
 	if (!d)
 		return NULL;
 	d->quota = quota;
-	d->objects = objects_new(quota, generation);
+	d->objects = objects_new(quota, dirs, generation);
 	if (!d->objects) {
 		free(d);
 		return NULL;

@@ -28,14 +28,29 @@ struct host_request {
 	const char *malformed;	  /* out: what is wrong with the message (static), or NULL */
 };
 
+/** Directories of the operator, open; -1 for those that there are not. */
+struct host_dirs {
+	int cache;  /* for models of several VMs, see cache_dir.h */
+	int models; /* see models.h */
+};
+
+/** Bytes of the files of resources since the last reset. */
+struct host_files {
+	uint64_t received; /* sent by the guest */
+	uint64_t claimed;  /* not sent: the cache had them */
+	uint64_t kept;	   /* in memory, used by no resource */
+};
+
 /**
  * dispatch_new() - a VM's sessions and resources, all empty
  * @quota:     of the VM; stays the caller's, and is used until dispatch_delete()
+ * @dirs:      copied; the descriptors stay the caller's, and open as long
  * @generation: counts the workers of this VM; ids of another generation are unknown ids
  *
  * Return: NULL when out of memory. libvaccel must be initialised.
  */
-struct dispatch *dispatch_new(struct quota *quota, uint32_t generation);
+struct dispatch *dispatch_new(struct quota *quota, const struct host_dirs *dirs,
+			      uint32_t generation);
 
 /** dispatch_delete() - frees all sessions and resources; no call may be running */
 void dispatch_delete(struct dispatch *d);
@@ -68,5 +83,8 @@ void dispatch_traffic(struct dispatch *d, struct vop_traffic *sum);
 
 /** dispatch_count() - sessions and resources that exist now */
 void dispatch_count(struct dispatch *d, uint32_t *sessions, uint32_t *resources);
+
+/** dispatch_files() - see struct host_files */
+void dispatch_files(struct dispatch *d, struct host_files *f);
 
 #endif

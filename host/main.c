@@ -2,6 +2,7 @@
 /* vhost-user-accel: options of the supervisor. */
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdint.h>
@@ -11,6 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "cache_dir.h"
 #include "config_file.h"
 #include "log.h"
 #include "supervisor.h"
@@ -197,6 +199,34 @@ static int make_policy(struct arguments *args)
 	return ret;
 }
 
+/* Return: the open directory, -1 for no name, -2 after saying what is wrong. */
+static int open_dir(const char *option, const char *path)
+{
+	int fd = *path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (fd >= 0 || !*path)
+		return fd;
+	log_error("--%s=%s: %s", option, path, strerror(errno));
+	return -2;
+}
+
+/* Return: 0 or an exit status. */
+static int open_dirs(struct device_options *dev)
+{
+	const struct policy *p = &dev->setup.policy;
+	const char *why;
+
+	dev->cache_dir = open_dir("cache-dir", p->cache_dir);
+	dev->model_dir = open_dir("model-dir", p->model_dir);
+	if (dev->cache_dir < -1 || dev->model_dir < -1)
+		return EX_USAGE;
+	if (dev->cache_dir >= 0 && cache_dir_check(dev->cache_dir, &why)) {
+		log_error("--cache-dir=%s: %s", p->cache_dir, why);
+		return EX_USAGE;
+	}
+	return 0;
+}
+
 /* The worker beside this program, as in a build tree, else the installed one. */
 static const char *find_worker(void)
 {
@@ -243,6 +273,9 @@ int main(int argc, char **argv)
 		putchar('\n');
 		return EXIT_SUCCESS;
 	}
+	ret = open_dirs(&args.opts.device);
+	if (ret)
+		return ret;
 	name_vm(setup->vm, sizeof(setup->vm), &args);
 	if (!args.opts.device.worker_path)
 		args.opts.device.worker_path = find_worker();

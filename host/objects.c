@@ -3,13 +3,20 @@
 
 #include <stdlib.h>
 
-struct objects *objects_new(struct quota *quota, uint32_t generation)
+struct objects *objects_new(struct quota *quota, const struct host_dirs *dirs,
+			    uint32_t generation)
 {
 	struct objects *o = calloc(1, sizeof(*o));
 
 	if (!o)
 		return NULL;
 	o->quota = quota;
+	o->dirs = *dirs;
+	o->cache = content_cache_new(quota->policy.cache_max_bytes, dirs->cache);
+	if (!o->cache) {
+		free(o);
+		return NULL;
+	}
 	o->generation = generation;
 	pthread_mutex_init(&o->lock, NULL);
 	return o;
@@ -84,6 +91,7 @@ void objects_delete(struct objects *o)
 	if (!o)
 		return;
 	close_all(o, 0, true);
+	content_cache_delete(o->cache);
 	pthread_mutex_destroy(&o->lock);
 	free(o);
 }
@@ -94,4 +102,19 @@ void objects_count(struct objects *o, uint32_t *sessions, uint32_t *resources)
 	*sessions = o->nr_sessions;
 	*resources = o->nr_resources;
 	pthread_mutex_unlock(&o->lock);
+}
+
+void objects_files(struct objects *o, struct host_files *t)
+{
+	t->received = atomic_load(&o->received);
+	t->claimed = atomic_load(&o->claimed);
+	t->kept = content_kept(o->cache);
+}
+
+void objects_trim_cache(struct objects *o)
+{
+	uint64_t max = o->quota->policy.max_resource_bytes;
+	uint64_t used = atomic_load(&o->quota->used[POLICY_max_resource_bytes]);
+
+	content_limit(o->cache, used < max ? max - used : 0);
 }

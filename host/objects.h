@@ -15,7 +15,8 @@ struct objects;
 struct guest_session;
 struct guest_resource;
 
-struct objects *objects_new(struct quota *quota, uint32_t generation);
+struct objects *objects_new(struct quota *quota, const struct host_dirs *dirs,
+			    uint32_t generation);
 
 /** objects_delete() - frees everything; nothing may be held */
 void objects_delete(struct objects *o);
@@ -24,6 +25,7 @@ void objects_delete(struct objects *o);
 void objects_close_context(struct objects *o, uint64_t context);
 
 void objects_count(struct objects *o, uint32_t *sessions, uint32_t *resources);
+void objects_files(struct objects *o, struct host_files *t);
 
 /* ---- Sessions ------------------------------------------------------------------------------- */
 
@@ -71,10 +73,22 @@ void resource_destroy(struct objects *o, struct guest_resource *r);
 /** resource_add() - the next file: its size in bytes, and its name (see resource_name_ok()) or URL */
 int resource_add(struct objects *o, struct guest_resource *r, uint32_t blob_type, uint64_t size,
 		 const char *name);
-int resource_write(struct guest_resource *r, uint32_t index, uint64_t offset, const void *data,
-		   uint64_t len);
+int resource_write(struct objects *o, struct guest_resource *r, uint32_t index, uint64_t offset,
+		   const void *data, uint64_t len);
 int resource_read(struct guest_resource *r, uint32_t index, uint64_t offset, void *data,
 		  uint64_t len);
+
+/**
+ * resource_challenge() - offers to fill a file that nothing was written to from the cache
+ * @key: receives POSSESSION_KEY_SIZE bytes for the next claim
+ *
+ * Return: 0; ENOENT: there is nothing of its size; EBUSY: written or registered; EINVAL; EIO.
+ */
+int resource_challenge(struct guest_resource *r, uint32_t index, uint8_t *key);
+
+/** resource_claim() - fills it, if the tag is right. Return: 0, ENOENT, EINVAL: not challenged, ... */
+int resource_claim(struct objects *o, struct guest_resource *r, uint32_t index,
+		   const uint8_t *tag);
 int resource_register(struct guest_resource *r, struct guest_session *s);
 int resource_unregister(struct guest_resource *r, struct guest_session *s);
 int resource_sync(struct guest_resource *r, struct guest_session *s);

@@ -3,6 +3,7 @@
 #ifndef HOST_OBJECTS_PRIVATE_H
 #define HOST_OBJECTS_PRIVATE_H
 
+#include "content.h"
 #include "objects.h"
 
 #include <pthread.h>
@@ -26,7 +27,14 @@ struct objects {
 	uint32_t nr_sessions; /* that exist, listed or not */
 	uint32_t nr_resources;
 	uint32_t last_id;
+	struct host_dirs dirs;
+	struct content_cache *cache;
+	_Atomic uint64_t received; /* bytes of files that the guest sent, */
+	_Atomic uint64_t claimed;  /* and that it did not have to send */
 };
+
+/** objects_trim_cache() - what the cache keeps counts as memory of resources: makes it fit */
+void objects_trim_cache(struct objects *o);
 
 /* All with the lock held. */
 int64_t object_list(struct objects *o, struct object **list, struct object *obj, uint64_t context);

@@ -45,6 +45,13 @@
 	X(max_staging_bytes, "max-staging-bytes", SIZE, "2G", 0, UINT64_MAX,                       \
 	  VIRTIO_ACCEL_S_NOMEM, "SIZE",                                                            \
 	  "Copies of arguments, and outputs that were not fetched yet")                            \
+	X(cache_max_bytes, "cache-max-bytes", SIZE, "1G", 0, UINT64_MAX, 0, "SIZE",                \
+	  "Models to keep that no session uses any more, so that the guest need not send them "    \
+	  "again; 0: none")                                                                        \
+	X(cache_dir, "cache-dir", TEXT, "", 0, 0, 0, "DIR",                                        \
+	  "Keep them in DIR, and share them with other VMs that prove to hold them")               \
+	X(model_dir, "model-dir", TEXT, "", 0, 0, 0, "DIR",                                        \
+	  "Offer what is in DIR to the guest as models host://NAME")                               \
 	X(op_timeout, "op-timeout", NUMBER, "300", 0, 1000000, VIRTIO_ACCEL_S_SESS, "SECONDS",     \
 	  "How long an operation may run before the worker is killed; 0: for ever")
 /* clang-format on */

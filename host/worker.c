@@ -28,6 +28,7 @@
 static struct serve serve;
 static struct quota quota;
 static int area_fd = -1; /* open as long as its area is used, see inflight_area_own() */
+static struct host_dirs dirs;
 
 /* The first message: settings and the shared memory. Tells the supervisor when all is ready. */
 static int set_up(void)
@@ -53,7 +54,9 @@ static int set_up(void)
 		return -errno;
 	msg.setup.vm[sizeof(msg.setup.vm) - 1] = '\0';
 	quota_init(&quota, &msg.setup.policy, msg.setup.vm, &serve.area->counts);
-	serve.dispatch = dispatch_new(&quota, msg.setup.generation);
+	dirs.cache = msg.setup.has_cache_dir ? fds[1] : -1;
+	dirs.models = msg.setup.has_model_dir ? fds[1 + msg.setup.has_cache_dir] : -1;
+	serve.dispatch = dispatch_new(&quota, &dirs, msg.setup.generation);
 	serve.registered = registered_new();
 	if (!serve.dispatch || !serve.registered)
 		return -ENOMEM;
@@ -82,7 +85,7 @@ static int set_area(int *fd)
 
 static int reset(uint32_t generation)
 {
-	struct dispatch *fresh = dispatch_new(&quota, generation);
+	struct dispatch *fresh = dispatch_new(&quota, &dirs, generation);
 
 	if (!fresh)
 		return -ENOMEM;
@@ -95,6 +98,7 @@ static int reset(uint32_t generation)
 static void count(struct control_msg *msg)
 {
 	struct vop_traffic traffic;
+	struct host_files files;
 
 	dispatch_count(serve.dispatch, &msg->stats.sessions, &msg->stats.resources);
 	registered_count(serve.registered, &msg->stats.memories, &msg->stats.memory_bytes);
@@ -103,6 +107,10 @@ static void count(struct control_msg *msg)
 	msg->stats.snapshot = traffic.snapshot;
 	msg->stats.gathered = traffic.gathered;
 	msg->stats.written_back = traffic.written_back;
+	dispatch_files(serve.dispatch, &files);
+	msg->stats.received = files.received;
+	msg->stats.claimed = files.claimed;
+	msg->stats.kept = files.kept;
 }
 
 /* Takes the fds that it uses out of @fds. */

@@ -233,8 +233,17 @@ static int load_url(struct vaccel_resource *res, const char *url, const char *na
 
 static int load_urls(struct vaccel_resource *res)
 {
-	char **names = calloc(res->nr_paths, sizeof(*names));
+	char **names;
 	int ret;
+
+	for (size_t i = 0; i < res->nr_paths; i++) {
+		if (!resource_path_on_host(res->paths[i]))
+			continue;
+		vaccel_error("%s is for sessions of the plugin virtio: give a file here",
+			     res->paths[i]);
+		return VACCEL_ENOTSUP;
+	}
+	names = calloc(res->nr_paths, sizeof(*names));
 
 	if (!names)
 		return VACCEL_ENOMEM;

@@ -67,6 +67,11 @@ static int parse_local(const char *path, vaccel_path_type_t *type)
 	return VACCEL_OK;
 }
 
+bool resource_path_on_host(const char *path)
+{
+	return has_scheme(path, "host");
+}
+
 int resource_path_parse(const char *path, vaccel_path_type_t *type, const char **bare)
 {
 	int ret;
@@ -81,6 +86,14 @@ int resource_path_parse(const char *path, vaccel_path_type_t *type, const char *
 	}
 
 	*bare = path;
+	if (resource_path_on_host(path)) {
+		if (!path[strlen("host" SCHEME_END)]) {
+			vaccel_error("%s lacks the name of a model", path);
+			return VACCEL_EINVAL;
+		}
+		*type = VACCEL_PATH_REMOTE_FILE;
+		return VACCEL_OK;
+	}
 	if (has_scheme(path, "http") || has_scheme(path, "https") || has_scheme(path, "ftp")) {
 		if (!url_valid(path)) {
 			vaccel_error("%s is not a valid URL", path);
@@ -93,7 +106,7 @@ int resource_path_parse(const char *path, vaccel_path_type_t *type, const char *
 	if (has_scheme(path, "file")) {
 		*bare = path + strlen("file" SCHEME_END);
 	} else if (strstr(path, SCHEME_END)) {
-		vaccel_error("Path %s has an unknown scheme; use file, http, https or ftp", path);
+		vaccel_error("Path %s has an unknown scheme; use file, http, https, ftp or host", path);
 		return VACCEL_EINVAL;
 	} else {
 		vaccel_warn("Path %s has no scheme", path);

@@ -38,6 +38,9 @@ void resource_unlock_by_id(vaccel_id_t id);
  */
 int resource_path_parse(const char *path, vaccel_path_type_t *type, const char **bare);
 
+/* Whether a path is host://NAME: a model that the other end of a transport session offers. */
+bool resource_path_on_host(const char *path);
+
 /*
  * The file name that a URL ends in, malloc'ed, without query and fragment. NULL: there is none
  * that can be used, or no memory.

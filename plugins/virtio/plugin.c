@@ -58,6 +58,7 @@ static int init(void)
 {
 	int ret = remote_open();
 
+	claim_init();
 	if (!ret)
 		ret = vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
 	if (!ret)

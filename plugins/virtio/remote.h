@@ -91,6 +91,18 @@ int remote_resource_register(struct vaccel_resource *res, struct vaccel_session 
 int remote_resource_unregister(struct vaccel_resource *res, struct vaccel_session *sess);
 int remote_resource_sync(struct vaccel_resource *res, struct vaccel_session *sess);
 
+/** claim_init() - asks the host for files that it may have, unless VACCEL_VIRTIO_CACHE is 0 */
+void claim_init(void);
+
+/**
+ * remote_claim() - lets the host fill in a file that it has from an earlier resource
+ * @resource: on the wire; its file @index was added, and nothing of it was written
+ * @data:     @size bytes, the content of the file
+ *
+ * Return: 0 when the file is complete. Anything else: it is as it was, and is to be sent.
+ */
+int remote_claim(int64_t resource, uint32_t index, const uint8_t *data, uint64_t size);
+
 /*
  * Profiling: remote_profile_add() fetches what the host measured in a session that is about to end,
  * remote_profile_log() logs the sums over all sessions so far and starts anew. Both do nothing when

@@ -108,7 +108,25 @@ static int send_blob(const struct vaccel_resource *res, int64_t id, uint32_t ind
 		snprintf(unique, sizeof(unique), "%u-%s", index, name);
 		ret = remote_RESOURCE_ADD(NULL, id, blob->type, size, unique);
 	}
-	return ret ? ret : send_bytes(id, index, data, size);
+	if (ret)
+		return ret;
+	if (blob->type != VACCEL_BLOB_BUFFER && !remote_claim(id, index, data, size))
+		return VACCEL_OK;
+	return send_bytes(id, index, data, size);
+}
+
+/* A URL, which the host downloads, or a model that it has */
+static int send_path(int64_t id, const char *path)
+{
+	int ret = remote_RESOURCE_ADD(NULL, id, VACCEL_BLOB_FILE, 0, path);
+
+	if (ret == VACCEL_EPERM)
+		vaccel_error("[virtio] The host does not allow %s: see --allow=url and --model-dir of "
+			     "vhost-user-accel",
+			     path);
+	else if (ret == VACCEL_ENOENT)
+		vaccel_error("[virtio] The host has no %s", path);
+	return ret;
 }
 
 static int send_resource(struct vaccel_resource *res, int64_t *id)
@@ -120,8 +138,8 @@ static int send_resource(struct vaccel_resource *res, int64_t *id)
 	if (ret)
 		return ret;
 	for (size_t i = 0; i < count && !ret; i++)
-		ret = remote ? remote_RESOURCE_ADD(NULL, *id, VACCEL_BLOB_FILE, 0, res->paths[i])
-			     : send_blob(res, *id, (uint32_t)i);
+		ret = remote ? send_path(*id, res->paths[i]) :
+			       send_blob(res, *id, (uint32_t)i);
 	if (ret)
 		remote_RESOURCE_DESTROY(NULL, *id);
 	return ret;

@@ -76,6 +76,8 @@
 	X(RESOURCE_UNREGISTER, VIRTIO_ACCEL_OP_RESOURCE_UNREGISTER)                               \
 	X(RESOURCE_SYNC, VIRTIO_ACCEL_OP_RESOURCE_SYNC)                                           \
 	X(RESOURCE_DESTROY, VIRTIO_ACCEL_OP_RESOURCE_DESTROY)                                     \
+	X(RESOURCE_CHALLENGE, VIRTIO_ACCEL_OP_RESOURCE_CHALLENGE)                                 \
+	X(RESOURCE_CLAIM, VIRTIO_ACCEL_OP_RESOURCE_CLAIM)                                         \
 	X(OUTPUT_FETCH, VIRTIO_ACCEL_OP_OUTPUT_FETCH)                                             \
 	X(OUTPUT_DROP, VIRTIO_ACCEL_OP_OUTPUT_DROP)
 
@@ -280,6 +282,17 @@
 #define PARAMS_RESOURCE_UNREGISTER(P, O) P(O, VAL, int64_t, resource)
 #define PARAMS_RESOURCE_SYNC(P, O)	 P(O, VAL, int64_t, resource)
 #define PARAMS_RESOURCE_DESTROY(P, O)	 P(O, VAL, int64_t, resource)
+
+/* A file that nothing was written to: the key under which to prove that one holds its content ... */
+#define PARAMS_RESOURCE_CHALLENGE(P, O)                                                           \
+	P(O, VAL, int64_t, resource)                                                              \
+	P(O, VAL, uint32_t, index)                                                                \
+	P(O, OUT, uint8_t *, key, FIXED(32))
+/* ... and the proof, for which the host fills in the file. */
+#define PARAMS_RESOURCE_CLAIM(P, O)                                                               \
+	P(O, VAL, int64_t, resource)                                                              \
+	P(O, VAL, uint32_t, index)                                                                \
+	P(O, IN, const uint8_t *, tag, FIXED(16))
 
 /* Outputs that did not fit into the program's buffers stay with the session until dropped. */
 #define PARAMS_OUTPUT_FETCH(P, O)                                                                 \

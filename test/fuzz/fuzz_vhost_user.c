@@ -49,11 +49,12 @@ void child_init(struct child *c)
 	c->sock = -1;
 }
 
-int child_start(struct child *c, const char *path, const struct control_setup *setup, int area_fd)
+int child_start(struct child *c, const char *path, const struct control_setup *setup,
+		const int *fds, unsigned int nr_fds)
 {
 	(void)path;
 	(void)setup;
-	if (fcntl(area_fd, F_GETFD) < 0)
+	if (nr_fds != 1 || fcntl(fds[0], F_GETFD) < 0)
 		abort();
 	if (worker.answer == -EAGAIN)
 		return -EAGAIN;
@@ -302,7 +303,8 @@ static void take_action(struct front *f, struct input *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct device_options opts = { .num_queues = QUEUES, .op_timeout_s = 1 };
+	const struct device_options opts = { .num_queues = QUEUES, .op_timeout_s = 1,
+					     .cache_dir = -1, .model_dir = -1 };
 	struct input in = { data, size };
 	static struct front f;
 	static bool started;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The host's dispatcher with its sessions, resources and kept outputs, called by the guest's plugin as
- * if there were a device between them: the transport below hands requests straight over.
+ * if there were a device between them.
  */
 #include "util.h"
 
@@ -10,17 +10,10 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
-#include "host/dispatch.h"
-#include "plugins/virtio/remote.h"
-#include "plugins/virtio/transport.h"
+#include "host_link.h"
 
 #define MIB ((uint64_t)1 << 20)
 
-static struct dispatch *host;
-static _Thread_local uint64_t context = 1; /* of the requests of this thread */
-
-static struct quota_counts counts;
-static struct quota quota;
 
 static const struct policy usual = {
 	.max_sessions = 8,
@@ -28,78 +21,10 @@ static const struct policy usual = {
 	.max_inflight = 64,
 	.max_resource_bytes = 64 * MIB,
 	.max_staging_bytes = 16 * MIB,
+	.cache_max_bytes = 16 * MIB,
 };
-
-/* ---- A transport without a device --------------------------------------------------------- */
-
-static int call(struct transport *t, const void *message, uint32_t message_len,
-		const struct virtio_accel_user_segment *segments, uint32_t nr_segments, void *reply,
-		uint32_t *reply_len, uint32_t *status)
-{
-	struct host_segment segs[16];
-	struct iovec runs[16];
-	struct host_request rq = {
-		.context = context,
-		.message = message,
-		.message_len = message_len,
-		.segments = segs,
-		.nr_segments = nr_segments,
-		.reply = reply,
-		.reply_cap = *reply_len,
-	};
-
-	(void)t;
-	assert_true(nr_segments <= 16);
-	for (uint32_t i = 0; i < nr_segments; i++) {
-		runs[i] = (struct iovec){(void *)(uintptr_t)segments[i].addr, segments[i].len};
-		segs[i] = (struct host_segment){&runs[i], 1, segments[i].len, segments[i].flags};
-	}
-	(void)dispatch_is_short(host, &rq);
-	*status = dispatch_call(host, &rq);
-	*reply_len = rq.reply_len;
-	return 0;
-}
-
-static void nothing(struct transport *t)
-{
-	(void)t;
-}
-
-static const struct transport_ops ops = {.call = call, .close = nothing};
-static struct transport link_to_host = {
-	.ops = &ops,
-	.info = {.max_segments = 16, .max_message = 1 << 18, .max_reply = 1 << 18},
-};
-
-int transport_open_device(const char *path, struct transport **out)
-{
-	(void)path;
-	*out = &link_to_host;
-	return 0;
-}
-
-int transport_open_native(const char *path, struct transport **out)
-{
-	return transport_open_device(path, out);
-}
 
 /* ---- Guest sessions ------------------------------------------------------------------------- */
-
-static int session_begin(struct vaccel_session *sess)
-{
-	memset(sess, 0, sizeof(*sess));
-	sess->priv = remote_session_new();
-	return remote_SESSION_INIT(NULL, 0, &sess->remote_id);
-}
-
-static int session_end(struct vaccel_session *sess)
-{
-	int ret = remote_SESSION_RELEASE(sess);
-
-	remote_session_delete(sess->priv);
-	sess->priv = NULL;
-	return ret;
-}
 
 static int noop(struct vaccel_session *sess)
 {
@@ -133,9 +58,8 @@ static int start(void **state)
 {
 	(void)state;
 	context = 1;
-	quota_init(&quota, &usual, "test", &counts);
-	host = dispatch_new(&quota, 1);
-	return host ? 0 : -1;
+	host_start(&usual, &no_dirs, 1);
+	return 0;
 }
 
 static int stop(void **state)
@@ -151,9 +75,7 @@ static int stop(void **state)
 static void restart(const struct policy *policy, uint32_t generation)
 {
 	dispatch_delete(host);
-	quota_init(&quota, policy, "test", &counts);
-	host = dispatch_new(&quota, generation);
-	assert_non_null(host);
+	host_start(policy, &no_dirs, generation);
 }
 
 /* ---- Sessions and contexts ------------------------------------------------------------------ */

@@ -8,6 +8,8 @@
 
 #include <endian.h>
 
+#include "ops/possession.h"
+
 struct example {
 	const char *name;
 	uint16_t op;
@@ -72,6 +74,29 @@ static void is_new_resource(const union vop_val *v)
 static void read_resource(union vop_val *v)
 {
 	memcpy(v[RESOURCE_READ_data].p, pattern_bytes, (size_t)v[RESOURCE_READ_len].i);
+}
+
+static void make_key(union vop_val *v)
+{
+	memcpy(v[RESOURCE_CHALLENGE_key].p, pattern_bytes, POSSESSION_KEY_SIZE);
+}
+
+static void is_key(const union vop_val *v)
+{
+	assert_true(is_pattern(v[RESOURCE_CHALLENGE_key].p, POSSESSION_KEY_SIZE));
+}
+
+static uint8_t key[POSSESSION_KEY_SIZE], tag[POSSESSION_TAG_SIZE];
+
+/* The tag of the example's content, as this project makes it */
+static void make_tag(void)
+{
+	struct possession *p = possession_begin(pattern_bytes);
+
+	assert_non_null(p);
+	assert_true(possession_add(p, pattern_bytes, 1));
+	assert_true(possession_add(p, pattern_bytes + 1, 99));
+	assert_true(possession_end(p, tag));
 }
 
 static void is_read(const union vop_val *v)
@@ -305,6 +330,10 @@ static struct example examples[] = {
 	 .vals = {I(RESOURCE_ID)}},
 	{.name = "resource-destroy", .op = VIRTIO_ACCEL_OP_RESOURCE_DESTROY,
 	 .vals = {I(RESOURCE_ID)}},
+	{.name = "resource-challenge", .op = VIRTIO_ACCEL_OP_RESOURCE_CHALLENGE,
+	 .vals = {I(RESOURCE_ID), I(1), P(key)}, .plugin = make_key, .check = is_key},
+	{.name = "resource-claim", .op = VIRTIO_ACCEL_OP_RESOURCE_CLAIM,
+	 .vals = {I(RESOURCE_ID), I(1), P(tag)}},
 	{.name = "output-fetch", .op = VIRTIO_ACCEL_OP_OUTPUT_FETCH, .session = 7,
 	 .vals = {I(5), I(8192), P(segment_bytes), I(4100)},
 	 .plugin = fetch_output, .check = is_fetched},
@@ -367,6 +396,7 @@ static void run_example(struct example *x)
 	for (size_t i = 0; i < sizeof(pattern_bytes); i++)
 		pattern_bytes[i] = (uint8_t)(i * 13 + 5);
 	memset(segment_bytes, 0x77, sizeof(segment_bytes));
+	make_tag();
 	memset(text, 0, sizeof(text));
 	for (int i = 0; i < 4; i++)
 		c_matrix[i] = 10.0f * (float)(i + 1);

@@ -169,8 +169,13 @@ struct virtio_accel_msg {
 #define VIRTIO_ACCEL_OP_RESOURCE_UNREGISTER	0x8015
 #define VIRTIO_ACCEL_OP_RESOURCE_SYNC		0x8016
 #define VIRTIO_ACCEL_OP_RESOURCE_DESTROY	0x8017
+#define VIRTIO_ACCEL_OP_RESOURCE_CHALLENGE	0x8018
+#define VIRTIO_ACCEL_OP_RESOURCE_CLAIM		0x8019
 #define VIRTIO_ACCEL_OP_OUTPUT_FETCH		0x8020
 #define VIRTIO_ACCEL_OP_OUTPUT_DROP		0x8021
+
+/* Smaller files are not worth a claim: devices do not keep them. In bytes */
+#define VIRTIO_ACCEL_CACHE_MIN			(1u << 20)
 
 /* Where the bytes of a buffer are */
 #define VIRTIO_ACCEL_BUF_NULL		0	/* no buffer: a null pointer */

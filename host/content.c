@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "content.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cache_dir.h"
+#include "log.h"
+#include "ops/possession.h"
+
+/* Each content has a file descriptor; plugins and queues need some, too. */
+#define MAX_CONTENTS 256
+/* How many contents of the right size one claim is tried on. */
+#define MAX_TRIES 8
+#define PIECE ((size_t)256 << 10)
+
+struct content {
+	struct content *next; /* of those that are published, the last used first */
+	int fd;
+	uint64_t size;
+	unsigned int users;
+	bool published;
+	bool from_dir;
+};
+
+struct content_cache {
+	uint64_t max_bytes;
+	int dir;
+	pthread_mutex_t lock; /* guards all below, and what changes in contents */
+	struct content *published;
+	unsigned int nr;      /* contents that exist */
+	uint64_t kept;	      /* bytes of published contents without users */
+	bool warned;
+};
+
+struct content_cache *content_cache_new(uint64_t max_bytes, int dir)
+{
+	struct content_cache *cache = calloc(1, sizeof(*cache));
+
+	if (!cache)
+		return NULL;
+	cache->max_bytes = max_bytes;
+	cache->dir = dir;
+	pthread_mutex_init(&cache->lock, NULL);
+	/* Plugins get at the memory by its name there. */
+	if (max_bytes && access("/proc/self/fd", X_OK)) {
+		log_warn("there is no /proc: models are not kept for later sessions");
+		cache->max_bytes = 0;
+	}
+	return cache;
+}
+
+static void content_free(struct content *c)
+{
+	close(c->fd);
+	free(c);
+}
+
+void content_cache_delete(struct content_cache *cache)
+{
+	if (!cache)
+		return;
+	content_limit(cache, 0);
+	pthread_mutex_destroy(&cache->lock);
+	free(cache);
+}
+
+struct content *content_new(struct content_cache *cache, uint64_t size)
+{
+	struct content *c = NULL;
+	bool full;
+
+	if (!cache->max_bytes || size < 1 || size > INT64_MAX)
+		return NULL;
+	pthread_mutex_lock(&cache->lock);
+	full = cache->nr >= MAX_CONTENTS;
+	if (!full)
+		cache->nr++;
+	pthread_mutex_unlock(&cache->lock);
+	if (full)
+		return NULL;
+
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		goto fail;
+	c->size = size;
+	c->users = 1;
+	c->fd = memfd_create("vaccel-resource", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (c->fd < 0)
+		goto fail;
+	if (ftruncate(c->fd, (off_t)size)) {
+		close(c->fd);
+		goto fail;
+	}
+	return c;
+fail:
+	free(c);
+	pthread_mutex_lock(&cache->lock);
+	cache->nr--;
+	pthread_mutex_unlock(&cache->lock);
+	return NULL;
+}
+
+int content_fd(const struct content *c)
+{
+	return c->fd;
+}
+
+/* With the lock held. */
+static void unlink_published(struct content_cache *cache, const struct content *c)
+{
+	struct content **link = &cache->published;
+
+	while (*link != c)
+		link = &(*link)->next;
+	*link = c->next;
+}
+
+/* With the lock held: makes it the last used one. */
+static void to_front(struct content_cache *cache, struct content *c)
+{
+	c->next = cache->published;
+	cache->published = c;
+}
+
+static struct content *oldest_unused(struct content_cache *cache)
+{
+	struct content *found = NULL;
+
+	for (struct content *c = cache->published; c; c = c->next)
+		if (!c->users)
+			found = c;
+	return found;
+}
+
+void content_limit(struct content_cache *cache, uint64_t bytes)
+{
+	for (;;) {
+		struct content *victim = NULL;
+
+		pthread_mutex_lock(&cache->lock);
+		if (cache->kept > bytes)
+			victim = oldest_unused(cache);
+		if (victim) {
+			unlink_published(cache, victim);
+			cache->kept -= victim->size;
+			cache->nr--;
+		}
+		pthread_mutex_unlock(&cache->lock);
+		if (!victim)
+			return;
+		content_free(victim); /* takes a while for a large one */
+	}
+}
+
+uint64_t content_kept(struct content_cache *cache)
+{
+	uint64_t kept;
+
+	pthread_mutex_lock(&cache->lock);
+	kept = cache->kept;
+	pthread_mutex_unlock(&cache->lock);
+	return kept;
+}
+
+void content_put(struct content_cache *cache, struct content *c)
+{
+	bool last, kept = false;
+
+	if (!c)
+		return;
+	pthread_mutex_lock(&cache->lock);
+	last = --c->users == 0;
+	/* What is in the directory need not be in memory as well. */
+	if (last && c->published && cache->dir < 0) {
+		unlink_published(cache, c);
+		to_front(cache, c);
+		cache->kept += c->size;
+		kept = true;
+	} else if (last) {
+		if (c->published)
+			unlink_published(cache, c);
+		cache->nr--;
+	}
+	pthread_mutex_unlock(&cache->lock);
+	if (kept)
+		content_limit(cache, cache->max_bytes);
+	else if (last)
+		content_free(c);
+}
+
+static void store(struct content_cache *cache, const struct content *c)
+{
+	int ret = cache_dir_insert(cache->dir, cache->max_bytes, c->fd, c->size);
+	bool warned;
+
+	if (!ret || ret == -EFBIG)
+		return;
+	pthread_mutex_lock(&cache->lock);
+	warned = cache->warned;
+	cache->warned = true;
+	pthread_mutex_unlock(&cache->lock);
+	if (!warned)
+		log_warn("a model could not be put into the cache directory: %s", strerror(-ret));
+}
+
+void content_publish(struct content_cache *cache, struct content *c)
+{
+	bool fresh;
+
+	if (fcntl(c->fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) &&
+	    errno != EPERM) { /* EPERM: sealed already */
+		log_warn("a model could not be sealed: %s", strerror(errno));
+		return;
+	}
+	pthread_mutex_lock(&cache->lock);
+	fresh = !c->published;
+	if (fresh) {
+		c->published = true;
+		to_front(cache, c);
+	}
+	pthread_mutex_unlock(&cache->lock);
+	if (fresh && cache->dir >= 0 && !c->from_dir)
+		store(cache, c);
+}
+
+/* ---- Claims --------------------------------------------------------------------------------- */
+
+bool content_may_claim(struct content_cache *cache, uint64_t size)
+{
+	bool found = false;
+
+	if (!cache->max_bytes)
+		return false;
+	if (cache->dir >= 0)
+		return true;
+	pthread_mutex_lock(&cache->lock);
+	for (struct content *c = cache->published; c && !found; c = c->next)
+		found = c->size == size;
+	pthread_mutex_unlock(&cache->lock);
+	return found;
+}
+
+/* Whether the content has this tag. Return: 0, ENOENT, ENOMEM, EIO. */
+static int check(const struct content *c, const uint8_t *key, const uint8_t *tag)
+{
+	struct possession *p = possession_begin(key);
+	uint8_t *piece = malloc(PIECE), is[POSSESSION_TAG_SIZE];
+	int ret = p && piece ? 0 : ENOMEM;
+
+	for (uint64_t done = 0; done < c->size && !ret;) {
+		ssize_t n = pread(c->fd, piece, PIECE, (off_t)done);
+
+		if (n > 0 && possession_add(p, piece, (size_t)n))
+			done += (uint64_t)n;
+		else if (n >= 0 || errno != EINTR)
+			ret = EIO;
+	}
+	free(piece);
+	if (p && !possession_end(p, ret ? NULL : is) && !ret)
+		ret = EIO;
+	if (!ret && CRYPTO_memcmp(is, tag, sizeof(is)))
+		ret = ENOENT;
+	return ret;
+}
+
+/* Contents of this size, the last used first, each with a use of the caller's. */
+static unsigned int candidates(struct content_cache *cache, uint64_t size,
+			       struct content *found[MAX_TRIES])
+{
+	unsigned int nr = 0;
+
+	pthread_mutex_lock(&cache->lock);
+	for (struct content *c = cache->published; c && nr < MAX_TRIES; c = c->next) {
+		if (c->size != size)
+			continue;
+		if (!c->users++)
+			cache->kept -= size;
+		found[nr++] = c;
+	}
+	pthread_mutex_unlock(&cache->lock);
+	return nr;
+}
+
+int content_claim(struct content_cache *cache, struct content **c, const uint8_t *key,
+		  const uint8_t *tag)
+{
+	struct content *found[MAX_TRIES], *match = NULL;
+	unsigned int nr = candidates(cache, (*c)->size, found);
+	int ret = ENOENT;
+
+	for (unsigned int i = 0; i < nr && !match && ret == ENOENT; i++) {
+		ret = check(found[i], key, tag);
+		if (!ret)
+			match = found[i];
+	}
+	for (unsigned int i = nr; i-- > 0;)
+		if (found[i] != match)
+			content_put(cache, found[i]);
+	if (match) {
+		content_put(cache, *c);
+		*c = match;
+		return 0;
+	}
+	if (ret != ENOENT || cache->dir < 0)
+		return ret;
+	ret = -cache_dir_claim(cache->dir, key, tag, (*c)->fd, (*c)->size);
+	(*c)->from_dir = !ret;
+	return ret;
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Contents in memory: sealed, shared, kept within limits, given to those alone who hold them. */
+#include "cache_util.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#include "host/content.h"
+
+static struct content_cache *cache;
+
+static int start(void **state)
+{
+	(void)state;
+	cache = content_cache_new(4 * MIB, -1);
+	return cache ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	content_cache_delete(cache);
+	return 0;
+}
+
+/* A content that was uploaded and registered. */
+static struct content *make(unsigned int seed, uint64_t size)
+{
+	struct content *c = content_new(cache, size);
+
+	assert_non_null(c);
+	fill_fd(content_fd(c), seed, size);
+	content_publish(cache, c);
+	return c;
+}
+
+static int claim(unsigned int seed, uint64_t size, struct content **c)
+{
+	uint8_t tag[POSSESSION_TAG_SIZE];
+
+	tag_of(seed, size, tag);
+	*c = content_new(cache, size);
+	assert_non_null(*c);
+	return content_claim(cache, c, some_key, tag);
+}
+
+static void expect_claim(unsigned int seed, uint64_t size, int result)
+{
+	struct content *c;
+
+	assert_int_equal(claim(seed, size, &c), result);
+	if (result)
+		assert_fd_zero(content_fd(c), size);
+	else
+		assert_fd_has(content_fd(c), seed, size);
+	content_put(cache, c);
+}
+
+/* A plugin gets the content by a path, and may be root. */
+static void is_sealed(void **state)
+{
+	struct content *c = make(1, MIB);
+	char path[64];
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", content_fd(c));
+	fd = open(path, O_RDWR);
+	if (fd >= 0) {
+		assert_int_equal(write(fd, "changed", 7), -1);
+		assert_int_equal(errno, EPERM);
+		assert_int_equal(ftruncate(fd, 1), -1);
+		assert_int_equal(ftruncate(fd, 2 * MIB), -1);
+		assert_ptr_equal(mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0),
+				 MAP_FAILED);
+		close(fd);
+	}
+	/* A private mapping, as the library makes it, is the plugin's own. */
+	fd = open(path, O_RDONLY);
+	assert_true(fd >= 0);
+	{
+		char *map = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+
+		assert_ptr_not_equal(map, MAP_FAILED);
+		memset(map, 7, MIB);
+		munmap(map, MIB);
+	}
+	close(fd);
+	assert_fd_has(content_fd(c), 1, MIB);
+	content_publish(cache, c);
+	content_put(cache, c);
+	expect_claim(1, MIB, 0);
+}
+
+static void only_for_holders(void **state)
+{
+	uint8_t tag[POSSESSION_TAG_SIZE], other_key[POSSESSION_KEY_SIZE] = {1};
+	struct content *c = make(1, MIB), *claimed;
+
+	(void)state;
+	assert_true(content_may_claim(cache, MIB));
+	assert_false(content_may_claim(cache, MIB - 1));
+	expect_claim(1, MIB, 0);
+	expect_claim(2, MIB, ENOENT);
+
+	/* One bit of the tag, or another key than the one it was made with */
+	for (unsigned int bit = 0; bit < 8 * sizeof(tag); bit++) {
+		tag_of(1, MIB, tag);
+		tag[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		claimed = content_new(cache, MIB);
+		assert_int_equal(content_claim(cache, &claimed, some_key, tag), ENOENT);
+		content_put(cache, claimed);
+	}
+	tag_of(1, MIB, tag);
+	claimed = content_new(cache, MIB);
+	assert_int_equal(content_claim(cache, &claimed, other_key, tag), ENOENT);
+	assert_int_equal(content_claim(cache, &claimed, some_key, tag), 0);
+	/* It is the same memory. */
+	assert_ptr_equal(claimed, c);
+	content_put(cache, claimed);
+	content_put(cache, c);
+
+	/* What was not published is nobody's. */
+	c = content_new(cache, 2 * MIB);
+	fill_fd(content_fd(c), 3, 2 * MIB);
+	assert_false(content_may_claim(cache, 2 * MIB));
+	expect_claim(3, 2 * MIB, ENOENT);
+	content_put(cache, c);
+	expect_claim(3, 2 * MIB, ENOENT);
+}
+
+static void keeps_the_last_used(void **state)
+{
+	struct content *used;
+
+	(void)state;
+	assert_int_equal(content_kept(cache), 0);
+	used = make(9, MIB);
+	assert_int_equal(content_kept(cache), 0);
+	for (unsigned int seed = 0; seed < 4; seed++)
+		content_put(cache, make(seed, MIB));
+	assert_int_equal(content_kept(cache), 4 * MIB);
+	expect_claim(0, MIB, 0);
+	content_put(cache, make(4, MIB));
+	assert_int_equal(content_kept(cache), 4 * MIB);
+	expect_claim(0, MIB, 0);
+	expect_claim(1, MIB, ENOENT);
+	expect_claim(2, MIB, 0);
+
+	content_limit(cache, 2 * MIB);
+	assert_int_equal(content_kept(cache), 2 * MIB);
+	expect_claim(2, MIB, 0);
+	expect_claim(0, MIB, 0);
+	expect_claim(3, MIB, ENOENT);
+	/* What is in use is not dropped, whatever the limit is. */
+	content_limit(cache, 0);
+	assert_int_equal(content_kept(cache), 0);
+	expect_claim(0, MIB, ENOENT);
+	expect_claim(9, MIB, 0);
+	content_put(cache, used);
+	/* Larger than all that may be kept */
+	content_put(cache, make(5, 5 * MIB));
+	assert_int_equal(content_kept(cache), 0);
+	assert_false(content_may_claim(cache, 5 * MIB));
+}
+
+static void has_limits(void **state)
+{
+	static struct content *all[1000];
+	struct content_cache *none = content_cache_new(0, -1);
+	unsigned int nr = 0;
+
+	(void)state;
+	while (nr < 1000 && (all[nr] = content_new(cache, MIB)))
+		nr++;
+	assert_int_equal(nr, 256);
+	content_put(cache, all[--nr]);
+	all[nr] = content_new(cache, MIB);
+	assert_non_null(all[nr++]);
+	while (nr)
+		content_put(cache, all[--nr]);
+	assert_null(content_new(cache, 0));
+	assert_null(content_new(cache, UINT64_MAX));
+
+	assert_non_null(none);
+	assert_null(content_new(none, MIB));
+	assert_false(content_may_claim(none, MIB));
+	content_cache_delete(none);
+}
+
+static void *hammer(void *arg)
+{
+	unsigned int x = (unsigned int)(uintptr_t)arg;
+
+	for (int i = 0; i < 60; i++) {
+		unsigned int seed = (x = x * 1103515245u + 12345u) >> 16 & 7;
+		struct content *c;
+
+		if (claim(seed, MIB, &c)) {
+			fill_fd(content_fd(c), seed, MIB);
+			content_publish(cache, c);
+		}
+		assert_fd_has(content_fd(c), seed, MIB);
+		content_put(cache, c);
+		assert_true(content_kept(cache) <= 8 * MIB);
+	}
+	return NULL;
+}
+
+static void serves_threads(void **state)
+{
+	pthread_t threads[4];
+
+	(void)state;
+	for (uintptr_t i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, hammer, (void *)(i + 1)), 0);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	assert_true(content_kept(cache) <= 4 * MIB);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(is_sealed, start, stop),
+		cmocka_unit_test_setup_teardown(only_for_holders, start, stop),
+		cmocka_unit_test_setup_teardown(keeps_the_last_used, start, stop),
+		cmocka_unit_test_setup_teardown(has_limits, start, stop),
+		cmocka_unit_test_setup_teardown(serves_threads, start, stop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
