@@ -52,6 +52,10 @@ fuzz:
 torture: vm
 	scripts/torture
 
+# The tests of user space under ThreadSanitizer, the unit tests under valgrind.
+sanitizers:
+	$(in_root) scripts/sanitizers
+
 # Which lines of src/ and host/ the unit and integration tests run; at least 90 % of src/.
 coverage:
 	$(in_root) scripts/coverage
@@ -66,8 +70,10 @@ help:
 	@echo 'make abi      compare the library and its headers with vAccel 0.8'
 	@echo 'make fuzz     run the fuzzers; FUZZ_SECONDS says how long each one (60)'
 	@echo 'make torture  kill the worker under load, 1,000 times natively and 100 times in a VM'
+	@echo 'make sanitizers'
+	@echo '              run the tests of user space under ThreadSanitizer and valgrind'
 	@echo 'make coverage run the tests of user space and print which lines of the sources they reach'
 	@echo 'make vm       build the VM artifacts in build/vm'
 	@echo 'make clean    remove build/ (scripts/build-root --remove deletes the build root)'
 
-.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo check abi fuzz torture coverage clean help
+.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo check abi fuzz torture sanitizers coverage clean help

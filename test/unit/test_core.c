@@ -10,6 +10,7 @@
 #define SECOND PLUGIN_DIR "/libunit-second.so"
 
 static struct capture out;
+static const char *self; /* this program; /proc/self/exe may be valgrind */
 
 static int stop(void **state)
 {
@@ -226,7 +227,7 @@ static int run_child(const char *what)
 	capture_start(&out, STDOUT_FILENO);
 	pid = fork();
 	if (!pid) {
-		execl("/proc/self/exe", "test_core", what, NULL);
+		execl(self, self, what, NULL);
 		_exit(126);
 	}
 	waitpid(pid, &status, 0);
@@ -315,5 +316,6 @@ int main(int argc, char **argv)
 
 	if (argc > 1)
 		return child(argv[1]);
+	self = argv[0];
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

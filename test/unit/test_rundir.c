@@ -57,7 +57,7 @@ static void isolate(void)
 		snprintf(map, sizeof(map), "%u %u 1", gid, gid);
 		write_file("/proc/self/gid_map", map);
 	}
-	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) ||
 	    mount("tmpfs", "/run", "tmpfs", 0, NULL) || mount("tmpfs", "/tmp", "tmpfs", 0, NULL))
 		_exit(CANNOT);
 	unsetenv("XDG_RUNTIME_DIR");
@@ -133,7 +133,7 @@ static void names_too_long(void)
 
 	memset(name, 'n', sizeof(name) - 1);
 	name[0] = '/';
-	CHECK(!mount("none", "/run", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	CHECK(!mount("none", "/run", "none", MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
 	setenv("XDG_RUNTIME_DIR", name, 1);
 	setenv("TMPDIR", name, 1);
 	CHECK(!rundir_create());
@@ -211,8 +211,8 @@ static void fallbacks(void)
 
 static void nowhere(void)
 {
-	CHECK(!mount("none", "/run", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
-	CHECK(!mount("none", "/tmp", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	CHECK(!mount("none", "/run", "none", MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	CHECK(!mount("none", "/tmp", "none", MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
 	CHECK(rundir_create() == VACCEL_EACCES);
 	rundir_remove();
 }
