@@ -4,9 +4,16 @@
  * Nothing here is exported by the library; threads, ownership and errors are those of the function
  * that each wrapper calls. vaccel.h includes this header last.
  *
- * Programs have to change by hand only where a name stayed and its meaning did not:
- * vaccel_str_to_lower, the members argtype of struct vaccel_arg (now type and custom_type_id) and
- * error_code of struct vaccel_tf_status (now code).
+ * Old members are where their structs are: files and nr_files of struct vaccel_resource, argtype of
+ * struct vaccel_arg, error_code of struct vaccel_tf_status.
+ *
+ * Programs have to change by hand where no header can help:
+ * - Members have another order in struct vaccel_arg, vaccel_resource, vaccel_session and
+ *   vaccel_plugin_info, so initialisers have to name them. Those of a list are no longer in struct
+ *   vaccel_op, and struct vaccel_plugin has an array of ops instead of a list.
+ * - vaccel_plugin_print_all_by_op_type and the functions and macros of lists are gone: what they
+ *   worked on is private to the library.
+ * - vaccel_session_has_resource no longer takes pointers to const objects: C compilers warn.
  */
 #pragma once
 
@@ -21,6 +28,7 @@
 #include "vaccel/ops/tflite.h"
 #include "vaccel/ops/torch.h"
 #include "vaccel/resource.h"
+#include "vaccel/utils/str.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -105,6 +113,14 @@ static inline bool vaccel_file_initialized(struct vaccel_blob *file)
 	return vaccel_blob_valid(file);
 }
 
+/* The characters of str itself become lower-case (ASCII). EINVAL: NULL. */
+VACCEL_COMPAT_USE("the parameters lower, size and alloc_lower of vaccel_str_to_lower")
+static inline int vaccel_compat_str_to_lower(char *str)
+{
+	/* The copy is never ahead of what is read. */
+	return vaccel_str_to_lower(str, str, SIZE_MAX, NULL);
+}
+
 /* Resources. */
 VACCEL_COMPAT_USE("vaccel_resource_init_from_blobs")
 static inline int vaccel_resource_init_from_files(struct vaccel_resource *res,
@@ -140,15 +156,21 @@ static inline int vaccel_compat_resource_from_buf(struct vaccel_resource **res, 
 }
 
 /*
- * Calls with five arguments are those of 0.7. All others go to the function as they are, also
- * those in which a macro sees more arguments, at commas within braces.
+ * Calls with the number of arguments that 0.7 had are those of 0.7. All others go to the function as
+ * they are, also those in which a macro sees more arguments, at commas within braces.
  */
 #define VACCEL_COMPAT_PICK(_1, _2, _3, _4, _5, _6, _7, _8, _9, _10, _11, _12, _13, _14, _15, _16, \
 			   name, ...)                                                             \
 	name
+#define VACCEL_COMPAT_IF_ONE(old_name, name, ...)                                                 \
+	VACCEL_COMPAT_PICK(__VA_ARGS__, name, name, name, name, name, name, name, name, name,     \
+			   name, name, name, name, name, name, old_name, name)
 #define VACCEL_COMPAT_IF_FIVE(old_name, name, ...)                                                \
 	VACCEL_COMPAT_PICK(__VA_ARGS__, name, name, name, name, name, name, name, name, name,     \
 			   name, name, old_name, name, name, name, name, name)
+#define vaccel_str_to_lower(...)                                                     \
+	VACCEL_COMPAT_IF_ONE(vaccel_compat_str_to_lower, vaccel_str_to_lower,        \
+			     __VA_ARGS__)(__VA_ARGS__)
 #define vaccel_resource_init_from_buf(...)                               \
 	VACCEL_COMPAT_IF_FIVE(vaccel_compat_resource_init_from_buf,      \
 			      vaccel_resource_init_from_buf, __VA_ARGS__)(__VA_ARGS__)
@@ -156,8 +178,15 @@ static inline int vaccel_compat_resource_from_buf(struct vaccel_resource **res, 
 	VACCEL_COMPAT_IF_FIVE(vaccel_compat_resource_from_buf,           \
 			      vaccel_resource_from_buf, __VA_ARGS__)(__VA_ARGS__)
 
-/* Operations on models. The numbers of the op types are those of 0.8. */
+/*
+ * Operations on models. The numbers of the op types are those of 0.8. Four types are gone; their
+ * names stand for numbers that are no op, which everything refuses with EINVAL.
+ */
 enum {
+	VACCEL_OP_TF_MODEL_NEW VACCEL_COMPAT_USE("vaccel_resource_new") = 0xf8,
+	VACCEL_OP_TF_MODEL_DESTROY VACCEL_COMPAT_USE("vaccel_resource_delete") = 0xf9,
+	VACCEL_OP_TF_MODEL_REGISTER VACCEL_COMPAT_USE("vaccel_resource_register") = 0xfa,
+	VACCEL_OP_TF_MODEL_UNREGISTER VACCEL_COMPAT_USE("vaccel_resource_unregister") = 0xfb,
 	VACCEL_OP_TF_SESSION_LOAD VACCEL_COMPAT_USE("VACCEL_OP_TF_MODEL_LOAD") =
 		VACCEL_OP_TF_MODEL_LOAD,
 	VACCEL_OP_TF_SESSION_RUN VACCEL_COMPAT_USE("VACCEL_OP_TF_MODEL_RUN") =

@@ -10,6 +10,9 @@
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
+/* What VACCEL_OP_INIT wants */
+struct vaccel_plugin vaccel_this_plugin;
+
 static int start(void **state)
 {
 	struct vaccel_config config;
@@ -93,9 +96,73 @@ static void resources(void **state)
 	assert_int_equal(vaccel_file_release(&file), 0);
 }
 
+static void strings(void **state)
+{
+	char text[] = "A Mixed Ä Text";
+	char lower[4];
+
+	(void)state;
+	assert_int_equal(vaccel_str_to_lower(text), 0);
+	assert_string_equal(text, "a mixed Ä text");
+	assert_int_equal(vaccel_str_to_lower(NULL), VACCEL_EINVAL);
+	/* The call of 0.8 */
+	assert_int_equal(vaccel_str_to_lower("ABCDE", lower, sizeof(lower), NULL), 0);
+	assert_string_equal(lower, "abc");
+}
+
+/* What a program of 0.7 gave as argtype is what the other side reads as argtype. */
+static void arguments(void **state)
+{
+	struct vaccel_arg arg = { .argtype = 42, .size = 4, .buf = "abc" };
+	/* In the order of 0.8 */
+	struct vaccel_arg plain = { "abc", 4, VACCEL_ARG_CUSTOM, 7, false };
+	struct vaccel_arg_list *list;
+	int32_t number = 1;
+
+	(void)state;
+	assert_int_equal(arg.argtype, 42);
+	assert_int_equal(arg.type, VACCEL_ARG_RAW);
+	assert_int_equal(arg.custom_type_id, 42);
+	assert_int_equal(plain.argtype, 7);
+	assert_false(plain.owned);
+
+	list = vaccel_args_init(2);
+	assert_non_null(list);
+	assert_int_equal(vaccel_add_serial_arg(list, &number, sizeof(number)), 0);
+	assert_int_equal(list->list[0].argtype, 0);
+	assert_int_equal(vaccel_delete_args(list), 0);
+}
+
+static void removed_ops(void **state)
+{
+	static const int ops[] = { VACCEL_OP_TF_MODEL_NEW, VACCEL_OP_TF_MODEL_DESTROY,
+				   VACCEL_OP_TF_MODEL_REGISTER, VACCEL_OP_TF_MODEL_UNREGISTER };
+	struct vaccel_session sess;
+	struct vaccel_op op = VACCEL_OP_INIT(op, VACCEL_OP_NOOP, vaccel_noop);
+	uint8_t code;
+	struct vaccel_arg arg = { .buf = &code, .size = 1, .type = VACCEL_ARG_UINT8 };
+
+	(void)state;
+	assert_int_equal(vaccel_plugin_load(PLUGIN_DIR "/libunit-good.so"), 0);
+	assert_int_equal(vaccel_session_init(&sess, 0), 0);
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		code = (uint8_t)ops[i];
+		assert_int_equal(code, ops[i]);
+		assert_int_equal(vaccel_genop(&sess, &arg, 1, NULL, 0), VACCEL_EINVAL);
+		op.type = (vaccel_op_type_t)ops[i];
+		assert_int_equal(vaccel_plugin_register_ops(&op, 1), VACCEL_EINVAL);
+	}
+	assert_int_equal(vaccel_session_release(&sess), 0);
+}
+
 static void models(void **state)
 {
+	struct vaccel_tf_status status = { 3, NULL };
+
 	(void)state;
+	assert_int_equal(status.error_code, 3);
+	status.error_code = 4;
+	assert_int_equal(status.code, 4);
 	assert_int_equal(VACCEL_OP_TF_SESSION_DELETE, VACCEL_OP_TF_MODEL_UNLOAD);
 	assert_int_equal(vaccel_tf_session_load(NULL, NULL, NULL), VACCEL_EINVAL);
 	assert_int_equal(vaccel_tf_session_run(NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, 0,
@@ -114,6 +181,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(files),
 		cmocka_unit_test(resources),
+		cmocka_unit_test(strings),
+		cmocka_unit_test(arguments),
+		cmocka_unit_test(removed_ops),
 		cmocka_unit_test(models),
 	};
 

@@ -76,11 +76,19 @@ struct vaccel_tf_tensor {
 	enum vaccel_tf_data_type data_type;
 };
 
-/* Result of an operation: TensorFlow's code (0 is good) and its message, owned by the status. */
+/*
+ * Result of an operation: TensorFlow's code (0 is good) and its message, owned by the status.
+ * Programs of vAccel 0.7 know code as error_code.
+ */
 struct vaccel_tf_status {
-	uint8_t code;
+	__extension__ union {
+		uint8_t code;
+		uint8_t error_code __attribute__((deprecated("use code")));
+	};
 	char *message;
 };
+/* Initialisers that name no members need no braces around the one of the union. */
+#pragma GCC diagnostic ignored "-Wmissing-braces"
 
 /*
  * vaccel_tf_buffer_init - make a buffer of size malloc'ed bytes at data, which it takes over
