@@ -212,14 +212,14 @@ static void serve(struct fake_backend *f, struct fake_ring *r)
 
 	eventfd_read(r->kick, &count);
 	for (;;) {
+		uint16_t *avail_event = (void *)&r->used->ring[r->size];
 		struct virtio_accel_req req;
 		uint16_t head;
 
 		if (r->last_avail == __atomic_load_n(&r->avail->idx, __ATOMIC_ACQUIRE)) {
 			if (!event_idx)
 				break;
-			__atomic_store_n((uint16_t *)(r->used->ring + r->size), r->last_avail,
-					 __ATOMIC_RELEASE);
+			__atomic_store_n(avail_event, r->last_avail, __ATOMIC_RELEASE);
 			atomic_thread_fence(memory_order_seq_cst);
 			if (r->last_avail == __atomic_load_n(&r->avail->idx, __ATOMIC_ACQUIRE))
 				break;

@@ -213,7 +213,7 @@ static void test_kicks(void **state)
 	ring_fini(&r);
 
 	ring_init(&r, SIZE, true);
-	avail_event = (uint16_t *)&r.vr.used->ring[SIZE];
+	avail_event = (void *)&r.vr.used->ring[SIZE];
 	*avail_event = 1;
 	vring_driver_add(&r.vr, three, 1, NULL);
 	assert_false(vring_driver_kick_needed(&r.vr));

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "ops/vop.h"
 
@@ -142,20 +143,16 @@ static char *make(void)
 static char *read_file(const char *path)
 {
 	FILE *in = fopen(path, "r");
-	size_t size = 0;
-	char *text;
-	FILE *out;
-	int c;
+	char *text = NULL;
+	struct stat st;
 
-	if (!in) {
+	if (in && !fstat(fileno(in), &st))
+		text = calloc(1, (size_t)st.st_size + 1);
+	if (!text || fread(text, 1, (size_t)st.st_size, in) != (size_t)st.st_size) {
 		perror(path);
 		exit(1);
 	}
-	out = open_memstream(&text, &size);
-	while ((c = getc(in)) != EOF)
-		putc(c, out);
 	fclose(in);
-	fclose(out);
 	return text;
 }
 
