@@ -24,7 +24,9 @@ trap 'rm -rf "$tmp"' EXIT
 failed=0
 nr=0
 
-seq 0 999 | sed 's/^/label /' >"$tmp/labels"
+# The installed one, where there is one
+labels=$data/labels/imagenet.txt
+[ -e "$labels" ] || { labels=$tmp/labels && seq -f 'class %.0f' 0 999 >"$labels"; }
 
 # expect STATUS TEXT PROGRAM ARGUMENT...: standard output is TEXT, each line of which ends with \n
 expect() {
@@ -112,12 +114,12 @@ if use noop; then
 		model='Initialized model resource 1\nInitialized vAccel session 1\n'
 		handled='code:0 message:Operation handled by noop plugin\n'
 		model_dir=$data/models/shapes
-		expect 0 "${model}Session load status => ${handled}Session run status => ${handled}Success!\nOutput tensor => type:1 nr_dims:4 size:602112B\nPrediction: label 317\nSession delete status => $handled" \
-			tf_inference "$image" "$model_dir" "$tmp/labels"
-		expect 0 "${model}Session run status: 0\nSuccess!\nOutput tensor => type:1 nr_dims:4 size:602112B\nPrediction: label 317\n" \
-			tflite_inference "$image" "$model_dir/shapes.onnx" "$tmp/labels"
-		expect 0 "${model}Success!\nResult Tensor :\nOutput tensor => type:7 nr_dims:4 size:602112B\nPrediction: label 105\n" \
-			torch_inference "$image" "$model_dir/shapes.onnx" "$tmp/labels"
+		expect 0 "${model}Session load status => ${handled}Session run status => ${handled}Success!\nOutput tensor => type:1 nr_dims:4 size:602112B\nPrediction: class 317\nSession delete status => $handled" \
+			tf_inference "$image" "$model_dir" "$labels"
+		expect 0 "${model}Session run status: 0\nSuccess!\nOutput tensor => type:1 nr_dims:4 size:602112B\nPrediction: class 317\n" \
+			tflite_inference "$image" "$model_dir/shapes.onnx" "$labels"
+		expect 0 "${model}Success!\nResult Tensor :\nOutput tensor => type:7 nr_dims:4 size:602112B\nPrediction: class 105\n" \
+			torch_inference "$image" "$model_dir/shapes.onnx" "$labels"
 	fi
 
 	# wrong arguments
@@ -126,6 +128,9 @@ if use noop; then
 		case $program in *.so* | *.sh) continue ;; esac
 		expect 22 '' "$(basename "$program")" a b c d e f
 		expect_error "^Usage: "
+		usage=$(grep '^Usage: ' "$tmp/err")
+		expect 0 "$usage\n" "$(basename "$program")" --help
+		expect 0 "$usage\n" "$(basename "$program")" -h
 	done
 	expect 22 '' classify
 	expect_error '^Usage: .*classify image_file \[iterations\] \[model_path\]$'

@@ -7,11 +7,20 @@
 #include <string.h>
 #include <sys/stat.h>
 
+static void print_usage(FILE *out, const char *program, const char *usage)
+{
+	fprintf(out, "Usage: %s %s\n", program, usage);
+}
+
 bool check_args(int argc, char **argv, int min, int max, const char *usage, int index,
 		long *iterations)
 {
 	char *end;
 
+	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		print_usage(stdout, argv[0], usage);
+		exit(0);
+	}
 	*iterations = 1;
 	if (argc - 1 < min || argc - 1 > max)
 		goto wrong;
@@ -25,7 +34,7 @@ bool check_args(int argc, char **argv, int min, int max, const char *usage, int 
 	return true;
 
 wrong:
-	fprintf(stderr, "Usage: %s%s%s\n", argv[0], *usage ? " " : "", usage);
+	print_usage(stderr, argv[0], usage);
 	return false;
 }
 

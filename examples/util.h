@@ -11,7 +11,8 @@
  * @usage:      names of the arguments, for the message
  * @iterations: receives the number in the argument with this index; 1 when it is not given
  *
- * Says on stderr what is wrong.
+ * Says on stderr what is wrong. When the only argument is --help or -h this prints the usage and ends
+ * the program.
  */
 bool check_args(int argc, char **argv, int min, int max, const char *usage, int index,
 		long *iterations);
