@@ -60,6 +60,18 @@ sanitizers:
 coverage:
 	$(in_root) scripts/coverage
 
+# The driver under a kernel with KASAN, lockdep and kmemleak, which is built first.
+debug-kernel-check:
+	scripts/debug-kernel
+
+# Debian's QEMU with our patches, for the launcher and test/vm/patched-qemu.test.
+qemu:
+	packaging/qemu/build-qemu --test
+
+# The driver against each kernel's headers.
+sparse:
+	scripts/sparse
+
 clean:
 	rm -rf build
 
@@ -73,7 +85,11 @@ help:
 	@echo 'make sanitizers'
 	@echo '              run the tests of user space under ThreadSanitizer and valgrind'
 	@echo 'make coverage run the tests of user space and print which lines of the sources they reach'
+	@echo 'make sparse   check the driver with sparse'
+	@echo 'make debug-kernel-check  build a kernel with KASAN, lockdep and kmemleak, and test the driver in it'
+	@echo 'make qemu     build QEMU with the patches of packaging/qemu'
 	@echo 'make vm       build the VM artifacts in build/vm'
 	@echo 'make clean    remove build/ (scripts/build-root --remove deletes the build root)'
 
-.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo check abi fuzz torture sanitizers coverage clean help
+.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo check abi fuzz torture \
+	sanitizers coverage debug-kernel-check qemu sparse clean help
