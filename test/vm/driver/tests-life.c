@@ -270,7 +270,7 @@ void test_leak(void)
 		munmap(p, 4 * MiB);
 	}
 	for (int i = 0; i < 80; i++) {
-		pid_t pid = start_call(FAKE_DELAY, 100, 16 * MiB);
+		pid_t pid = start_call(FAKE_DELAY, 400, 16 * MiB);
 
 		CHECK(counter_becomes("inflight", 1));
 		kill(pid, SIGKILL);
