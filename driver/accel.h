@@ -7,6 +7,7 @@
  *   request.c  one request: user pages, the stream that the device reads, the response
  *   file.c     the device node: open, ioctl, close
  *   async.c    requests that are submitted and reaped later
+ *   memory.c   registered memory
  *
  * Who owns a request: the caller, until accel_submit() took it; then the device. accel_wait() gives
  * it back, unless the caller is being killed: then it is an orphan, which the reaper frees once
@@ -33,6 +34,7 @@
 #include <linux/virtio.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include <linux/virtio_accel.h>
 
@@ -71,6 +73,7 @@ struct accel_device {
 
 	atomic_t contexts;
 	atomic_long_t pinned_pages;
+	atomic_long_t memory_pages;	/* of registered memory */
 };
 
 /* One open file. */
@@ -80,6 +83,7 @@ struct accel_context {
 	u64 id;
 	struct accel_request *close;	/* made at open, because a close must not fail */
 	struct accel_request *spare;	/* for the next call, or NULL */
+	struct xarray memories;		/* registered memory by id */
 
 	spinlock_t lock;		/* of these two */
 	struct list_head answered;	/* requests to be reaped */
@@ -111,8 +115,11 @@ struct accel_pin_block {
 	struct accel_pin pins[];
 };
 
+struct accel_memory;
+
 struct accel_segment {
-	u64 addr;
+	struct accel_memory *memory;	/* with a reference, or NULL */
+	u64 addr;			/* of the program, or offset in @memory */
 	u64 len;
 	u32 flags;
 	u32 nr_runs;
@@ -141,6 +148,8 @@ struct accel_request {
 	u64 token;
 	u64 reply;			/* the program's address */
 
+	struct accel_memory *memories;	/* of the context that it closes */
+
 	struct accel_buffer out;
 	struct accel_buffer in;
 	size_t data_used;
@@ -157,6 +166,12 @@ struct accel_request {
 	struct accel_pin inline_pins[ACCEL_INLINE_PINS];
 
 	u8 data[] __aligned(16);	/* out and in, if they fit */
+};
+
+/* A place in a buffer. */
+struct accel_cursor {
+	struct scatterlist *sg;
+	size_t offset;
 };
 
 /* main.c */
@@ -182,14 +197,29 @@ int accel_request_prepare(struct accel_context *ctx, struct accel_request *rq,
 			  const struct virtio_accel_call *call);
 int accel_request_answer(struct accel_request *rq, struct virtio_accel_call *call);
 void accel_request_release(struct accel_context *ctx, struct accel_request *rq);
+int accel_buffer_alloc(struct accel_request *rq, struct accel_buffer *buf, u64 len,
+		       unsigned int max_nents, gfp_t gfp);
+void *accel_next_struct(struct accel_cursor *at, size_t size);
 
 /* file.c */
 extern const struct file_operations accel_fops;
 void accel_context_put(struct accel_context *ctx);
 bool accel_call_valid(struct accel_device *dev, const struct virtio_accel_call *call, u32 flags);
 
-/* async.c */
+/* memory.c */
 struct file;
+struct vm_area_struct;
+struct accel_memory *accel_memory_get(struct accel_context *ctx, u32 id);
+void accel_memory_put(struct accel_memory *m);
+u32 accel_memory_id(const struct accel_memory *m);
+u64 accel_memory_size(const struct accel_memory *m);
+int accel_memory_ioctl(struct accel_context *ctx, unsigned int cmd,
+		       struct virtio_accel_memory __user *user);
+int accel_memory_mmap(struct file *file, struct vm_area_struct *vma);
+void accel_memory_close(struct accel_context *ctx, struct accel_request *close);
+void accel_memory_put_all(struct accel_memory *m);
+
+/* async.c */
 struct poll_table_struct;
 bool accel_async_answered(struct accel_request *rq);
 void accel_async_close(struct accel_context *ctx);

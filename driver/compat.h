@@ -4,6 +4,7 @@
 #define ACCEL_COMPAT_H
 
 #include <linux/device.h>
+#include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/version.h>
 #include <linux/virtio.h>
@@ -18,6 +19,22 @@
 typedef struct device accel_devnode_t;
 #else
 typedef const struct device accel_devnode_t;
+#endif
+
+/* What the page allocator gives at most: the meaning of MAX_ORDER, and then its name, changed. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+#define ACCEL_MAX_ORDER		(MAX_ORDER - 1)
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+#define ACCEL_MAX_ORDER		MAX_ORDER
+#else
+#define ACCEL_MAX_ORDER		MAX_PAGE_ORDER
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
 #endif
 
 /* virtio_find_vqs() took two arrays before it took one. */

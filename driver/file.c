@@ -15,6 +15,7 @@ static void accel_context_release(struct kref *ref)
 	struct accel_context *ctx = container_of(ref, struct accel_context, ref);
 	struct accel_device *dev = ctx->dev;
 
+	accel_memory_close(ctx, ctx->close);
 	accel_close_context(dev, ctx->close);
 	kfree(ctx->spare);
 	kfree(ctx);
@@ -43,6 +44,7 @@ static int accel_open(struct inode *inode, struct file *file)
 	}
 	spin_lock_init(&ctx->lock);
 	INIT_LIST_HEAD(&ctx->answered);
+	xa_init(&ctx->memories);
 	init_waitqueue_head(&ctx->readable);
 	ctx->dev = dev;
 	get_device(&dev->dev);
@@ -112,6 +114,10 @@ static long accel_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return copy_to_user(user, &dev->info, sizeof(dev->info)) ? -EFAULT : 0;
 	case VIRTIO_ACCEL_IOC_CALL:
 		return accel_call(ctx, user);
+	case VIRTIO_ACCEL_IOC_MEMORY_ALLOC:
+	case VIRTIO_ACCEL_IOC_MEMORY_FREE:
+	case VIRTIO_ACCEL_IOC_MEMORY_REGISTER:
+		return accel_memory_ioctl(ctx, cmd, user);
 	case VIRTIO_ACCEL_IOC_SUBMIT:
 		return accel_async_submit(ctx, user);
 	case VIRTIO_ACCEL_IOC_REAP:
@@ -128,4 +134,5 @@ const struct file_operations accel_fops = {
 	.unlocked_ioctl = accel_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.poll = accel_async_poll,
+	.mmap = accel_memory_mmap,
 };

@@ -50,6 +50,7 @@ static DEVICE_ATTR_RO(name)
 ACCEL_ATTR(queues, dev->nr_queues);
 ACCEL_ATTR(contexts, atomic_read(&dev->contexts));
 ACCEL_ATTR(pinned_pages, atomic_long_read(&dev->pinned_pages));
+ACCEL_ATTR(memory_pages, atomic_long_read(&dev->memory_pages));
 ACCEL_ATTR(inflight, accel_sum(dev, inflight));
 ACCEL_ATTR(requests, accel_sum(dev, requests));
 ACCEL_ATTR(polled, accel_sum(dev, polled));
@@ -59,6 +60,7 @@ static struct attribute *accel_attrs[] = {
 	&dev_attr_queues.attr,
 	&dev_attr_contexts.attr,	/* open, or closed and the device has not answered yet */
 	&dev_attr_pinned_pages.attr,
+	&dev_attr_memory_pages.attr,	/* registered, or still in use after that */
 	&dev_attr_inflight.attr,	/* requests that the device has */
 	&dev_attr_requests.attr,	/* sent since the module was loaded */
 	&dev_attr_polled.attr,		/* calls that were answered while the caller polled */
@@ -283,10 +285,14 @@ static struct virtio_device_id accel_ids[] = {
 };
 MODULE_DEVICE_TABLE(virtio, accel_ids);
 
+static const unsigned int accel_features[] = { VIRTIO_ACCEL_F_MEMORY };
+
 static struct virtio_driver accel_driver = {
 	.driver.name = KBUILD_MODNAME,
 	.driver.owner = THIS_MODULE,
 	.id_table = accel_ids,
+	.feature_table = accel_features,
+	.feature_table_size = ARRAY_SIZE(accel_features),
 	.validate = accel_validate,
 	.probe = accel_probe,
 	.remove = accel_remove,

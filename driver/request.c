@@ -103,7 +103,13 @@ static void accel_unpin(struct accel_device *dev, struct accel_request *rq)
 
 static void accel_request_clear(struct accel_device *dev, struct accel_request *rq)
 {
+	unsigned int i;
+
 	accel_unpin(dev, rq);
+	for (i = 0; i < rq->nr_segments; i++)
+		if (rq->segments[i].memory)
+			accel_memory_put(rq->segments[i].memory);
+	accel_memory_put_all(rq->memories);
 	accel_buffer_free(&rq->out);
 	accel_buffer_free(&rq->in);
 	if (rq->segments != rq->inline_segments)
@@ -125,9 +131,11 @@ void accel_request_release(struct accel_context *ctx, struct accel_request *rq)
 }
 
 /* Copies the descriptions of the segments and checks them. */
-static int accel_get_segments(struct accel_request *rq, const struct virtio_accel_call *call)
+static int accel_get_segments(struct accel_context *ctx, struct accel_request *rq,
+			      const struct virtio_accel_call *call)
 {
 	struct virtio_accel_user_segment __user *from = u64_to_user_ptr(call->segments);
+	const u32 access = VIRTIO_ACCEL_SEG_READ | VIRTIO_ACCEL_SEG_WRITE;
 	struct virtio_accel_user_segment user;
 	unsigned long addr;
 	u32 i;
@@ -143,8 +151,25 @@ static int accel_get_segments(struct accel_request *rq, const struct virtio_acce
 
 		if (copy_from_user(&user, &from[i], sizeof(user)))
 			return -EFAULT;
-		if (user.reserved || !user.len || !user.flags ||
-		    (user.flags & ~(VIRTIO_ACCEL_SEG_READ | VIRTIO_ACCEL_SEG_WRITE)))
+		if (!user.len || !(user.flags & access) ||
+		    (user.flags & ~(access | VIRTIO_ACCEL_SEG_MEMORY)))
+			return -EINVAL;
+		if (user.flags & VIRTIO_ACCEL_SEG_MEMORY) {
+			*seg = (struct accel_segment){
+				.memory = accel_memory_get(ctx, user.memory),
+				.addr = user.addr,
+				.len = user.len,
+				.flags = user.flags,
+			};
+			rq->nr_segments++;
+			if (!seg->memory)
+				return -ENOENT;
+			if (user.addr > accel_memory_size(seg->memory) ||
+			    user.len > accel_memory_size(seg->memory) - user.addr)
+				return -EINVAL;
+			continue;
+		}
+		if (user.memory)
 			return -EINVAL;
 		/* This also keeps all sums of lengths and pages from overflowing. */
 		addr = untagged_addr((unsigned long)user.addr);
@@ -156,8 +181,8 @@ static int accel_get_segments(struct accel_request *rq, const struct virtio_acce
 			.len = user.len,
 			.flags = user.flags,
 		};
+		rq->nr_segments++;
 	}
-	rq->nr_segments = call->nr_segments;
 	return 0;
 }
 
@@ -234,8 +259,8 @@ static int accel_pin_segment(struct accel_request *rq, struct accel_segment *seg
 }
 
 /* Makes room for @len bytes within the request if they fit, else in at most @max_nents pieces. */
-static int accel_buffer_alloc(struct accel_request *rq, struct accel_buffer *buf, u64 len,
-			      unsigned int max_nents, gfp_t gfp)
+int accel_buffer_alloc(struct accel_request *rq, struct accel_buffer *buf, u64 len,
+		       unsigned int max_nents, gfp_t gfp)
 {
 	size_t size = ACCEL_PIECE_SIZE;
 	u64 left = len;
@@ -283,12 +308,6 @@ static int accel_buffer_alloc(struct accel_request *rq, struct accel_buffer *buf
 	return 0;
 }
 
-/* A place in a buffer. */
-struct accel_cursor {
-	struct scatterlist *sg;
-	size_t offset;
-};
-
 /* Return: the next bytes of the buffer, at most @want; @got is how many. */
 static void *accel_next(struct accel_cursor *at, size_t want, size_t *got)
 {
@@ -305,7 +324,7 @@ static void *accel_next(struct accel_cursor *at, size_t want, size_t *got)
 }
 
 /* As accel_next(), for a struct. Pieces end between structs: all sizes are multiples of 16. */
-static void *accel_next_struct(struct accel_cursor *at, size_t size)
+void *accel_next_struct(struct accel_cursor *at, size_t size)
 {
 	size_t got;
 
@@ -335,6 +354,10 @@ static void accel_write_header(struct accel_request *rq, struct accel_cursor *at
 			.flags = cpu_to_le32(rq->segments[i].flags),
 			.nr_runs = cpu_to_le32(rq->segments[i].nr_runs),
 		};
+		if (rq->segments[i].memory) {
+			out->memory = cpu_to_le32(accel_memory_id(rq->segments[i].memory));
+			out->offset = cpu_to_le64(rq->segments[i].addr);
+		}
 	}
 	for (i = 0; i < rq->nr_segments; i++) {
 		unsigned int offset = offset_in_page(rq->segments[i].addr);
@@ -365,7 +388,7 @@ static void accel_write_header(struct accel_request *rq, struct accel_cursor *at
  * @rq:   new
  * @call: checked against the limits of the device
  *
- * Return: 0, -EINVAL, -EFAULT, -ENOMEM or -EINTR (the caller is being killed). The request must be
+ * Return: 0, -EINVAL, -ENOENT, -EFAULT, -ENOMEM or -EINTR (the caller is being killed). The request must be
  * freed in any case.
  */
 int accel_request_prepare(struct accel_context *ctx, struct accel_request *rq,
@@ -381,11 +404,12 @@ int accel_request_prepare(struct accel_context *ctx, struct accel_request *rq,
 	u32 i;
 
 	if (call->nr_segments) {
-		err = accel_get_segments(rq, call);
+		err = accel_get_segments(ctx, rq, call);
 		if (err)
 			return err;
 		for (i = 0; i < rq->nr_segments && !err; i++)
-			err = accel_pin_segment(rq, &rq->segments[i]);
+			if (!rq->segments[i].memory)
+				err = accel_pin_segment(rq, &rq->segments[i]);
 		/* The request is freed by what is counted here. */
 		atomic_long_add(rq->nr_pages, &dev->pinned_pages);
 		if (err)

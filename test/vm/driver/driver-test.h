@@ -74,6 +74,18 @@ void test_fuzz(void);
 void test_compat(void);
 void test_speed(void);
 
+/* tests-memory.c */
+void test_memory(void);
+void test_memory_arguments(void);
+void test_memory_map(void);
+void test_memory_in_use(void);
+void test_memory_kill(void);
+void test_memory_lost(void);
+void test_memory_many(void);
+void test_memory_low(void);
+void test_memory_unbind(void);
+void test_no_memory(void);
+
 /* tests-life.c */
 void test_kill(void);
 void test_contexts(void);

@@ -3,7 +3,8 @@
  * A vhost-user accelerator device that does what the test in the VM tells it to do, including all
  * that a device must not do. It knows the protocol only as far as the driver's test needs it.
  *
- *   fake-device SOCKET [magic=N] [version=N] [queues=N] [segments=N] [message=N] [reply=N] [verbose]
+ *   fake-device SOCKET [magic=N] [version=N] [queues=N] [segments=N] [message=N] [reply=N]
+ *               [no-memory] [verbose]
  *
  * Listens on SOCKET for one connection and ends with it.
  *
@@ -125,6 +126,18 @@ static unsigned int nr_pending;
 static uint64_t contexts[MAX_CONTEXTS];
 static unsigned int nr_contexts;
 static bool verbose;
+
+/* Registered memory */
+#define MAX_MEMORIES	256
+static struct memory {
+	uint64_t context;
+	uint32_t id;
+	uint32_t nr_runs;
+	struct virtio_accel_run *runs;
+} memories[MAX_MEMORIES];
+static unsigned int nr_memories;
+static uint32_t refuse; /* status of the next registration */
+static uint64_t offer_memory = 1;
 
 static uint64_t now_ms(void)
 {
@@ -256,36 +269,159 @@ static void reply(struct request *rq, const void *data, size_t len)
 	}
 }
 
+/* ---- Registered memory ---------------------------------------------------------------------- */
+
+static struct memory *find_memory(uint64_t context, uint32_t id)
+{
+	for (unsigned int i = 0; i < nr_memories; i++)
+		if (memories[i].context == context && memories[i].id == id)
+			return &memories[i];
+	return NULL;
+}
+
+static void forget(struct memory *m)
+{
+	free(m->runs);
+	*m = memories[--nr_memories];
+}
+
+static void forget_context(uint64_t context, bool all)
+{
+	for (unsigned int i = 0; i < nr_memories;) {
+		if (all || memories[i].context == context)
+			forget(&memories[i]);
+		else
+			i++;
+	}
+}
+
+/* No page is in two registrations: the driver would have given up one that the device has. */
+static void check_overlap(const struct virtio_accel_run *run)
+{
+	for (unsigned int i = 0; i < nr_memories; i++)
+		for (uint32_t k = 0; k < memories[i].nr_runs; k++)
+			if (run->addr < memories[i].runs[k].addr + memories[i].runs[k].len &&
+			    memories[i].runs[k].addr < run->addr + run->len)
+				errx(1, "memory is registered twice");
+}
+
+static uint32_t memory_request(const struct virtio_accel_req *req, size_t len)
+{
+	const struct virtio_accel_segment *seg = (const void *)(req + 1);
+	const struct virtio_accel_run *run = (const void *)(seg + 1);
+	bool add = req->type == VIRTIO_ACCEL_T_MEMORY_REGISTER;
+	uint32_t status = refuse, nr_runs = add ? seg->nr_runs : 0;
+	struct memory *m;
+	uint64_t sum = 0;
+
+	if (req->nr_segments != 1 || req->message_len || req->nr_runs != nr_runs ||
+	    len != sizeof(*req) + sizeof(*seg) + nr_runs * sizeof(*run) || !seg->memory ||
+	    seg->reserved || seg->offset || seg->flags != (add ? 3u : 0) || (add && !nr_runs))
+		errx(1, "malformed request about memory");
+	m = find_memory(req->context, seg->memory);
+	if (!add) {
+		if (!m)
+			return VIRTIO_ACCEL_S_STALE;
+		forget(m);
+		return 0;
+	}
+	context_seen(req->context);
+	if (m)
+		return VIRTIO_ACCEL_S_EXIST;
+	for (uint32_t i = 0; i < nr_runs; i++) {
+		if ((run[i].addr | run[i].len) % VIRTIO_ACCEL_MEMORY_ALIGN || !run[i].len)
+			errx(1, "a run of registered memory that is not of whole pages");
+		from_gpa(run[i].addr, run[i].len);
+		check_overlap(&run[i]);
+		sum += run[i].len;
+	}
+	if (sum != seg->len)
+		errx(1, "registered memory of another length than its runs");
+	refuse = 0;
+	if (status)
+		return status;
+	if (nr_memories == MAX_MEMORIES)
+		return VIRTIO_ACCEL_S_USERS;
+	m = &memories[nr_memories++];
+	*m = (struct memory){ req->context, seg->memory, nr_runs, NULL };
+	m->runs = malloc(nr_runs * sizeof(*run));
+	memcpy(m->runs, run, nr_runs * sizeof(*run));
+	return 0;
+}
+
+/* What a message does to @len bytes that are at @at in a segment. Return: their sum. */
+static uint64_t touch(const struct fake_message *msg, uint32_t flags, uint8_t *p, uint64_t len,
+		      uint64_t at)
+{
+	uint64_t sum = 0;
+
+	if (msg->op == FAKE_SUM && flags & VIRTIO_ACCEL_SEG_READ)
+		for (uint64_t b = 0; b < len; b++)
+			sum += p[b];
+	if (msg->op == FAKE_FILL && flags & VIRTIO_ACCEL_SEG_WRITE)
+		for (uint64_t b = 0; b < len; b++)
+			p[b] = (uint8_t)((at + b) * 7 + msg->value);
+	return sum;
+}
+
+/* A segment in registered memory. Return: false when there is none of that name. */
+static bool do_named(const struct virtio_accel_req *req, const struct fake_message *msg,
+		     const struct virtio_accel_segment *seg, uint64_t *sum)
+{
+	const struct memory *m = find_memory(req->context, seg->memory);
+	uint64_t skip = seg->offset, at = 0;
+
+	if (seg->nr_runs || !(seg->flags & 3))
+		errx(1, "malformed segment of registered memory");
+	for (uint32_t k = 0; m && k < m->nr_runs && at < seg->len; k++) {
+		uint64_t len = m->runs[k].len;
+
+		if (skip >= len) {
+			skip -= len;
+			continue;
+		}
+		len -= skip;
+		len = len < seg->len - at ? len : seg->len - at;
+		*sum += touch(msg, seg->flags, from_gpa(m->runs[k].addr + skip, len), len, at);
+		at += len;
+		skip = 0;
+	}
+	if (m && at != seg->len)
+		errx(1, "a segment that registered memory is too short for");
+	return m;
+}
+
 /* The middle of a segment's work: its runs as memory, one after the other. */
-static uint64_t do_segments(const struct virtio_accel_req *req, const struct fake_message *msg,
-			    uint32_t nr_segments)
+static bool do_segments(const struct virtio_accel_req *req, const struct fake_message *msg,
+			uint32_t nr_segments, uint64_t *sum)
 {
 	const struct virtio_accel_segment *seg = (const void *)(req + 1);
 	const struct virtio_accel_run *run = (const void *)(seg + nr_segments);
-	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < nr_segments; i++) {
 		uint64_t at = 0;
 
+		if (seg[i].flags & VIRTIO_ACCEL_SEG_MEMORY) {
+			if (!do_named(req, msg, &seg[i], sum))
+				return false;
+			continue;
+		}
+		if (seg[i].memory || seg[i].offset)
+			errx(1, "a segment of no memory that names some");
 		for (uint32_t k = 0; k < le32toh(seg[i].nr_runs); k++, run++) {
 			uint64_t len = le64toh(run->len);
 			uint8_t *p = from_gpa(le64toh(run->addr), len);
 
 			if (!len)
 				errx(1, "an empty run");
-			if (msg->op == FAKE_SUM && le32toh(seg[i].flags) & VIRTIO_ACCEL_SEG_READ)
-				for (uint64_t b = 0; b < len; b++)
-					sum += p[b];
-			if (msg->op == FAKE_FILL && le32toh(seg[i].flags) & VIRTIO_ACCEL_SEG_WRITE)
-				for (uint64_t b = 0; b < len; b++)
-					p[b] = (uint8_t)((at + b) * 7 + msg->value);
+			*sum += touch(msg, le32toh(seg[i].flags), p, len, at);
 			at += len;
 		}
 		if (at != le64toh(seg[i].len))
 			errx(1, "segment %u: %llu bytes, but its runs have %llu", i,
 			     (unsigned long long)le64toh(seg[i].len), (unsigned long long)at);
 	}
-	return sum;
+	return true;
 }
 
 static void scribble(struct request *rq)
@@ -317,6 +453,15 @@ static void handle(unsigned int index, uint16_t head)
 		errx(1, "reserved fields of the request are not 0");
 	if (le32toh(req->type) == VIRTIO_ACCEL_T_CONTEXT_CLOSE) {
 		context_closed(le64toh(req->context));
+		forget_context(req->context, false);
+		memcpy(rq.out[0], &resp, sizeof(resp));
+		push_used(q, head, sizeof(resp));
+		free(rq.in);
+		return;
+	}
+	if (req->type == VIRTIO_ACCEL_T_MEMORY_REGISTER ||
+	    req->type == VIRTIO_ACCEL_T_MEMORY_UNREGISTER) {
+		resp.status = memory_request(req, rq.in_len);
 		memcpy(rq.out[0], &resp, sizeof(resp));
 		push_used(q, head, sizeof(resp));
 		free(rq.in);
@@ -337,8 +482,23 @@ static void handle(unsigned int index, uint16_t head)
 		      msg->op, msg->value, nr_segments, le32toh(req->nr_runs), message_len,
 		      rq.room);
 
-	value = do_segments(req, msg, nr_segments);
+	if (!do_segments(req, msg, nr_segments, &value)) {
+		resp.status = VIRTIO_ACCEL_S_STALE;
+		memcpy(rq.out[0], &resp, sizeof(resp));
+		push_used(q, head, sizeof(resp));
+		free(rq.in);
+		return;
+	}
 	switch (msg->op) {
+	case FAKE_MEMORIES:
+		value = nr_memories;
+		break;
+	case FAKE_FORGET:
+		forget_context(0, true);
+		break;
+	case FAKE_REFUSE:
+		refuse = msg->value;
+		break;
 	case FAKE_ECHO:
 		len = message_len;
 		reply(&rq, msg, len);
@@ -374,7 +534,8 @@ static void handle(unsigned int index, uint16_t head)
 		free(rq.in);
 		return;
 	}
-	if (msg->op == FAKE_SUM || msg->op == FAKE_CONTEXTS || msg->op == FAKE_RUNS) {
+	if (msg->op == FAKE_SUM || msg->op == FAKE_CONTEXTS || msg->op == FAKE_RUNS ||
+	    msg->op == FAKE_MEMORIES) {
 		len = sizeof(value);
 		reply(&rq, &value, len);
 	}
@@ -434,6 +595,7 @@ static void stop_queue(unsigned int index)
 		close(q->kick);
 	q->kick = -1;
 	nr_contexts = 0;
+	forget_context(0, true);
 }
 
 static void set_memory(const struct message *m, const int *fds, unsigned int nr_fds)
@@ -504,7 +666,8 @@ static bool control(int sock)
 	switch (m.request) {
 	case GET_FEATURES:
 		m.u64 = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_RING_F_INDIRECT_DESC |
-			1ULL << VIRTIO_RING_F_EVENT_IDX | 1ULL << F_PROTOCOL_FEATURES;
+			1ULL << VIRTIO_RING_F_EVENT_IDX | 1ULL << F_PROTOCOL_FEATURES |
+			offer_memory << VIRTIO_ACCEL_F_MEMORY;
 		answer(sock, &m, 8);
 		break;
 	case SET_FEATURES:
@@ -593,6 +756,8 @@ static void option(const char *arg)
 		config.max_message = htole32(value);
 	else if (sscanf(arg, "reply=%u", &value) == 1)
 		config.max_reply = htole32(value);
+	else if (!strcmp(arg, "no-memory"))
+		offer_memory = 0;
 	else if (!strcmp(arg, "verbose"))
 		verbose = true;
 	else

@@ -26,6 +26,9 @@ enum fake_op {
 	FAKE_RUNS,	 /* reply: u64, number of runs */
 	FAKE_SCRIBBLE,	 /* overwrites the run table with rubbish and answers */
 	FAKE_SPURIOUS,	 /* interrupts value times for nothing, and answers */
+	FAKE_MEMORIES,	 /* reply: u64, registrations of memory */
+	FAKE_FORGET,	 /* forgets all of them */
+	FAKE_REFUSE,	 /* the next registration gets status value */
 };
 
 #endif

@@ -23,7 +23,7 @@ void test_info(void)
 	CHECK(!ioctl(fd, VIRTIO_ACCEL_IOC_INFO, &info));
 	CHECK(info.version == VIRTIO_ACCEL_VERSION && info.num_queues >= 4);
 	CHECK(info.max_segments == 64 && info.max_message == 8 * MiB && info.max_reply == 8 * MiB);
-	CHECK(!info.reserved && !info.features);
+	CHECK(!info.reserved && info.features == 1u << VIRTIO_ACCEL_F_MEMORY);
 	CHECK(!fstat(fd, &st) && S_ISCHR(st.st_mode) && (st.st_mode & 0777) == 0660);
 	CHECK(counter("queues") >= 1);
 	close(fd);
@@ -67,7 +67,8 @@ void test_arguments(void)
 	FAILS(s.flags = 0, EINVAL);
 	FAILS(s.flags = VIRTIO_ACCEL_SEG_MEMORY, EINVAL);
 	FAILS(s.flags = READS | 8, EINVAL);
-	FAILS(s.reserved = 1, EINVAL);
+	FAILS(s.memory = 1, EINVAL);
+	FAILS(s.flags |= VIRTIO_ACCEL_SEG_MEMORY, ENOENT);
 	FAILS(s.addr = 16, EFAULT);
 	FAILS(s.addr = 0xffffffff81000000, EFAULT);
 	FAILS(s.addr = UINT64_MAX - 4095, EFAULT);
