@@ -128,16 +128,16 @@ int resource_blobs_from_blobs(struct vaccel_resource *res, const struct vaccel_b
 	bool memory_only = true;
 	int ret;
 
-	for (size_t i = 0; i < nr_blobs; i++) {
+	/* First, so that no number without sense makes us read past the array. */
+	ret = alloc_blobs(res, nr_blobs);
+	for (size_t i = 0; i < nr_blobs && !ret; i++) {
 		if (!vaccel_blob_valid(blobs[i])) {
 			vaccel_error("Blob %zu is not valid", i);
-			return VACCEL_EINVAL;
-		}
-		if (blobs[i]->type != VACCEL_BLOB_BUFFER)
+			ret = VACCEL_EINVAL;
+		} else if (blobs[i]->type != VACCEL_BLOB_BUFFER) {
 			memory_only = false;
+		}
 	}
-
-	ret = alloc_blobs(res, nr_blobs);
 	if (!ret && !memory_only)
 		ret = resource_make_rundir(res);
 	while (!ret && res->nr_blobs < nr_blobs) {

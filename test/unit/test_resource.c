@@ -133,6 +133,8 @@ static void from_paths(void **state)
 	assert_int_equal(vaccel_resource_init_multi(&res, null, 2, 0), VACCEL_EINVAL);
 	assert_int_equal(vaccel_resource_init_multi(&res, files, 0, 0), VACCEL_EINVAL);
 	assert_int_equal(vaccel_resource_init_multi(&res, NULL, 2, 0), VACCEL_EINVAL);
+	assert_int_equal(vaccel_resource_init_multi(&res, files, SIZE_MAX / 8, 0), VACCEL_ENOMEM);
+	assert_unset(&res);
 	assert_unset(&res);
 
 	assert_int_equal(vaccel_resource_multi_new(&p, mixed, 2, 0), VACCEL_EINVAL);
@@ -287,6 +289,9 @@ static void from_blobs(void **state)
 	assert_int_equal(vaccel_resource_init_from_blobs(&res, null, 2, 0), VACCEL_EINVAL);
 	assert_int_equal(vaccel_resource_init_from_blobs(&res, all, 0, 0), VACCEL_EINVAL);
 	assert_int_equal(vaccel_resource_init_from_blobs(&res, NULL, 4, 0), VACCEL_EINVAL);
+	assert_int_equal(vaccel_resource_init_from_blobs(&res, all, SIZE_MAX / 8, 0),
+			 VACCEL_ENOMEM);
+	assert_unset(&res);
 	assert_int_equal(vaccel_resource_from_blobs(&p, bad, 2, 0), VACCEL_EINVAL);
 	/* One that fails late takes the earlier ones with it. */
 	unlink(path);

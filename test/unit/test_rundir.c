@@ -14,7 +14,7 @@
 #include "path.h"
 #include "rundir.h"
 #include "slog.h"
-#include "vaccel/error.h"
+#include "vaccel.h"
 
 #define CANNOT 99
 
@@ -217,6 +217,60 @@ static void nowhere(void)
 	rundir_remove();
 }
 
+static void start_library(void)
+{
+	struct vaccel_config config;
+
+	CHECK(!vaccel_config_init(&config, PLUGIN_DIR "/libunit-good.so", VACCEL_LOG_ERROR, NULL,
+				  false, false));
+	CHECK(!vaccel_bootstrap_with_config(&config));
+	CHECK(!vaccel_config_release(&config));
+	CHECK(in(strcat(base, "/vaccel")));
+}
+
+/* What needs no files still works, and nothing is lost. */
+static void becomes_read_only(void)
+{
+	struct vaccel_resource res;
+	struct vaccel_session sess;
+
+	CHECK(!mkdir("/run/user", 0755));
+	start_library();
+	CHECK(!mount("none", "/run", "none", MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	CHECK(vaccel_session_init(&sess, 0) == VACCEL_EROFS);
+	CHECK(vaccel_resource_init_from_buf(&res, "text", 4, VACCEL_RESOURCE_DATA, "n", false) ==
+	      VACCEL_EROFS);
+	CHECK(!vaccel_resource_init_from_buf(&res, "text", 4, VACCEL_RESOURCE_DATA, "n", true));
+	CHECK(!vaccel_resource_release(&res));
+	CHECK(!mount("none", "/run", "none", MS_REMOUNT | MS_BIND, NULL));
+	CHECK(!vaccel_session_init(&sess, 0));
+	CHECK(!vaccel_session_release(&sess));
+	CHECK(!vaccel_cleanup());
+	CHECK(!exists(base));
+}
+
+static void becomes_full(void)
+{
+	static char bytes[1 << 20];
+	struct vaccel_resource res;
+	struct vaccel_session sess;
+
+	CHECK(!mkdir("/run/user", 0755));
+	CHECK(!mount("tmpfs", "/run/user", "tmpfs", 0, "size=64k"));
+	start_library();
+	CHECK(vaccel_resource_init_from_buf(&res, bytes, sizeof(bytes), VACCEL_RESOURCE_DATA, "n",
+					    false) == VACCEL_ENOSPC);
+	/* Nothing of it is left in the way. */
+	CHECK(!vaccel_resource_init_from_buf(&res, bytes, 32 << 10, VACCEL_RESOURCE_DATA, "n",
+					     false));
+	CHECK(!vaccel_session_init(&sess, 0));
+	CHECK(!vaccel_resource_register(&res, &sess));
+	CHECK(!vaccel_session_release(&sess));
+	CHECK(!vaccel_resource_release(&res));
+	CHECK(!vaccel_cleanup());
+	CHECK(!exists(base));
+}
+
 static void of_another_process(void)
 {
 	int status;
@@ -268,6 +322,8 @@ CASE(parents_in_use)
 CASE(unsafe_place)
 CASE(fallbacks)
 CASE(nowhere)
+CASE(becomes_read_only)
+CASE(becomes_full)
 CASE(of_another_process)
 
 static void test_remove_dir(void **state)
@@ -331,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_usual_place),  cmocka_unit_test(test_parents_in_use),
 		cmocka_unit_test(test_unsafe_place), cmocka_unit_test(test_fallbacks),
 		cmocka_unit_test(test_nowhere),	     cmocka_unit_test(test_of_another_process),
+		cmocka_unit_test(test_becomes_read_only), cmocka_unit_test(test_becomes_full),
 		cmocka_unit_test(test_no_system_parent), cmocka_unit_test(test_names_too_long),
 		cmocka_unit_test(test_remove_dir),   cmocka_unit_test(test_remove_deep_dir),
 	};
