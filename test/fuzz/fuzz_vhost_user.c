@@ -225,6 +225,7 @@ static void send_message(struct front *f, struct input *in)
 	/* SET_INFLIGHT_FD with the right size, which differs between builds */
 	if (m.header.request == 32 && m.payload[0] == 1)
 		memcpy(m.payload, &(uint64_t){ sizeof(*record) }, sizeof(uint64_t));
+	input_requests++;
 	send_with(f, &m, sizeof(m.header) + size, fds, nr);
 }
 

@@ -131,6 +131,7 @@ static void serve(bool die, uint32_t reply_len)
 
 	if (virtqueue_pop(&guest.vq, &guest.mem, &r->chain) != 1)
 		return;
+	input_requests++;
 	check_chain(&r->chain);
 	virtqueue_track(&guest.vq, &r->chain, 1);
 	status = request_parse(r, &guest.mem, memories);

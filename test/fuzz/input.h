@@ -4,11 +4,21 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* The entry point of libFuzzer, which test/fuzz/replay.c calls, too. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* One input may hold many requests: what a fuzzer counts here is printed at the end. */
+static unsigned long input_requests __attribute__((unused));
+
+__attribute__((destructor)) static void input_report(void)
+{
+	if (input_requests)
+		fprintf(stderr, "stat::requests: %lu\n", input_requests);
+}
 
 struct input {
 	const uint8_t *data;
