@@ -72,6 +72,7 @@ void resource_free(struct objects *o, struct guest_resource *r)
 	if (r->dir)
 		nftw(r->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	quota_give(o->quota, POLICY_max_resource_bytes, r->bytes);
+	atomic_fetch_sub(&o->nr_entries, r->nr_entries);
 	for (uint32_t i = 0; i < r->nr_files; i++)
 		file_free(r, &r->files[i]);
 	objects_trim_cache(o);

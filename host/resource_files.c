@@ -16,6 +16,8 @@
 
 #define MAX_FILES 4096
 #define MAX_URL	  1024
+/* Of all resources of a VM together: each takes memory and an inode, whatever its size. */
+#define MAX_ENTRIES 65536
 
 /* A URL may not name a file of the host. */
 static bool url_ok(const char *url)
@@ -170,9 +172,23 @@ out:
 	return ret;
 }
 
+/* Counts a file and the directories of its name. Return: 0 when they are too many. */
+static uint32_t take_entries(struct objects *o, const char *name)
+{
+	uint32_t nr = 1;
+
+	for (; *name; name++)
+		nr += *name == '/';
+	if (atomic_fetch_add(&o->nr_entries, nr) + nr <= MAX_ENTRIES)
+		return nr;
+	atomic_fetch_sub(&o->nr_entries, nr);
+	return 0;
+}
+
 int resource_add(struct objects *o, struct guest_resource *r, uint32_t blob_type, uint64_t size,
 		 const char *name)
 {
+	uint32_t entries;
 	int ret;
 
 	if (r->path_type == VACCEL_PATH_REMOTE_FILE && model_name(name)) {
@@ -189,19 +205,29 @@ int resource_add(struct objects *o, struct guest_resource *r, uint32_t blob_type
 		return VACCEL_EINVAL;
 	}
 
+	entries = take_entries(o, name);
+	if (!entries)
+		return VACCEL_EUSERS;
 	ret = quota_take(o->quota, POLICY_max_resource_bytes, size, VIRTIO_ACCEL_OP_RESOURCE_ADD);
 	if (ret)
-		return ret;
+		goto give_entries;
 
 	pthread_mutex_lock(&r->lock);
 	ret = add_file(r, blob_type, size, name);
-	if (!ret)
+	if (!ret) {
 		r->bytes += size;
+		r->nr_entries += entries;
+	}
 	pthread_mutex_unlock(&r->lock);
 	if (ret)
-		quota_give(o->quota, POLICY_max_resource_bytes, size);
-	else
-		objects_trim_cache(o);
+		goto give_bytes;
+	objects_trim_cache(o);
+	return VACCEL_OK;
+
+give_bytes:
+	quota_give(o->quota, POLICY_max_resource_bytes, size);
+give_entries:
+	atomic_fetch_sub(&o->nr_entries, entries);
 	return ret;
 }
 

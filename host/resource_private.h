@@ -33,6 +33,7 @@ struct guest_resource {
 	char *dir; /* NULL for URLs */
 	struct file *files;
 	uint32_t nr_files;
+	uint32_t nr_entries; /* of struct objects */
 	uint64_t bytes;
 	struct vaccel_resource *res;
 };

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "hostile.h"
 
@@ -643,6 +644,43 @@ static void path_traversal(void **state)
 	}
 }
 
+/* Empty files in deep directories: they have no bytes, but take memory and inodes of the host */
+static void many_files(void **state)
+{
+	struct hostile_message m;
+	unsigned int added = 0;
+	char name[256];
+
+	(void)state;
+	for (unsigned int r = 0; r < 4; r++) {
+		uint64_t id = hostile_resource(&front, 1, 1);
+
+		for (unsigned int i = 0; i < 1000; i++) {
+			for (unsigned int k = 0; k < 100; k++)
+				memcpy(name + 2 * k, "d/", 2);
+			snprintf(name + 200, 56, "%u", i);
+			hostile_begin(&m, VIRTIO_ACCEL_OP_RESOURCE_ADD, 0);
+			hostile_value(&m, id);
+			hostile_value(&m, 0);
+			hostile_value(&m, 0);
+			hostile_buffer(&m, VIRTIO_ACCEL_BUF_INLINE, strlen(name) + 1, 0, name);
+			hostile_send(&front, &m, 4096);
+			if (raw_resp(&front).status == VIRTIO_ACCEL_S_USERS)
+				break;
+			assert_int_equal(raw_resp(&front).status, VIRTIO_ACCEL_S_OK);
+			added++;
+		}
+	}
+	assert_in_range(added, 1, 65536 / 101);
+	assert_int_equal(raw_resp(&front).status, VIRTIO_ACCEL_S_USERS);
+	/* All can be used again when they are gone. */
+	hostile_begin(&m, 0, 0);
+	m.type = VIRTIO_ACCEL_T_CONTEXT_CLOSE;
+	m.len = 0;
+	expect_status(&m, VIRTIO_ACCEL_S_OK);
+	(void)hostile_file(&front, 1, 0);
+}
+
 /* The largest lengths and counts, where a careless device has a buffer on its stack */
 static void openbsd_vmd(void **state)
 {
@@ -783,6 +821,7 @@ int main(void)
 		TEST(openbsd_vmd),
 		TEST(oxide_propolis_970),
 		TEST(path_traversal),
+		TEST(many_files),
 		TEST(double_fetch),
 	};
 	int failed;
