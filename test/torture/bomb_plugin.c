@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A plugin that adds vectors well, and that takes its process down in every way when it is told to:
+ * A plugin that adds vectors and multiplies matrices well, and that takes its process down in every way when it is told to:
  * fpga_arraycopy of BOMB_MAGIC and one of enum bomb (load.h).
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "load.h"
 
@@ -14,6 +15,26 @@ static int add(struct vaccel_session *sess, float a[], float b[], float c[], siz
 	(void)sess;
 	for (size_t i = 0; i < len_a && i < len_b; i++)
 		c[i] = a[i] + b[i];
+	return VACCEL_OK;
+}
+
+/* Square matrices, slowly */
+static int multiply(struct vaccel_session *sess, float a[], float b[], float c[], size_t len)
+{
+	size_t n = 0;
+
+	(void)sess;
+	while ((n + 1) * (n + 1) <= len)
+		n++;
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < n; k++) {
+			float sum = 0;
+
+			for (size_t j = 0; j < n; j++)
+				sum += a[i * n + j] * b[j * n + k];
+			c[i * n + k] = sum;
+		}
+	}
 	return VACCEL_OK;
 }
 
@@ -54,11 +75,17 @@ static int explode(struct vaccel_session *sess, int a[], int out[], size_t len)
 
 static struct vaccel_op ops[] = {
 	VACCEL_OP_INIT(add, VACCEL_OP_FPGA_VECTORADD, add),
+	VACCEL_OP_INIT(multiply, VACCEL_OP_FPGA_MMULT, multiply),
 	VACCEL_OP_INIT(explode, VACCEL_OP_FPGA_ARRAYCOPY, explode),
 };
 
+/* BOMB_INIT_S: how many seconds loading takes */
 static int init(void)
 {
+	const char *seconds = getenv("BOMB_INIT_S");
+
+	if (seconds)
+		sleep((unsigned int)atoi(seconds));
 	return vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
 }
 

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A guest that floods its device, next to another guest on the same host:
+ *
+ *   flood [SECONDS]
+ *
+ * Both have a vhost-user-accel of their own, with the policy's defaults. The victim measures calls
+ * that take some milliseconds (as an inference does), and the smallest: alone, while the other one
+ * floods (64 sessions in 64 threads with small, large and long calls, and resources of 1 GiB), and
+ * alone again. The last line is "N passed, N failed". VHOST_USER_ACCEL and BOMB_PLUGIN name what is
+ * run. Used by scripts/torture.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "load.h"
+#include "../integration/support.h"
+
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+#define SESSIONS    64
+#define LARGE	    ((size_t)1 << 18)	/* floats: 1 MiB for each vector */
+#define RESOURCE    ((size_t)1 << 30)
+#define MAX_SAMPLES 1000000
+#define MATRIX	    160			/* rows and columns */
+/* A victim that is not always calling */
+#define WORK_PACE_US  10000
+#define SMALL_PACE_US 500
+#define LIMIT_KIB   ((4l + 2 + 1) << 20) /* max-resource-bytes, max-staging-bytes, and itself */
+
+static struct daemon victim_host, flooder_host;
+static unsigned int passed, failed;
+
+/* Shared with the children */
+static struct shared {
+	atomic_bool flooding;
+	atomic_uint flood_calls, resources;
+} *shared;
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void start_library(const struct daemon *d)
+{
+	struct vaccel_config config;
+
+	setenv("VACCEL_VIRTIO_SOCKET", d->socket, 1);
+	if (vaccel_config_init(&config, VIRTIO_PLUGIN, VACCEL_LOG_ERROR, NULL, false, false) ||
+	    vaccel_bootstrap_with_config(&config))
+		test_die("libvaccel does not start");
+	vaccel_config_release(&config);
+}
+
+/* ---- The flooder --------------------------------------------------------------------------- */
+
+static void *flood_calls(void *arg)
+{
+	float *a = calloc(3 * LARGE, sizeof(*a));
+	struct vaccel_session sess;
+	unsigned int kind = (uintptr_t)arg % 3;
+	size_t n = kind == 1 ? LARGE : 16;
+	int ret;
+
+	if (!a || vaccel_session_init(&sess, VACCEL_PLUGIN_REMOTE))
+		test_die("the flooder gets no session");
+	for (;;) {
+		if (kind == 2)
+			ret = vaccel_fpga_mmult(&sess, a, a + LARGE, a + 2 * LARGE,
+						MATRIX * MATRIX);
+		else
+			ret = vaccel_fpga_vadd(&sess, a, a + LARGE, a + 2 * LARGE, n, n);
+		shared->flood_calls += !ret;
+	}
+	return NULL;
+}
+
+static void *flood_resources(void *arg)
+{
+	char *data = malloc(RESOURCE);
+	struct vaccel_session sess;
+
+	(void)arg;
+	if (!data || vaccel_session_init(&sess, VACCEL_PLUGIN_REMOTE))
+		test_die("the flooder gets no session for resources");
+	memset(data, 1, RESOURCE); /* holes would not be sent */
+	for (;;) {
+		struct vaccel_resource res;
+
+		if (vaccel_resource_init_from_buf(&res, data, RESOURCE, VACCEL_RESOURCE_DATA, "data",
+						  false))
+			continue;
+		if (!vaccel_resource_register(&res, &sess)) {
+			shared->resources++;
+			vaccel_resource_unregister(&res, &sess);
+		}
+		vaccel_resource_release(&res);
+	}
+	return NULL;
+}
+
+static pid_t start_flooder(void)
+{
+	pthread_t thread;
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* VMs are started by different services: the kernel is fair to each of them. */
+	setsid();
+	start_library(&flooder_host);
+	for (uintptr_t i = 0; i < SESSIONS; i++)
+		if (pthread_create(&thread, NULL, i ? flood_calls : flood_resources, (void *)i))
+			test_die("no threads");
+	pause();
+	_exit(0);
+}
+
+/* ---- The victim ---------------------------------------------------------------------------- */
+
+struct times {
+	double mean, p50, p99;	/* in microseconds */
+	size_t nr;
+};
+
+static int compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static struct times measure(struct vaccel_session *sess, bool work, unsigned int seconds)
+{
+	static float a[MATRIX * MATRIX], b[MATRIX * MATRIX], c[MATRIX * MATRIX];
+	static uint32_t samples[MAX_SAMPLES];
+	uint64_t end = now_ns() + seconds * 1000000000ull, sum = 0;
+	size_t nr = 0;
+
+	while (nr < MAX_SAMPLES && now_ns() < end) {
+		uint64_t start = now_ns();
+
+		if (work ? vaccel_fpga_mmult(sess, a, b, c, MATRIX * MATRIX) :
+			   vaccel_fpga_vadd(sess, a, b, c, 16, 16))
+			test_die("a call of the victim fails");
+		samples[nr] = (uint32_t)(now_ns() - start);
+		sum += samples[nr++];
+		usleep(work ? WORK_PACE_US : SMALL_PACE_US);
+	}
+	qsort(samples, nr, sizeof(samples[0]), compare);
+	return (struct times){ (double)sum / (double)nr / 1000, samples[nr / 2] / 1000.0,
+			       samples[nr - 1 - nr / 100] / 1000.0, nr };
+}
+
+static void print_times(const char *what, struct times t)
+{
+	printf("# %-20s %7zu calls: mean %8.1f us, p50 %8.1f us, p99 %8.1f us\n", what, t.nr, t.mean,
+	       t.p50, t.p99);
+	fflush(stdout);
+}
+
+/* Long calls, then small ones */
+static void measure_both(struct vaccel_session *sess, const char *when, unsigned int seconds,
+			 struct times t[2])
+{
+	char what[64];
+
+	for (int i = 0; i < 2; i++) {
+		t[i] = measure(sess, i == 0, seconds);
+		snprintf(what, sizeof(what), "%s, %s:", when, i ? "small" : "long");
+		print_times(what, t[i]);
+	}
+}
+
+static long peak_kib(pid_t pid)
+{
+	char path[64], line[128];
+	long kib = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "VmHWM: %ld", &kib);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+static void check(bool ok, const char *what)
+{
+	printf("%s - %s\n", ok ? "ok" : "not ok", what);
+	ok ? passed++ : failed++;
+}
+
+static bool floods(void *arg)
+{
+	(void)arg;
+	return shared->flood_calls > 1000;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int seconds = argc > 1 ? (unsigned int)atoi(argv[1]) : 10;
+	struct times before[2], during[2], after[2];
+	struct vaccel_session sess;
+	pid_t flooder;
+	long memory;
+
+	test_main_begin(10 * seconds + 300);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	start_daemon(&victim_host, getenv("BOMB_PLUGIN"), NULL);
+	start_daemon(&flooder_host, getenv("BOMB_PLUGIN"), NULL);
+	flooder = start_flooder();
+	kill(flooder, SIGSTOP);
+	setsid();
+	start_library(&victim_host);
+	if (vaccel_session_init(&sess, VACCEL_PLUGIN_REMOTE))
+		test_die("the victim gets no session");
+	measure(&sess, true, 1);
+
+	measure_both(&sess, "alone", seconds, before);
+	kill(flooder, SIGCONT);
+	if (!test_wait(floods, NULL, 60000))
+		test_die("the flooder does not flood");
+	measure_both(&sess, "flooded", seconds, during);
+	memory = peak_kib(daemon_worker(&flooder_host));
+	kill(flooder, SIGKILL);
+	waitpid(flooder, NULL, 0);
+	measure_both(&sess, "alone again", seconds, after);
+	printf("# the flooder: %u calls, %u resources of 1 GiB; its worker took %ld MiB at most\n",
+	       shared->flood_calls, shared->resources, memory >> 10);
+	for (int i = 0; i < 2; i++)
+		printf("# ratios, %s calls: mean %.2f, p50 %.2f, p99 %.2f\n", i ? "small" : "long",
+		       during[i].mean / before[i].mean, during[i].p50 / before[i].p50,
+		       during[i].p99 / before[i].p99);
+
+	check(during[0].p50 <= 2 * before[0].p50,
+	      "the flood at most doubles the median time of the victim's long calls");
+	check(during[0].mean <= 2 * before[0].mean, "and their mean time");
+	check(during[1].p50 <= 2 * before[1].p50, "and the median time of its small calls");
+	check(memory > 0 && memory < LIMIT_KIB, "the flooder's worker stays below its memory limit");
+	check(after[0].p50 <= 2 * before[0].p50, "afterwards all is as before");
+	vaccel_session_release(&sess);
+	vaccel_cleanup();
+	check(stop_daemon(&victim_host) == 0 && stop_daemon(&flooder_host) == 0,
+	      "both host processes end as they should");
+	printf("%u passed, %u failed\n", passed, failed);
+	return failed != 0;
+}
