@@ -56,6 +56,10 @@ torture: vm
 sanitizers:
 	$(in_root) scripts/sanitizers
 
+# Who dies, and what the others see: compared with docs/kill-matrix.md
+kill-matrix: user
+	$(in_root) scripts/kill-matrix
+
 # Which lines of src/ and host/ the unit and integration tests run; at least 90 % of src/.
 coverage:
 	$(in_root) scripts/coverage
@@ -84,6 +88,8 @@ help:
 	@echo 'make torture  kill the worker under load, 1,000 times natively and 100 times in a VM'
 	@echo 'make sanitizers'
 	@echo '              run the tests of user space under ThreadSanitizer and valgrind'
+	@echo 'make kill-matrix'
+	@echo '              kill each process in each state, and compare with docs/kill-matrix.md'
 	@echo 'make coverage run the tests of user space and print which lines of the sources they reach'
 	@echo 'make sparse   check the driver with sparse'
 	@echo 'make debug-kernel-check  build a kernel with KASAN, lockdep and kmemleak, and test the driver in it'
@@ -91,5 +97,5 @@ help:
 	@echo 'make vm       build the VM artifacts in build/vm'
 	@echo 'make clean    remove build/ (scripts/build-root --remove deletes the build root)'
 
-.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo check abi fuzz torture \
+.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo check abi fuzz torture kill-matrix \
 	sanitizers coverage debug-kernel-check qemu sparse clean help
