@@ -57,6 +57,7 @@ static void accel_harvest(struct accel_queue *q)
 		accel_complete(dev, rq, 0, used);
 	}
 	if (any) {
+		/* Whoever joins takes the lock afterwards, to look again: no barrier is needed. */
 		if (waitqueue_active(&q->room))
 			wake_up_all(&q->room);
 		if (unlikely(READ_ONCE(dev->closes_wait)))
