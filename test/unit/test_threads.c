@@ -93,10 +93,51 @@ static void test_sessions(void **state)
 	assert_int_equal(vaccel_cleanup(), VACCEL_OK);
 }
 
+static atomic_uint loaded;
+
+static void *load(void *arg)
+{
+	int ret = vaccel_plugin_load(PLUGIN_DIR "/libunit-good.so");
+
+	(void)arg;
+	EXPECT(ret == VACCEL_OK || ret == VACCEL_EEXIST);
+	if (!ret)
+		atomic_fetch_add(&loaded, 1);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct vaccel_session sess;
+
+		EXPECT(vaccel_session_init(&sess, 0) == VACCEL_OK);
+		EXPECT(vaccel_noop(&sess) == VACCEL_OK);
+		EXPECT(vaccel_session_release(&sess) == VACCEL_OK);
+	}
+	return NULL;
+}
+
+/* All load the same plugin, while others open sessions. */
+static void test_plugins(void **state)
+{
+	struct vaccel_config config;
+	pthread_t threads[THREADS];
+
+	(void)state;
+	vaccel_config_init(&config, PLUGIN_DIR "/libunit-second.so", VACCEL_LOG_ERROR, NULL, false,
+			   false);
+	assert_int_equal(vaccel_bootstrap_with_config(&config), VACCEL_OK);
+	vaccel_config_release(&config);
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, load, NULL), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(atomic_load(&failures), 0);
+	assert_int_equal(atomic_load(&loaded), 1);
+	assert_int_equal(vaccel_cleanup(), VACCEL_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_plugins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
