@@ -388,27 +388,18 @@ void device_worker_remove_region(struct device *dev, const struct control_mem *r
 		lose_worker(dev, "memory could not be removed");
 }
 
-static uint64_t count_requests(const struct device *dev)
-{
-	uint64_t nr = 0;
-
-	for (unsigned int i = 0; i < dev->opts.num_queues; i++)
-		nr += atomic_load(&dev->area->queues[i].requests);
-	return nr;
-}
-
-static uint64_t count_malformed(const struct device *dev)
-{
-	uint64_t nr = 0;
-
-	for (unsigned int i = 0; i < dev->opts.num_queues; i++)
-		nr += atomic_load(&dev->area->queues[i].malformed);
-	return nr;
-}
+/* The sum over all queues of what the worker counts in inflight.h. */
+#define COUNT(dev, field)                                                          \
+	({                                                                         \
+		uint64_t nr_ = 0;                                                  \
+		for (unsigned int i_ = 0; i_ < (dev)->opts.num_queues; i_++)       \
+			nr_ += atomic_load(&(dev)->area->queues[i_].field);        \
+		nr_;                                                               \
+	})
 
 void device_worker_set_area(struct device *dev)
 {
-	dev->requests_at_reset = count_requests(dev);
+	dev->requests_at_reset = COUNT(dev, requests);
 	if (!dev->worker.ready)
 		dev->area_untold = true;
 	else if (tell_area(dev))
@@ -423,7 +414,7 @@ void device_worker_reset(struct device *dev)
 	/* A worker that is not ready yet has no sessions, and neither has one without requests. */
 	if (!dev->worker.ready)
 		return;
-	requests = count_requests(dev);
+	requests = COUNT(dev, requests);
 	if (requests == dev->requests_at_reset)
 		return;
 	dev->requests_at_reset = requests;
@@ -579,13 +570,15 @@ void device_worker_print_stats(struct device *dev)
 			inflight += inflight_count(&dev->area->queues[i], dev->queues[i].vq.size);
 	fprintf(stderr,
 		"{\"sessions\":%u,\"resources\":%u,\"inflight\":%u,\"requests\":%" PRIu64
+		",\"kicks\":%" PRIu64 ",\"calls\":%" PRIu64 ",\"handovers\":%" PRIu64
 		",\"malformed\":%" PRIu64 ",\"bad_messages\":%" PRIu64 ",\"restarts\":%" PRIu64
 		",\"memories\":%u,\"memory_bytes\":%" PRIu64 ",\"bytes_in_place\":%" PRIu64
 		",\"bytes_snapshot\":%" PRIu64 ",\"bytes_gathered\":%" PRIu64
 		",\"bytes_written_back\":%" PRIu64 ",\"resource_bytes_received\":%" PRIu64
 		",\"resource_bytes_claimed\":%" PRIu64 ",\"cache_bytes\":%" PRIu64 ",\"refused\":{",
-		msg.stats.sessions, msg.stats.resources, inflight, count_requests(dev),
-		count_malformed(dev), dev->bad_messages, dev->restarts, msg.stats.memories,
+		msg.stats.sessions, msg.stats.resources, inflight, COUNT(dev, requests),
+		COUNT(dev, kicks), COUNT(dev, calls), COUNT(dev, handovers),
+		COUNT(dev, malformed), dev->bad_messages, dev->restarts, msg.stats.memories,
 		msg.stats.memory_bytes, msg.stats.in_place, msg.stats.snapshot,
 		msg.stats.gathered, msg.stats.written_back, msg.stats.received, msg.stats.claimed,
 		msg.stats.kept);

@@ -53,6 +53,9 @@ struct inflight_queue {
 	_Atomic uint32_t used_idx;
 	_Atomic uint64_t requests;  /* popped, by all workers so far */
 	_Atomic uint64_t malformed; /* of these: refused, because they break the rules */
+	_Atomic uint64_t kicks;	    /* times that the guest woke a thread */
+	_Atomic uint64_t calls;	    /* times that the guest was notified */
+	_Atomic uint64_t handovers; /* times that a thread gave the lead to another one */
 	struct inflight_head heads[QUEUE_MAX_SIZE];
 };
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
 #include "serve.h"
 
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "poll_window.h"
 #include "request.h"
 
 /* Threads of one queue, thus operations of one queue that run at once; and of all queues. */
@@ -41,11 +43,14 @@ struct serve_queue {
 	pthread_mutex_t pop_lock; /* the available ring, and against changes of the memory table */
 	struct virtqueue vq;
 
+	struct poll_window window; /* of the leader */
+
 	pthread_mutex_t used_lock; /* the used ring, the in-flight record, call */
 	int call;
 };
 
 static atomic_uint nr_all_threads;
+static atomic_uint nr_spinners; /* threads that poll, of all queues */
 
 static uint64_t now_ns(void)
 {
@@ -83,6 +88,11 @@ static void drain_fd(int fd)
 	do
 		n = read(fd, &count, sizeof(count));
 	while (n < 0 && errno == EINTR);
+}
+
+static void count(_Atomic uint64_t *counter)
+{
+	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
 static void *queue_thread(void *arg);
@@ -142,6 +152,8 @@ static bool hand_over(struct serve_queue *q)
 	else
 		handed = spawn(q) == 0;
 	q->has_leader = !handed;
+	if (handed)
+		count(&q->vq.log->handovers);
 	pthread_mutex_unlock(&q->lock);
 	return handed;
 }
@@ -203,8 +215,10 @@ static void complete(struct serve_queue *q, struct request *r, uint32_t status)
 	uint32_t len = request_finish(r, status);
 
 	pthread_mutex_lock(&q->used_lock);
-	if (virtqueue_push(&q->vq, r->chain.head, len) && q->call >= 0)
+	if (virtqueue_push(&q->vq, r->chain.head, len) && q->call >= 0) {
+		count(&q->vq.log->calls);
 		signal_fd(q->call);
+	}
 	pthread_mutex_unlock(&q->used_lock);
 }
 
@@ -246,23 +260,46 @@ static bool run(struct serve_queue *q, struct request *r, uint32_t status)
 	return leading;
 }
 
-/* Whether something became available within poll_us. */
-static bool spin(struct serve_queue *q)
+/* More threads that poll than this would only keep guests from running. */
+static bool may_spin(void)
 {
-	uint64_t end = now_ns() + q->serve->poll_us * 1000ull;
+	static atomic_uint max; /* one more */
+	cpu_set_t set;
+	unsigned int m = atomic_load_explicit(&max, memory_order_relaxed);
 
+	if (!m) {
+		m = sched_getaffinity(0, sizeof(set), &set) ? 1 : (unsigned int)CPU_COUNT(&set);
+		atomic_store_explicit(&max, m, memory_order_relaxed);
+	}
+	if (atomic_fetch_add(&nr_spinners, 1) + 1 < m)
+		return true;
+	atomic_fetch_sub(&nr_spinners, 1);
+	return false;
+}
+
+/* Whether something became available within the window that begins at @start. */
+static bool spin(struct serve_queue *q, uint64_t start)
+{
+	uint64_t limit = q->serve->poll_us * 1000ull;
+	uint64_t window = poll_window_get(&q->window, limit);
+	bool found = false;
+
+	if (!window || !may_spin())
+		return false;
 	do {
-		for (int i = 0; i < 32; i++) {
-			if (virtqueue_pending(&q->vq))
-				return true;
+		for (int i = 0; i < 32 && !found; i++) {
+			found = virtqueue_pending(&q->vq);
 			cpu_relax();
 		}
-		if (atomic_load_explicit(&q->stopping, memory_order_relaxed))
-			return false;
+		if (found || atomic_load_explicit(&q->stopping, memory_order_relaxed))
+			break;
 		/* The one that we wait for may need this very processor. */
 		sched_yield();
-	} while (now_ns() < end);
-	return false;
+	} while (now_ns() - start < window);
+	atomic_fetch_sub(&nr_spinners, 1);
+	if (found && !poll_window_is_open(&q->window, limit))
+		poll_window_learn(&q->window, limit, now_ns() - start);
+	return found;
 }
 
 static void sleep_for_kick(struct serve_queue *q, bool broken)
@@ -277,9 +314,10 @@ static void sleep_for_kick(struct serve_queue *q, bool broken)
 		virtqueue_no_kicks(&q->vq);
 		return;
 	}
-	if (poll(fds, 2, timeout) > 0 && fds[1].revents & POLLIN)
+	if (poll(fds, 2, timeout) > 0 && fds[1].revents & POLLIN) {
+		count(&q->vq.log->kicks);
 		drain_fd(q->kick);
-	else if (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL))
+	} else if (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL))
 		poll(fds, 1, NO_KICK_POLL_MS); /* not an eventfd: look at the ring now and then */
 	if (!broken)
 		virtqueue_no_kicks(&q->vq);
@@ -289,6 +327,7 @@ static void sleep_for_kick(struct serve_queue *q, bool broken)
 static void lead(struct serve_queue *q, struct request *r)
 {
 	bool worked = false, broken = false;
+	uint64_t start;
 
 	while (!atomic_load(&q->stopping)) {
 		uint32_t status = 0;
@@ -304,10 +343,14 @@ static void lead(struct serve_queue *q, struct request *r)
 			broken = true;
 			report_broken(q);
 		}
-		if (worked && !broken && spin(q))
+		start = now_ns();
+		if (worked && !broken && spin(q, start))
 			continue;
-		worked = false;
 		sleep_for_kick(q, broken);
+		if (worked)
+			poll_window_learn(&q->window, q->serve->poll_us * 1000ull,
+					  now_ns() - start);
+		worked = false;
 	}
 }
 
@@ -397,6 +440,7 @@ int serve_start(struct serve *s, uint32_t index, const struct virtqueue_config *
 	if (ret)
 		goto fail;
 	virtqueue_no_kicks(&q->vq);
+	poll_window_init(&q->window, s->poll_us * 1000ull);
 
 	pthread_mutex_lock(&q->lock);
 	ret = spawn(q);

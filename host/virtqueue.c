@@ -16,6 +16,20 @@ static void store16(void *p, uint16_t v)
 	__atomic_store_n((uint16_t *)p, htole16(v), __ATOMIC_RELEASE);
 }
 
+/*
+ * The guest orders its own accesses to a request's memory: what one thread has completed, another may
+ * get in a later request. The thread sanitizer sees this process only.
+ */
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+static char guest;
+#define FROM_GUEST() __tsan_acquire(&guest)
+#define TO_GUEST()   __tsan_release(&guest)
+#else
+#define FROM_GUEST() ((void)0)
+#define TO_GUEST()   ((void)0)
+#endif
+
 static void *used_event_addr(const struct virtqueue *vq)
 {
 	return &vq->avail->ring[vq->size];
@@ -185,6 +199,7 @@ int virtqueue_pop(struct virtqueue *vq, const struct memory *mem, struct chain *
 		return -1;
 	}
 
+	FROM_GUEST();
 	chain->head = load16(&vq->avail->ring[vq->last_avail & (vq->size - 1)]);
 	if (chain->head >= vq->size) {
 		vq->broken = "an available descriptor is outside of the queue";
@@ -240,6 +255,7 @@ bool virtqueue_push(struct virtqueue *vq, uint16_t head, uint32_t len)
 	struct vring_used_elem *elem = &vq->used->ring[vq->used_idx & (vq->size - 1)];
 	struct inflight_queue *log = vq->log;
 
+	TO_GUEST();
 	/* The steps and their order are described in inflight.h. */
 	atomic_store(&log->push, inflight_push_word(vq->used_idx, head, len));
 	elem->id = htole32(head);

@@ -380,6 +380,7 @@ int async_submit(struct vaccel_session *sess, vaccel_op_type_t op, const union v
 		 int result)
 {
 	struct vaccel_async *q = async_target;
+	const struct vaccel_async_ops *ops;
 	struct call *c;
 	int ret;
 
@@ -389,6 +390,7 @@ int async_submit(struct vaccel_session *sess, vaccel_op_type_t op, const union v
 		return result;
 	if (!is_ours(q))
 		return VACCEL_ENODEV;
+	ops = sess->is_virtio ? find_ops(sess->plugin) : NULL;
 	pthread_mutex_lock(&q->lock);
 	if (list_empty(&q->free)) {
 		pthread_mutex_unlock(&q->lock);
@@ -400,7 +402,7 @@ int async_submit(struct vaccel_session *sess, vaccel_op_type_t op, const union v
 	c->sess = sess;
 	c->op = op;
 	c->user = async_user;
-	c->ops = sess->is_virtio ? find_ops(sess->plugin) : NULL;
+	c->ops = ops;
 	for (unsigned int i = 0; i < vop_find((uint16_t)op)->nr_params; i++)
 		c->vals[i] = vals[i];
 	list_add_tail(&q->submitted, &c->entry);

@@ -404,6 +404,7 @@ static int start_queues(struct native_transport *n, unsigned int cpus)
 		err = native_queue_init(&n->queues[i], &n->mem, QUEUE_SIZE, event_idx);
 		if (err)
 			break;
+		poll_window_init(&n->queues[i].window, n->poll_ns);
 		n->nr_queues++;
 		err = start_queue(n, i);
 	}
@@ -457,6 +458,7 @@ int transport_open_native(const char *socket_path, struct transport **out)
 	n->mem.fd = -1;
 	n->max_spinners = cpus - 1;
 	n->poll_ns = 1000ull * env_number("VACCEL_VIRTIO_POLL_US", 0, MAX_POLL_US, DEFAULT_POLL_US);
+	poll_window_init(&n->window, n->poll_ns);
 	/* Unlike any context that a back end may still remember. */
 	n->context = (uint64_t)getpid() << 32 | (uint32_t)(opened++ + 1);
 

@@ -11,6 +11,7 @@
 
 #include "native_mem.h"
 #include "native_proto.h"
+#include "poll_window.h"
 #include "transport.h"
 #include "vring_driver.h"
 
@@ -43,6 +44,7 @@ struct native_queue {
 	bool led;			/* some thread is the leader; under the lock */
 	unsigned int watchers;		/* that want calls though none leads; under the lock */
 	atomic_uint nr_async;		/* requests that nobody may be waiting for */
+	struct poll_window window;	/* for those who wait for a request */
 	pthread_cond_t room;		/* descriptors have become free */
 	struct native_extent *ring;	/* where the ring is in shared memory */
 	int kick_fd;
@@ -55,7 +57,8 @@ struct native_transport {
 	struct vu_conn conn;
 	uint64_t features;		/* negotiated */
 	uint64_t context;
-	uint64_t poll_ns;		/* how long to look for a response before sleeping */
+	uint64_t poll_ns;		/* how long to look for a response before sleeping, at most */
+	struct poll_window window;	/* for those who wait for any */
 	unsigned int max_spinners;	/* threads that may do so at once */
 	atomic_uint spinners;
 	atomic_bool failed;		/* the back end is gone or not to be trusted */

@@ -58,17 +58,22 @@ err_close:
 	return err;
 }
 
-void native_mem_fini_child(struct native_mem *m)
+static void free_list(struct native_extent *e)
 {
-	struct native_extent *e = m->extents;
-
 	while (e) {
 		struct native_extent *next = e->next;
 
 		free(e);
 		e = next;
 	}
+}
+
+void native_mem_fini_child(struct native_mem *m)
+{
+	free_list(m->extents);
+	free_list(m->spares);
 	m->extents = NULL;
+	m->spares = NULL;
 	if (m->fd >= 0)
 		close(m->fd);
 	m->fd = -1;
@@ -116,15 +121,20 @@ static struct native_extent *find_free(struct native_mem *m, size_t len)
 }
 
 /* Cuts a free extent to @len bytes. Return: 0 or ENOMEM. */
-static int split(struct native_extent *e, size_t len)
+static int split(struct native_mem *m, struct native_extent *e, size_t len)
 {
 	struct native_extent *rest;
 
 	if (e->len == len)
 		return 0;
-	rest = calloc(1, sizeof(*rest));
+	rest = m->spares;
+	if (rest)
+		m->spares = rest->next;
+	else
+		rest = malloc(sizeof(*rest));
 	if (!rest)
 		return ENOMEM;
+	memset(rest, 0, sizeof(*rest));
 	rest->offset = e->offset + len;
 	rest->len = e->len - len;
 	rest->prev = e;
@@ -137,7 +147,7 @@ static int split(struct native_extent *e, size_t len)
 }
 
 /* Makes @e one with the next extent. */
-static void merge_next(struct native_extent *e)
+static void merge_next(struct native_mem *m, struct native_extent *e)
 {
 	struct native_extent *next = e->next;
 
@@ -145,7 +155,9 @@ static void merge_next(struct native_extent *e)
 	e->next = next->next;
 	if (e->next)
 		e->next->prev = e;
-	free(next);
+	/* For the next split: as many as there ever were pieces at once. */
+	next->next = m->spares;
+	m->spares = next;
 }
 
 /* Waits for the caller's turn and for an extent of @len bytes; the lock is held. */
@@ -174,7 +186,7 @@ static int take(struct native_mem *m, size_t len, enum native_hold hold, struct 
 	if (m->shut)
 		return ENODEV;
 	if (!err)
-		err = split(e, len);
+		err = split(m, e, len);
 	if (err)
 		return err;
 	e->used = true;
@@ -190,9 +202,9 @@ static void release(struct native_mem *m, struct native_extent *e)
 	m->nr_calls -= e->hold == NATIVE_HOLD_CALL;
 	e->used = false;
 	if (e->next && !e->next->used)
-		merge_next(e);
+		merge_next(m, e);
 	if (e->prev && !e->prev->used)
-		merge_next(e->prev);
+		merge_next(m, e->prev);
 	if (m->serving != m->next_ticket)
 		pthread_cond_broadcast(&m->changed);
 }

@@ -43,6 +43,7 @@ struct native_mem {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct native_extent *extents;
+	struct native_extent *spares;	/* not part of the memory; linked by next */
 	size_t committed;	/* pages below are allocated, or being so by their extent's owner;
 				   at most NATIVE_MEM_KEEP, as beyond no page outlives its extent */
 	unsigned int nr_calls;	/* extents held for calls */

@@ -174,23 +174,29 @@ static void look(struct native_transport *n, struct native_queue *q)
 	cpu_relax();
 }
 
-/* Looks at the ring for a while without sleeping. */
-static void spin(struct native_transport *n, struct native_queue *q, struct native_request *rq)
+/* More spinning threads than this would only keep the back end from running. */
+static bool may_spin(struct native_transport *n)
 {
-	uint64_t end;
+	if (atomic_fetch_add(&n->spinners, 1) < n->max_spinners)
+		return true;
+	atomic_fetch_sub(&n->spinners, 1);
+	return false;
+}
 
-	if (n->poll_ns == 0)
+/* Looks at the ring for a while from @start on, without sleeping. */
+static void spin(struct native_transport *n, struct native_queue *q, struct native_request *rq,
+		 uint64_t start)
+{
+	uint64_t window = poll_window_get(&q->window, n->poll_ns);
+
+	if (!window || !may_spin(n))
 		return;
-	/* More spinning threads than this would only keep the back end from running. */
-	if (atomic_fetch_add(&n->spinners, 1) < n->max_spinners) {
-		end = now_ns() + n->poll_ns;
-		do {
-			for (int i = 0; i < LOOKS_PER_CLOCK && !is_done(rq); i++)
-				look(n, q);
-			/* To those who are waited for, if they share this processor. */
-			sched_yield();
-		} while (!is_done(rq) && now_ns() < end);
-	}
+	do {
+		for (int i = 0; i < LOOKS_PER_CLOCK && !is_done(rq); i++)
+			look(n, q);
+		/* To those who are waited for, if they share this processor. */
+		sched_yield();
+	} while (!is_done(rq) && now_ns() - start < window);
 	atomic_fetch_sub(&n->spinners, 1);
 }
 
@@ -301,12 +307,16 @@ int native_queue_submit(struct native_transport *n, struct native_queue *q,
 
 void native_queue_wait(struct native_transport *n, struct native_request *rq, int timeout_ms)
 {
-	uint64_t end = now_ns() + (uint64_t)(timeout_ms < 0 ? 0 : timeout_ms) * 1000000u;
+	uint64_t start = now_ns();
+	uint64_t end = start + (uint64_t)(timeout_ms < 0 ? 0 : timeout_ms) * 1000000u;
 	struct native_queue *q = rq->queue;
 
-	spin(n, q, rq);
-	if (is_done(rq))
+	spin(n, q, rq, start);
+	if (is_done(rq)) {
+		if (!poll_window_is_open(&q->window, n->poll_ns))
+			poll_window_learn(&q->window, n->poll_ns, now_ns() - start);
 		return;
+	}
 	pthread_cond_init(&rq->wake, NULL);
 	pthread_mutex_lock(&q->lock);
 	while (!is_done(rq)) {
@@ -326,6 +336,7 @@ void native_queue_wait(struct native_transport *n, struct native_request *rq, in
 	appoint_leader(q);
 	pthread_mutex_unlock(&q->lock);
 	pthread_cond_destroy(&rq->wake);
+	poll_window_learn(&q->window, n->poll_ns, now_ns() - start);
 }
 
 /* ---- Requests that nobody waits for one by one ---------------------------------------------- */
@@ -351,32 +362,45 @@ static bool is_set(const unsigned int *stop)
 	return __atomic_load_n(stop, __ATOMIC_ACQUIRE);
 }
 
+/* When the calling thread began to wait, if it went to sleep then */
+static _Thread_local uint64_t wait_start;
+
 void native_spin(struct transport *t, const unsigned int *stop, bool wait)
 {
 	struct native_transport *n = to_native(t);
-	uint64_t end;
+	uint64_t start, window;
 
 	if (n->forked)
 		return;
-	if (!wait || n->poll_ns == 0) {
+	if (!wait) {
 		for (unsigned int i = 0; i < n->nr_queues; i++)
 			drain(n, &n->queues[i]);
 		if (!native_failed(n))
 			check_connection(n);
+		if (wait_start)
+			poll_window_learn(&n->window, n->poll_ns, now_ns() - wait_start);
+		wait_start = 0;
 		return;
 	}
-	if (atomic_fetch_add(&n->spinners, 1) < n->max_spinners) {
-		end = now_ns() + n->poll_ns;
-		do {
-			for (int i = 0; i < LOOKS_PER_CLOCK && !is_set(stop); i++)
-				for (unsigned int k = 0; k < n->nr_queues; k++)
-					if (atomic_load_explicit(&n->queues[k].nr_async,
-								 memory_order_relaxed))
-						look(n, &n->queues[k]);
-			sched_yield();
-		} while (!is_set(stop) && now_ns() < end);
-	}
+	start = now_ns();
+	wait_start = start;
+	window = poll_window_get(&n->window, n->poll_ns);
+	if (!window || !may_spin(n))
+		return;
+	do {
+		for (int i = 0; i < LOOKS_PER_CLOCK && !is_set(stop); i++)
+			for (unsigned int k = 0; k < n->nr_queues; k++)
+				if (atomic_load_explicit(&n->queues[k].nr_async,
+							 memory_order_relaxed))
+					look(n, &n->queues[k]);
+		sched_yield();
+	} while (!is_set(stop) && now_ns() - start < window);
 	atomic_fetch_sub(&n->spinners, 1);
+	if (is_set(stop)) {
+		wait_start = 0;
+		if (!poll_window_is_open(&n->window, n->poll_ns))
+			poll_window_learn(&n->window, n->poll_ns, now_ns() - start);
+	}
 }
 
 void native_arm(struct transport *t)

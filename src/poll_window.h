@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How long to poll before sleeping: learnt from how long the last waits took.
+ *
+ * A wait that ended within the limit opens the window, one that took longer halves it, down to
+ * nothing. So there is no polling where operations are long, or where the other side gets no
+ * processor to answer on. What sleeping costs counts as waiting, which could keep a window shut: so
+ * now and then a wait polls up to the limit, whatever was learnt.
+ *
+ * Used by the guest's plugin and by the host; the driver does the same.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define POLL_WINDOW_PROBE 16 /* one wait of these polls up to the limit */
+#define POLL_WINDOW_LEAST 16 /* a window of less than this part of the limit is shut */
+
+struct poll_window {
+	_Atomic uint64_t ns;
+	atomic_uint waits; /* since it was fully open */
+};
+
+/* Fully open: the first waits tell. */
+static inline void poll_window_init(struct poll_window *w, uint64_t limit_ns)
+{
+	atomic_init(&w->ns, limit_ns);
+	atomic_init(&w->waits, 0);
+}
+
+/* How long to poll now, in nanoseconds. Any thread. */
+static inline uint64_t poll_window_get(struct poll_window *w, uint64_t limit_ns)
+{
+	uint64_t ns = atomic_load_explicit(&w->ns, memory_order_relaxed);
+
+	if (ns < limit_ns && atomic_fetch_add_explicit(&w->waits, 1, memory_order_relaxed) %
+					     POLL_WINDOW_PROBE == POLL_WINDOW_PROBE - 1)
+		return limit_ns;
+	return ns;
+}
+
+/* A wait took this long, polling and sleeping together. Any thread; a lost update does not matter. */
+static inline void poll_window_learn(struct poll_window *w, uint64_t limit_ns, uint64_t waited_ns)
+{
+	uint64_t ns = atomic_load_explicit(&w->ns, memory_order_relaxed);
+
+	if (waited_ns <= limit_ns)
+		ns = limit_ns;
+	else if ((ns /= 2) < limit_ns / POLL_WINDOW_LEAST)
+		ns = 0;
+	atomic_store_explicit(&w->ns, ns, memory_order_relaxed);
+}
+
+/* Whether there is something to learn from a short wait. */
+static inline int poll_window_is_open(struct poll_window *w, uint64_t limit_ns)
+{
+	return atomic_load_explicit(&w->ns, memory_order_relaxed) >= limit_ns;
+}
