@@ -90,13 +90,22 @@ static int remove_model(void **state)
 
 static int look(const char *name, const struct stat *st, int type, struct FTW *ftw)
 {
+	static const char own[] = "/proc/self/";
+	char target[256] = "";
+
 	(void)st;
-	if (type == FTW_F && strstr(name, "/guest-resource.") && !strcmp(name + ftw->base, "big.model"))
-		snprintf(found, sizeof(found), "%s", name);
+	if (!strstr(name, "/guest-resource.") || strcmp(name + ftw->base, "big.model"))
+		return 0;
+	snprintf(found, sizeof(found), "%s", name);
+	/* Mostly a link to memory that the worker has open */
+	if (type == FTW_SL && readlink(name, target, sizeof(target) - 1) > 0 &&
+	    !strncmp(target, own, strlen(own)))
+		snprintf(found, sizeof(found), "/proc/%d/%s", (int)daemon_worker(&host),
+			 target + strlen(own));
 	return 0;
 }
 
-/* The host's copy is below the directory that holds our own run directory. */
+/* The host's copy is named below the directory that holds our own run directory. */
 static void find_copy(void)
 {
 	char dir[1024];
