@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
-#include "cache_dir.h"
 #include "log.h"
 #include "ops/possession.h"
 
@@ -26,12 +26,12 @@ struct content {
 	uint64_t size;
 	unsigned int users;
 	bool published;
-	bool from_dir;
+	bool from_keeper;
 };
 
 struct content_cache {
 	uint64_t max_bytes;
-	int dir;
+	int keeper;
 	pthread_mutex_t lock; /* guards all below, and what changes in contents */
 	struct content *published;
 	unsigned int nr;      /* contents that exist */
@@ -39,14 +39,14 @@ struct content_cache {
 	bool warned;
 };
 
-struct content_cache *content_cache_new(uint64_t max_bytes, int dir)
+struct content_cache *content_cache_new(uint64_t max_bytes, int keeper)
 {
 	struct content_cache *cache = calloc(1, sizeof(*cache));
 
 	if (!cache)
 		return NULL;
 	cache->max_bytes = max_bytes;
-	cache->dir = dir;
+	cache->keeper = keeper;
 	pthread_mutex_init(&cache->lock, NULL);
 	/* Plugins get at the memory by its name there. */
 	if (max_bytes && access("/proc/self/fd", X_OK)) {
@@ -178,7 +178,7 @@ void content_put(struct content_cache *cache, struct content *c)
 	pthread_mutex_lock(&cache->lock);
 	last = --c->users == 0;
 	/* What is in the directory need not be in memory as well. */
-	if (last && c->published && cache->dir < 0) {
+	if (last && c->published && cache->keeper < 0) {
 		unlink_published(cache, c);
 		to_front(cache, c);
 		cache->kept += c->size;
@@ -197,7 +197,7 @@ void content_put(struct content_cache *cache, struct content *c)
 
 static void store(struct content_cache *cache, const struct content *c)
 {
-	int ret = cache_dir_insert(cache->dir, cache->max_bytes, c->fd, c->size);
+	int ret = keeper_insert(cache->keeper, c->fd, c->size);
 	bool warned;
 
 	if (!ret || ret == -EFBIG)
@@ -207,7 +207,7 @@ static void store(struct content_cache *cache, const struct content *c)
 	cache->warned = true;
 	pthread_mutex_unlock(&cache->lock);
 	if (!warned)
-		log_warn("a model could not be put into the cache directory: %s", strerror(-ret));
+		log_warn("models are not put into the cache directory: %s", strerror(-ret));
 }
 
 void content_publish(struct content_cache *cache, struct content *c)
@@ -226,7 +226,7 @@ void content_publish(struct content_cache *cache, struct content *c)
 		to_front(cache, c);
 	}
 	pthread_mutex_unlock(&cache->lock);
-	if (fresh && cache->dir >= 0 && !c->from_dir)
+	if (fresh && cache->keeper >= 0 && !c->from_keeper)
 		store(cache, c);
 }
 
@@ -238,7 +238,7 @@ bool content_may_claim(struct content_cache *cache, uint64_t size)
 
 	if (!cache->max_bytes)
 		return false;
-	if (cache->dir >= 0)
+	if (cache->keeper >= 0)
 		return true;
 	pthread_mutex_lock(&cache->lock);
 	for (struct content *c = cache->published; c && !found; c = c->next)
@@ -288,15 +288,27 @@ static unsigned int candidates(struct content_cache *cache, uint64_t size,
 	return nr;
 }
 
-int content_claim(struct content_cache *cache, struct content **c, const uint8_t *key,
-		  const uint8_t *tag)
+int content_challenge(struct content_cache *cache, uint64_t size, struct content_challenge *ch)
+{
+	if (!content_may_claim(cache, size))
+		return ENOENT;
+	if (cache->keeper < 0)
+		return getrandom(ch->key, sizeof(ch->key), 0) == sizeof(ch->key) ? 0 : EIO;
+	if (getrandom(ch->nonce, sizeof(ch->nonce), 0) != sizeof(ch->nonce) ||
+	    keeper_key(cache->keeper, ch->nonce, ch->key))
+		return EIO;
+	return 0;
+}
+
+int content_claim(struct content_cache *cache, struct content **c,
+		  const struct content_challenge *ch, const uint8_t *tag)
 {
 	struct content *found[MAX_TRIES], *match = NULL;
 	unsigned int nr = candidates(cache, (*c)->size, found);
 	int ret = ENOENT;
 
 	for (unsigned int i = 0; i < nr && !match && ret == ENOENT; i++) {
-		ret = check(found[i], key, tag);
+		ret = check(found[i], ch->key, tag);
 		if (!ret)
 			match = found[i];
 	}
@@ -308,9 +320,9 @@ int content_claim(struct content_cache *cache, struct content **c, const uint8_t
 		*c = match;
 		return 0;
 	}
-	if (ret != ENOENT || cache->dir < 0)
+	if (ret != ENOENT || cache->keeper < 0)
 		return ret;
-	ret = -cache_dir_claim(cache->dir, key, tag, (*c)->fd, (*c)->size);
-	(*c)->from_dir = !ret;
+	ret = -keeper_claim(cache->keeper, ch->nonce, tag, (*c)->fd, (*c)->size);
+	(*c)->from_keeper = !ret;
 	return ret;
 }

@@ -3,7 +3,7 @@
  * Contents of the guests' larger files: memory that is written once and then sealed, so that neither
  * a guest nor a plugin can change it any more. Resources of the same content share it. What no
  * resource uses any longer is kept for a while, and given to those who prove that they hold it (see
- * ops/possession.h); with a directory (cache_dir.h) also to those of other VMs.
+ * ops/possession.h); with a keeper also to those of other VMs.
  *
  * All functions may be called from any thread.
  */
@@ -13,17 +13,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "keeper.h"
+
 struct content_cache;
 struct content;
 
+/** What a claim has to answer. */
+struct content_challenge {
+	uint8_t nonce[KEEPER_NONCE_SIZE];
+	uint8_t key[POSSESSION_KEY_SIZE];
+};
+
 /**
  * content_cache_new() - the cache of one VM
- * @max_bytes: what it may keep that no resource uses: in memory, or in the directory; 0: no cache
- * @dir:       an open directory, see cache_dir_check(), stays the caller's; -1: none
+ * @max_bytes: what it may keep that no resource uses, in memory; 0: no cache
+ * @keeper:    see keeper_start(), stays the caller's: keep them in its directory instead; -1: none
  *
  * Return: NULL when out of memory.
  */
-struct content_cache *content_cache_new(uint64_t max_bytes, int dir);
+struct content_cache *content_cache_new(uint64_t max_bytes, int keeper);
 
 /** content_cache_delete() - frees all that is kept; no content may be in use */
 void content_cache_delete(struct content_cache *cache);
@@ -56,16 +64,19 @@ void content_publish(struct content_cache *cache, struct content *c);
  */
 bool content_may_claim(struct content_cache *cache, uint64_t size);
 
+/** content_challenge() - a new challenge. Return: 0, ENOENT: not worth it, EIO. */
+int content_challenge(struct content_cache *cache, uint64_t size, struct content_challenge *ch);
+
 /**
  * content_claim() - fills a content from the cache
  * @c:   in: of the right size, still all zero; out: perhaps another one, which others have, too
- * @key: POSSESSION_KEY_SIZE bytes, used for this claim only
- * @tag: POSSESSION_TAG_SIZE bytes: what the claimant made of the file with the key
+ * @ch:  used for this claim only
+ * @tag: POSSESSION_TAG_SIZE bytes: what the claimant made of the file with the challenge's key
  *
  * Return: 0, ENOENT when there is nothing with this tag (then @c is as it was), ENOMEM, EIO.
  */
-int content_claim(struct content_cache *cache, struct content **c, const uint8_t *key,
-		  const uint8_t *tag);
+int content_claim(struct content_cache *cache, struct content **c,
+		  const struct content_challenge *ch, const uint8_t *tag);
 
 /** content_limit() - drops what is unused, oldest first, until at most @bytes of it are left */
 void content_limit(struct content_cache *cache, uint64_t bytes);

@@ -41,7 +41,7 @@ enum control_type {
 struct control_setup {
 	uint32_t generation;
 	bool verbose;
-	bool has_cache_dir;
+	bool has_keeper;
 	bool has_model_dir;
 	char vm[64]; /* the VM's name, for the log */
 	struct policy policy;

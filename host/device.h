@@ -21,7 +21,7 @@ struct device_options {
 	const char *worker_path;
 	unsigned int num_queues;   /* 1..VIRTIO_ACCEL_MAX_QUEUES */
 	unsigned int op_timeout_s; /* 0: operations may take for ever */
-	int cache_dir;		   /* -1: none; stays the caller's, as model_dir */
+	int keeper;		   /* -1: none; stays the caller's, as model_dir */
 	int model_dir;		   /* -1: none */
 	struct control_setup setup;
 };

@@ -102,10 +102,10 @@ static int start_worker(struct device *dev)
 
 	setup->generation = ++dev->area->generation;
 	dev->area_untold = false;
-	setup->has_cache_dir = dev->opts.cache_dir >= 0;
+	setup->has_keeper = dev->opts.keeper >= 0;
 	setup->has_model_dir = dev->opts.model_dir >= 0;
-	if (setup->has_cache_dir)
-		fds[nr++] = dev->opts.cache_dir;
+	if (setup->has_keeper)
+		fds[nr++] = dev->opts.keeper;
 	if (setup->has_model_dir)
 		fds[nr++] = dev->opts.model_dir;
 	return child_start(&dev->worker, dev->opts.worker_path, setup, fds, nr);

@@ -28,10 +28,10 @@ struct host_request {
 	const char *malformed;	  /* out: what is wrong with the message (static), or NULL */
 };
 
-/** Directories of the operator, open; -1 for those that there are not. */
+/** The operator's directories; -1 for those that there are not. */
 struct host_dirs {
-	int cache;  /* for models of several VMs, see cache_dir.h */
-	int models; /* see models.h */
+	int keeper; /* of models of several VMs, see keeper.h */
+	int models; /* open, see models.h */
 };
 
 /** Bytes of the files of resources since the last reset. */

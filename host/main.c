@@ -14,6 +14,7 @@
 
 #include "cache_dir.h"
 #include "config_file.h"
+#include "keeper.h"
 #include "log.h"
 #include "supervisor.h"
 
@@ -214,15 +215,25 @@ static int open_dir(const char *option, const char *path)
 static int open_dirs(struct device_options *dev)
 {
 	const struct policy *p = &dev->setup.policy;
+	int cache = open_dir("cache-dir", p->cache_dir);
 	const char *why;
 
-	dev->cache_dir = open_dir("cache-dir", p->cache_dir);
+	dev->keeper = -1;
 	dev->model_dir = open_dir("model-dir", p->model_dir);
-	if (dev->cache_dir < -1 || dev->model_dir < -1)
+	if (cache < -1 || dev->model_dir < -1)
 		return EX_USAGE;
-	if (dev->cache_dir >= 0 && cache_dir_check(dev->cache_dir, &why)) {
+	if (cache < 0)
+		return 0;
+	if (cache_dir_check(cache, &why)) {
 		log_error("--cache-dir=%s: %s", p->cache_dir, why);
 		return EX_USAGE;
+	}
+	dev->keeper = keeper_start(cache, p->cache_max_bytes);
+	close(cache);
+	if (dev->keeper < 0) {
+		log_error("--cache-dir=%s: cannot start its keeper: %s", p->cache_dir,
+			  strerror(-dev->keeper));
+		return EX_OSERR;
 	}
 	return 0;
 }

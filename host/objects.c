@@ -12,7 +12,7 @@ struct objects *objects_new(struct quota *quota, const struct host_dirs *dirs,
 		return NULL;
 	o->quota = quota;
 	o->dirs = *dirs;
-	o->cache = content_cache_new(quota->policy.cache_max_bytes, dirs->cache);
+	o->cache = content_cache_new(quota->policy.cache_max_bytes, dirs->keeper);
 	if (!o->cache) {
 		free(o);
 		return NULL;

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -335,18 +334,19 @@ int resource_read(struct guest_resource *r, uint32_t index, uint64_t offset, voi
 static int challenge(struct guest_resource *r, uint32_t index, uint8_t *key)
 {
 	struct file *f = find_file(r, index);
+	int ret;
 
 	if (!f)
 		return VACCEL_EINVAL;
 	if (r->res || f->claimed || f->written)
 		return VACCEL_EBUSY;
-	if (!f->content || !content_may_claim(r->cache, f->size))
+	if (!f->content)
 		return VACCEL_ENOENT;
-	f->challenged = getrandom(f->key, sizeof(f->key), 0) == sizeof(f->key);
-	if (!f->challenged)
-		return VACCEL_EIO;
-	memcpy(key, f->key, sizeof(f->key));
-	return VACCEL_OK;
+	ret = content_challenge(r->cache, f->size, &f->challenge);
+	f->challenged = !ret;
+	if (!ret)
+		memcpy(key, f->challenge.key, sizeof(f->challenge.key));
+	return ret;
 }
 
 int resource_challenge(struct guest_resource *r, uint32_t index, uint8_t *key)
@@ -382,7 +382,7 @@ static int claim(struct guest_resource *r, uint32_t index, const uint8_t *tag)
 	f->challenged = false;
 	if (r->res)
 		return VACCEL_EBUSY;
-	ret = content_claim(r->cache, &f->content, f->key, tag);
+	ret = content_claim(r->cache, &f->content, &f->challenge, tag);
 	if (ret)
 		return ret;
 	f->claimed = true;

@@ -6,7 +6,6 @@
 #include "content.h"
 #include "models.h"
 #include "objects_private.h"
-#include "ops/possession.h"
 
 struct file {
 	char *name;	  /* relative to the directory, or a URL */
@@ -16,8 +15,8 @@ struct file {
 	struct content *content;
 	bool written;	  /* by the guest */
 	bool claimed;	  /* comes from the cache, and cannot be changed */
-	bool challenged;  /* key is good for one claim */
-	uint8_t key[POSSESSION_KEY_SIZE];
+	bool challenged;  /* the challenge is good for one claim */
+	struct content_challenge challenge;
 	/* Models of the host: the directory has a link to them, by the last part of their names */
 	char *model_name; /* NULL: none */
 	struct model model;

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -148,6 +149,33 @@ static void next_machine(void **state)
 	free(path);
 }
 
+/* The worker, and what may have taken it over, has no way to the directory. */
+static void expect_no_way(const char *dir)
+{
+	char fds[64], link[512], target[512];
+	struct dirent *d;
+	unsigned int nr = 0;
+	DIR *stream;
+
+	snprintf(fds, sizeof(fds), "/proc/%d/fd", (int)daemon_worker(&host));
+	stream = opendir(fds);
+	assert_non_null(stream);
+	while ((d = readdir(stream))) {
+		ssize_t n;
+
+		snprintf(link, sizeof(link), "%s/%s", fds, d->d_name);
+		n = readlink(link, target, sizeof(target) - 1);
+		if (n < 0)
+			continue;
+		target[n] = '\0';
+		nr++;
+		if (strstr(target, dir))
+			fail_msg("the worker has %s", target);
+	}
+	closedir(stream);
+	assert_true(nr > 3);
+}
+
 static void shared_directory(void **state)
 {
 	char *path = make_file("model", 2), *dir = in_dir("shared"), *option;
@@ -168,6 +196,7 @@ static void shared_directory(void **state)
 	start(args);
 	use(path, 0);
 	expect_bytes(0, SIZE);
+	expect_no_way(dir);
 	/* A worker that dies takes nothing along. */
 	worker = daemon_worker(&host);
 	assert_int_equal(kill(worker, SIGKILL), 0);

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "host/keeper.h"
 #include "host_link.h"
 #include "ops/possession.h"
 
@@ -387,11 +388,15 @@ static void test_shared(void **state)
 	uint8_t key[32];
 	int64_t id;
 	char *path;
+	int fd;
 
 	(void)state;
 	end_host();
-	dirs.cache = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_true(dirs.cache >= 0);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	dirs.keeper = keeper_start(fd, 16 * MIB);
+	assert_true(dirs.keeper >= 0);
+	close(fd);
 	make_host();
 	/* It does not say whether it has a file of the size. */
 	id = empty_file(12345678);
@@ -414,7 +419,7 @@ static void test_shared(void **state)
 	data[0] ^= 1;
 	assert_true(send(&id, SIZE));
 	assert_int_equal(destroy(id), 0);
-	close(dirs.cache);
+	close(dirs.keeper);
 }
 
 /* ---- Models of the host ---------------------------------------------------------------------- */

@@ -9,11 +9,13 @@
 #include "host/content.h"
 
 static struct content_cache *cache;
+static struct content_challenge some_challenge;
 
 static int start(void **state)
 {
 	(void)state;
 	cache = content_cache_new(4 * MIB, -1);
+	memcpy(some_challenge.key, some_key, sizeof(some_key));
 	return cache ? 0 : -1;
 }
 
@@ -42,7 +44,7 @@ static int claim(unsigned int seed, uint64_t size, struct content **c)
 	tag_of(seed, size, tag);
 	*c = content_new(cache, size);
 	assert_non_null(*c);
-	return content_claim(cache, c, some_key, tag);
+	return content_claim(cache, c, &some_challenge, tag);
 }
 
 static void expect_claim(unsigned int seed, uint64_t size, int result)
@@ -95,7 +97,8 @@ static void is_sealed(void **state)
 
 static void only_for_holders(void **state)
 {
-	uint8_t tag[POSSESSION_TAG_SIZE], other_key[POSSESSION_KEY_SIZE] = {1};
+	uint8_t tag[POSSESSION_TAG_SIZE];
+	const struct content_challenge other_key = {.key = {1}};
 	struct content *c = make(1, MIB), *claimed;
 
 	(void)state;
@@ -109,13 +112,13 @@ static void only_for_holders(void **state)
 		tag_of(1, MIB, tag);
 		tag[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		claimed = content_new(cache, MIB);
-		assert_int_equal(content_claim(cache, &claimed, some_key, tag), ENOENT);
+		assert_int_equal(content_claim(cache, &claimed, &some_challenge, tag), ENOENT);
 		content_put(cache, claimed);
 	}
 	tag_of(1, MIB, tag);
 	claimed = content_new(cache, MIB);
-	assert_int_equal(content_claim(cache, &claimed, other_key, tag), ENOENT);
-	assert_int_equal(content_claim(cache, &claimed, some_key, tag), 0);
+	assert_int_equal(content_claim(cache, &claimed, &other_key, tag), ENOENT);
+	assert_int_equal(content_claim(cache, &claimed, &some_challenge, tag), 0);
 	/* It is the same memory. */
 	assert_ptr_equal(claimed, c);
 	content_put(cache, claimed);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What worker and keeper say to each other; both are of one build. */
+#ifndef HOST_KEEPER_PRIVATE_H
+#define HOST_KEEPER_PRIVATE_H
+
+#include "keeper.h"
+
+enum keeper_type {
+	KEEPER_KEY = 1,
+	KEEPER_INSERT, /* fd: the memory */
+	KEEPER_CLAIM,  /* fd: the memory */
+};
+
+/** A request; its first fd is the socket for the answer, which is the same struct. */
+struct keeper_msg {
+	uint32_t type;
+	int32_t status; /* of answers */
+	uint64_t size;
+	uint8_t nonce[KEEPER_NONCE_SIZE];
+	uint8_t tag[POSSESSION_TAG_SIZE];
+	uint8_t key[POSSESSION_KEY_SIZE];
+};
+
+#define KEEPER_MAX_FDS 2
+
+#endif

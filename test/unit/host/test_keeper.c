@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The keeper, asked by a worker that may have been taken over. */
+#include "cache_util.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "host/keeper.h"
+
+static char path[64];
+static int sock;
+static const uint8_t nonce[KEEPER_NONCE_SIZE] = {1};
+
+static int start(void **state)
+{
+	int dir;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/vaccel-keeper-XXXXXX");
+	if (!mkdtemp(path))
+		return -1;
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	sock = keeper_start(dir, 8 * MIB);
+	close(dir);
+	return sock < 0;
+}
+
+static int remove_one(const char *p, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(p);
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	close(sock);
+	return nftw(path, remove_one, 4, FTW_DEPTH | FTW_PHYS);
+}
+
+static int memory(uint64_t size)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	return fd;
+}
+
+static void seal(int fd)
+{
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW), 0);
+}
+
+static int insert(unsigned int seed, uint64_t size)
+{
+	int fd = memory(size), ret;
+
+	fill_fd(fd, seed, size);
+	seal(fd);
+	ret = keeper_insert(sock, fd, size);
+	close(fd);
+	return ret;
+}
+
+/* As a guest does that has the content, with its worker between. */
+static int claim(unsigned int seed, uint64_t size)
+{
+	uint8_t key[POSSESSION_KEY_SIZE], tag[POSSESSION_TAG_SIZE], *data = bytes_of(seed, size);
+	struct possession *p;
+	int fd = memory(size), ret;
+
+	assert_int_equal(keeper_key(sock, nonce, key), 0);
+	p = possession_begin(key);
+	assert_true(possession_add(p, data, size) && possession_end(p, tag));
+	ret = keeper_claim(sock, nonce, tag, fd, size);
+	if (!ret)
+		assert_fd_has(fd, seed, size);
+	else
+		assert_fd_zero(fd, size);
+	close(fd);
+	free(data);
+	return ret;
+}
+
+static void keeps_and_gives(void **state)
+{
+	(void)state;
+	assert_int_equal(claim(1, MIB), -ENOENT);
+	assert_int_equal(insert(1, MIB), 0);
+	assert_int_equal(claim(1, MIB), 0);
+	assert_int_equal(claim(2, MIB), -ENOENT);
+	assert_int_equal(insert(3, 9 * MIB), -EFBIG);
+}
+
+/* Keys are the keeper's: under a key of one's own choice a tag says nothing. */
+static void chooses_the_keys(void **state)
+{
+	uint8_t a[POSSESSION_KEY_SIZE], b[POSSESSION_KEY_SIZE], other[KEEPER_NONCE_SIZE] = {2};
+	uint8_t zero[POSSESSION_KEY_SIZE] = {0}, tag[POSSESSION_TAG_SIZE] = {0};
+	int fd = memory(MIB);
+
+	(void)state;
+	assert_int_equal(keeper_key(sock, nonce, a), 0);
+	assert_int_equal(keeper_key(sock, nonce, b), 0);
+	assert_memory_equal(a, b, sizeof(a));
+	assert_int_equal(keeper_key(sock, other, b), 0);
+	assert_memory_not_equal(a, b, sizeof(a));
+	assert_memory_not_equal(a, zero, sizeof(a));
+	assert_int_equal(insert(1, MIB), 0);
+	/* The tag of everything under the key 0, and of nothing under this one */
+	assert_int_equal(keeper_claim(sock, nonce, tag, fd, MIB), -ENOENT);
+	assert_int_equal(keeper_claim(sock, nonce, a + 16, fd, MIB), -ENOENT);
+	/* A tag for another nonce */
+	tag_of(1, MIB, tag);
+	assert_int_equal(keeper_claim(sock, other, tag, fd, MIB), -ENOENT);
+	close(fd);
+}
+
+static void takes_memory_only(void **state)
+{
+	uint8_t tag[POSSESSION_TAG_SIZE] = {0};
+	int fds[2], fd = memory(MIB), file = open("/dev/zero", O_RDWR), dir = open("/", O_RDONLY);
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	/* Not sealed: its name could lie */
+	assert_int_equal(keeper_insert(sock, fd, MIB), -EINVAL);
+	seal(fd);
+	assert_int_equal(keeper_insert(sock, fd, MIB - 1), -EINVAL);
+	assert_int_equal(keeper_insert(sock, fd, UINT64_MAX), -EINVAL);
+	assert_int_equal(keeper_insert(sock, fds[0], MIB), -EINVAL);
+	assert_int_equal(keeper_insert(sock, file, MIB), -EINVAL);
+	assert_int_equal(keeper_insert(sock, dir, 0), -EINVAL);
+	assert_int_equal(keeper_insert(sock, sock, 0), -EINVAL);
+	assert_int_equal(keeper_insert(sock, -1, 0), -EINVAL);
+	assert_int_equal(keeper_claim(sock, nonce, tag, fds[1], MIB), -EINVAL);
+	assert_int_equal(keeper_claim(sock, nonce, tag, file, MIB), -EINVAL);
+	assert_int_equal(keeper_claim(sock, nonce, tag, -1, MIB), -EINVAL);
+	/* Sealed, so it cannot be filled; and nothing is in there */
+	assert_int_not_equal(keeper_claim(sock, nonce, tag, fd, MIB), 0);
+	close(fds[0]);
+	close(fds[1]);
+	close(file);
+	close(dir);
+	close(fd);
+	assert_int_equal(insert(1, MIB), 0);
+	assert_int_equal(claim(1, MIB), 0);
+}
+
+static void survives_nonsense(void **state)
+{
+	char junk[4096];
+
+	(void)state;
+	memset(junk, 0xa5, sizeof(junk));
+	for (size_t len = 1; len <= sizeof(junk); len = len * 2 + 1)
+		assert_int_equal(send(sock, junk, len, MSG_NOSIGNAL), len);
+	assert_int_equal(insert(1, MIB), 0);
+	assert_int_equal(claim(1, MIB), 0);
+}
+
+static void *hammer(void *arg)
+{
+	for (unsigned int i = 0; i < 12; i++) {
+		unsigned int seed = ((unsigned int)(uintptr_t)arg + i) % 6;
+		int ret = claim(seed, MIB);
+
+		assert_true(ret == 0 || ret == -ENOENT);
+		if (ret)
+			assert_int_equal(insert(seed, MIB), 0);
+	}
+	return NULL;
+}
+
+static void serves_threads(void **state)
+{
+	pthread_t threads[8];
+
+	(void)state;
+	for (uintptr_t i = 0; i < 8; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, hammer, (void *)i), 0);
+	for (int i = 0; i < 8; i++)
+		pthread_join(threads[i], NULL);
+}
+
+static void may_be_gone(void **state)
+{
+	uint8_t key[POSSESSION_KEY_SIZE];
+	int pair[2], real = sock;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	close(pair[1]);
+	assert_int_not_equal(keeper_key(pair[0], nonce, key), 0);
+	sock = pair[0];
+	assert_int_not_equal(insert(1, MIB), 0);
+	sock = real;
+	close(pair[0]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(keeps_and_gives, start, stop),
+		cmocka_unit_test_setup_teardown(chooses_the_keys, start, stop),
+		cmocka_unit_test_setup_teardown(takes_memory_only, start, stop),
+		cmocka_unit_test_setup_teardown(survives_nonsense, start, stop),
+		cmocka_unit_test_setup_teardown(serves_threads, start, stop),
+		cmocka_unit_test_setup_teardown(may_be_gone, start, stop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
