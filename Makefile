@@ -60,6 +60,15 @@ sanitizers:
 kill-matrix: user
 	$(in_root) scripts/kill-matrix
 
+# Calls of all kinds at once: STRESS_SECONDS natively, plain and under the thread sanitizer (600), and
+# STRESS_VM_SECONDS in a VM (180)
+stress: vm build/tsan/build.ninja
+	$(in_root) meson compile -C build/tsan
+	scripts/stress
+
+build/tsan/build.ninja:
+	$(in_root) $(meson_setup) -Db_sanitize=thread -Db_lundef=false build/tsan
+
 # Which lines of src/ and host/ the unit and integration tests run; at least 90 % of src/.
 coverage:
 	$(in_root) scripts/coverage
@@ -90,6 +99,8 @@ help:
 	@echo '              run the tests of user space under ThreadSanitizer and valgrind'
 	@echo 'make kill-matrix'
 	@echo '              kill each process in each state, and compare with docs/kill-matrix.md'
+
+	@echo 'make stress   calls of all kinds at once, 10 minutes natively and 3 in a VM'
 	@echo 'make coverage run the tests of user space and print which lines of the sources they reach'
 	@echo 'make sparse   check the driver with sparse'
 	@echo 'make debug-kernel-check  build a kernel with KASAN, lockdep and kmemleak, and test the driver in it'
