@@ -99,7 +99,6 @@ help:
 	@echo '              run the tests of user space under ThreadSanitizer and valgrind'
 	@echo 'make kill-matrix'
 	@echo '              kill each process in each state, and compare with docs/kill-matrix.md'
-
 	@echo 'make stress   calls of all kinds at once, 10 minutes natively and 3 in a VM'
 	@echo 'make coverage run the tests of user space and print which lines of the sources they reach'
 	@echo 'make sparse   check the driver with sparse'
@@ -109,4 +108,4 @@ help:
 	@echo 'make clean    remove build/ (scripts/build-root --remove deletes the build root)'
 
 .PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo check abi fuzz torture kill-matrix \
-	sanitizers coverage debug-kernel-check qemu sparse clean help
+	stress sanitizers coverage debug-kernel-check qemu sparse clean help
