@@ -32,6 +32,9 @@ static struct {
 	struct virtio_accel_call seen;	/* as handed in */
 	uint32_t reply_len, status;	/* to answer */
 	int fd;
+	struct virtio_accel_submit submitted;
+	struct virtio_accel_done done;	/* to be reaped, if @nr_done */
+	uint32_t nr_done, reap_flags;
 } driver;
 
 int __real_ioctl(int fd, unsigned long request, void *arg);
@@ -55,6 +58,20 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
 		call->status = driver.status;
 		errno = driver.call_err;
 		return driver.call_err ? -1 : 0;
+	}
+	if (request == VIRTIO_ACCEL_IOC_SUBMIT) {
+		driver.submitted = *(struct virtio_accel_submit *)arg;
+		errno = driver.call_err;
+		return driver.call_err ? -1 : 0;
+	}
+	if (request == VIRTIO_ACCEL_IOC_REAP) {
+		struct virtio_accel_reap *reap = arg;
+
+		driver.reap_flags = reap->flags;
+		memcpy((void *)(uintptr_t)reap->done, &driver.done, sizeof(driver.done));
+		reap->nr = driver.nr_done;
+		driver.nr_done = 0;
+		return 0;
 	}
 	test_die("ioctl 0x%lx", request);
 }
@@ -213,6 +230,72 @@ static void test_call(void **state)
 	assert_int_equal(fcntl(driver.fd, F_GETFD), -1);
 }
 
+static int nr_arrived;
+
+static void arrived(struct transport_call *c)
+{
+	(void)c;
+	nr_arrived++;
+}
+
+/* The same in two steps. */
+static void test_submit(void **state)
+{
+	const struct virtio_accel_user_segment s[2] = { { 0x1000, 5, 1, 0 }, { 0x2000, 6, 2, 0 } };
+	char *path = make_node(), message[10], reply[20];
+	struct transport_call *c;
+	struct transport *t;
+	unsigned int stop = 0;
+
+	(void)state;
+	good_driver();
+	assert_int_equal(transport_open_device(path, &t), 0);
+	c = calloc(1, t->call_size);
+	*c = (struct transport_call){ .message = message, .segments = s, .reply = reply,
+				      .message_len = sizeof(message), .nr_segments = 2,
+				      .reply_len = sizeof(reply), .notify = true,
+				      .arrived = arrived };
+	driver.call_err = EAGAIN;
+	assert_int_equal(t->ops->submit(t, c), EAGAIN);
+	driver.call_err = 0;
+	assert_int_equal(t->ops->submit(t, c), 0);
+	assert_int_equal(driver.submitted.call.message, (uintptr_t)message);
+	assert_int_equal(driver.submitted.call.message_len, sizeof(message));
+	assert_int_equal(driver.submitted.call.segments, (uintptr_t)s);
+	assert_int_equal(driver.submitted.call.nr_segments, 2);
+	assert_int_equal(driver.submitted.call.reply, (uintptr_t)reply);
+	assert_int_equal(driver.submitted.call.reply_len, sizeof(reply));
+	assert_int_equal(driver.submitted.call.flags, VIRTIO_ACCEL_SUBMIT_NOTIFY);
+	t->ops->spin(t, &stop, true);
+	assert_int_equal(driver.reap_flags, VIRTIO_ACCEL_REAP_POLL);
+	assert_int_equal(nr_arrived, 0);
+
+	driver.done = (struct virtio_accel_done){ .token = driver.submitted.token,
+						  .status = VIRTIO_ACCEL_S_SESS, .reply_len = 7 };
+	driver.nr_done = 1;
+	t->ops->arm(t);
+	assert_int_equal(driver.reap_flags, 0);
+	assert_int_equal(nr_arrived, 1);
+	assert_int_equal(t->ops->finish(t, c), 0);
+	assert_int_equal(c->status, VIRTIO_ACCEL_S_SESS);
+	assert_int_equal(c->reply_len, 7);
+
+	/* Errors, and more than there is room for */
+	for (int i = 0; i < 2; i++) {
+		c->reply_len = sizeof(reply);
+		c->notify = false;
+		assert_int_equal(t->ops->submit(t, c), 0);
+		assert_int_equal(driver.submitted.call.flags, 0);
+		driver.done.error = i ? EIO : 0;
+		driver.done.reply_len = sizeof(reply) + 1;
+		driver.nr_done = 1;
+		t->ops->spin(t, &stop, false);
+		assert_int_equal(t->ops->finish(t, c), i ? EIO : ENODEV);
+	}
+	free(c);
+	t->ops->close(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +304,7 @@ int main(void)
 		cmocka_unit_test(test_other_device),
 		cmocka_unit_test(test_info),
 		cmocka_unit_test(test_call),
+		cmocka_unit_test(test_submit),
 	};
 
 	test_main_begin(60);
