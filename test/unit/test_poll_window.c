@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+/* How long to poll, learnt from how long waits took. */
+#include "util.h"
+
+#include "poll_window.h"
+
+#define LIMIT 50000
+
+static void test_closes_and_opens(void **state)
+{
+	struct poll_window w;
+	unsigned int steps = 0, probes = 0;
+
+	(void)state;
+	poll_window_init(&w, LIMIT);
+	assert_int_equal(poll_window_get(&w, LIMIT), LIMIT);
+	assert_true(poll_window_is_open(&w, LIMIT));
+
+	/* Long waits close it, step by step. */
+	while (atomic_load(&w.ns)) {
+		uint64_t before = atomic_load(&w.ns);
+
+		poll_window_learn(&w, LIMIT, LIMIT + 1);
+		assert_true(atomic_load(&w.ns) < before);
+		assert_true(++steps < 10);
+	}
+	assert_true(steps > 2);
+
+	/* Closed, one wait of 16 polls to the limit. */
+	for (int i = 0; i < 160; i++)
+		probes += poll_window_get(&w, LIMIT) == LIMIT;
+	assert_int_equal(probes, 10);
+
+	/* A short one opens it again. */
+	poll_window_learn(&w, LIMIT, LIMIT);
+	assert_true(poll_window_is_open(&w, LIMIT));
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(poll_window_get(&w, LIMIT), LIMIT);
+}
+
+/* A limit of 0 means: never. */
+static void test_off(void **state)
+{
+	struct poll_window w;
+
+	(void)state;
+	poll_window_init(&w, 0);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(poll_window_get(&w, 0), 0);
+		poll_window_learn(&w, 0, (uint64_t)i);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_closes_and_opens),
+		cmocka_unit_test(test_off),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
