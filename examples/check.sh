@@ -161,6 +161,8 @@ if use mbench; then
 	expect_error '^Could not run op: 22$'
 fi
 
+kind=ordinary
+[ -z "$host" ] || kind=registered
 if use blas; then
 	for variant in '' _generic; do
 		nr=$((nr + 1))
@@ -168,6 +170,14 @@ if use blas; then
 			! grep -q '^sgemm check: OK' "$tmp/out"; then
 			failed=$((failed + 1))
 			echo "FAILED: sgemm$variant --check"
+			cat "$tmp/out" "$tmp/err"
+		fi
+		nr=$((nr + 1))
+		if ! "$programs/sgemm$variant" --registered --check >"$tmp/out" 2>"$tmp/err" ||
+			! grep -q '^sgemm check: OK' "$tmp/out" ||
+			! grep -qx "sgemm memory: $kind" "$tmp/out"; then
+			failed=$((failed + 1))
+			echo "FAILED: sgemm$variant --registered --check"
 			cat "$tmp/out" "$tmp/err"
 		fi
 	done

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A matrix product; with GENERIC through vaccel_genop. With --check the program multiplies the
- * matrices itself, too, and fails when the results differ: then a plugin has really done it.
+ * matrices itself, too, and fails when the results differ: then a plugin has really done it. With
+ * --registered the matrices are in memory of the library, which is not copied on its way to a host.
  */
 #include <errno.h>
 #include <math.h>
@@ -23,21 +24,39 @@
 
 struct matrices {
 	float *a, *b, *c;
+	void *memory; /* with all three */
+	bool registered;
 };
 
-static int allocate(struct matrices *m)
+static int allocate(struct vaccel_session *sess, struct matrices *m)
 {
-	m->a = malloc(ALL * sizeof(float));
-	m->b = malloc(ALL * sizeof(float));
-	m->c = malloc(ALL * sizeof(float));
-	return m->a && m->b && m->c ? VACCEL_OK : VACCEL_ENOMEM;
+	static const char *const kinds[] = {"ordinary", "pinned", "registered"};
+	const size_t size = 3 * ALL * sizeof(float);
+	struct vaccel_mem_info info;
+	int ret = VACCEL_OK;
+
+	if (m->registered) {
+		ret = vaccel_mem_alloc(sess, size, &m->memory);
+		if (!ret && !vaccel_mem_info(m->memory, &info))
+			printf("sgemm memory: %s\n", kinds[info.kind]);
+	} else {
+		m->memory = malloc(size);
+		ret = m->memory ? VACCEL_OK : VACCEL_ENOMEM;
+	}
+	if (ret)
+		return ret;
+	m->a = m->memory;
+	m->b = m->a + ALL;
+	m->c = m->b + ALL;
+	return VACCEL_OK;
 }
 
 static void release(struct matrices *m)
 {
-	free(m->a);
-	free(m->b);
-	free(m->c);
+	if (m->registered)
+		vaccel_mem_free(m->memory);
+	else
+		free(m->memory);
 }
 
 /* Numbers from -1 to 1, the same in each run. */
@@ -150,34 +169,37 @@ fail:
 
 int main(int argc, char **argv)
 {
-	struct matrices m = {NULL, NULL, NULL};
+	struct matrices m = {0};
 	struct vaccel_session sess;
 	bool checked = false;
 	long iterations;
 	int ret;
 
-	if (argc > 1 && !strcmp(argv[1], "--check")) {
-		checked = true;
+	for (; argc > 1; argv++, argc--) {
+		if (!strcmp(argv[1], "--check"))
+			checked = true;
+		else if (!strcmp(argv[1], "--registered"))
+			m.registered = true;
+		else
+			break;
 		argv[1] = argv[0];
-		argv++;
-		argc--;
 	}
-	if (!check_args(argc, argv, 0, 2, "[--check] [iterations] [out_file]", 1, &iterations))
+	if (!check_args(argc, argv, 0, 2, "[--check] [--registered] [iterations] [out_file]", 1,
+			&iterations))
 		return VACCEL_EINVAL;
-
-	ret = allocate(&m);
-	if (ret) {
-		fprintf(stderr, "Out of memory\n");
-		goto free_matrices;
-	}
-	fill(&m);
 
 	ret = vaccel_session_init(&sess, 0);
 	if (ret) {
 		fprintf(stderr, "Could not initialize session: %d\n", ret);
-		goto free_matrices;
+		return ret;
 	}
 	printf("Initialized session with id: %lld\n", (long long)sess.id);
+	ret = allocate(&sess, &m);
+	if (ret) {
+		fprintf(stderr, "Out of memory\n");
+		goto release_session;
+	}
+	fill(&m);
 
 	for (long i = 0; i < iterations && !ret; i++) {
 		ret = run(&sess, &m);
@@ -189,9 +211,9 @@ int main(int argc, char **argv)
 	if (!ret && argc > 2)
 		ret = write_result(argv[2], m.c);
 
+	release(&m);
+release_session:
 	if (vaccel_session_release(&sess))
 		fprintf(stderr, "Could not release session\n");
-free_matrices:
-	release(&m);
 	return ret;
 }

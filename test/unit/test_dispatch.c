@@ -425,6 +425,36 @@ static void test_resource_limits(void **state)
 	assert_int_equal(remote_RESOURCE_CREATE(NULL, 0, 0, &last), 0);
 }
 
+static unsigned int nr_stale;
+
+static int stale(struct vaccel_session *sess)
+{
+	(void)sess;
+	nr_stale++;
+	return VIRTIO_ACCEL_S_STALE;
+}
+
+/* To the guest this status means that the operation has not begun: it would run it again. */
+static void test_stale_result(void **state)
+{
+	struct vaccel_session local, sess;
+	struct vaccel_op *op;
+	void *saved;
+
+	(void)state;
+	assert_int_equal(vaccel_session_init(&local, 0), 0);
+	op = local.plugin->ops[VACCEL_OP_NOOP];
+	assert_int_equal(vaccel_session_release(&local), 0);
+	assert_int_equal(session_begin(&sess), 0);
+	saved = op->func;
+	op->func = (void *)stale;
+	assert_int_equal(noop(&sess), VACCEL_EIO);
+	op->func = saved;
+	assert_int_equal(nr_stale, 1);
+	assert_int_equal(noop(&sess), 0);
+	assert_int_equal(session_end(&sess), 0);
+}
+
 /* ---- Outputs of unknown size ---------------------------------------------------------------- */
 
 /* Runs a model on the noop plugin, which returns its inputs. */
@@ -724,6 +754,7 @@ int main(void)
 		TEST(test_sessions), TEST(test_contexts), TEST(test_generations), TEST(test_policy),
 		TEST(test_names), TEST(test_content), TEST(test_resource_life),
 		TEST(test_directory), TEST(test_resource_limits), TEST(test_outputs),
+		TEST(test_stale_result),
 		TEST(test_fetch), TEST(test_threads), TEST(test_messages),
 		TEST(test_profile),
 	};

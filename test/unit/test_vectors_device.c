@@ -153,6 +153,51 @@ static void test_guest_requests(void **state)
 	guest_end();
 }
 
+static void test_guest_memory(void **state)
+{
+	struct virtio_accel_user_segment segments[2] = {0};
+	struct native_extent *memory, *other;
+	struct native_call nc = {.extent = NULL};
+	uint8_t message[16];
+	uint64_t reply[2] = {0};
+
+	(void)state;
+	guest_start(5);
+	assert_int_equal(native_mem_alloc(&guest->mem, 12288, NATIVE_HOLD_LONG, &memory), 0);
+	assert_int_equal(native_mem_alloc(&guest->mem, 8192, NATIVE_HOLD_LONG, &other), 0);
+	assert_int_equal(native_mem_guest(other->offset), 0x40003000);
+
+	load("memory-register-one");
+	segments[0] = (struct virtio_accel_user_segment){
+		.addr = (uintptr_t)native_mem_ptr(&guest->mem, memory->offset), .len = 12288,
+		.flags = VIRTIO_ACCEL_SEG_READ | VIRTIO_ACCEL_SEG_WRITE, .memory = 9};
+	nc.c = (struct transport_call){.segments = segments, .nr_segments = 1};
+	assert_int_equal(native_request(guest, VIRTIO_ACCEL_T_MEMORY_REGISTER, -1, &nc), 0);
+	assert_int_equal(nc.c.status, 0);
+
+	load("request-memory");
+	segments[0] = (struct virtio_accel_user_segment){
+		.addr = 4100, .len = 5000, .memory = 9,
+		.flags = VIRTIO_ACCEL_SEG_READ | VIRTIO_ACCEL_SEG_MEMORY};
+	segments[1] = (struct virtio_accel_user_segment){
+		.addr = (uintptr_t)native_mem_ptr(&guest->mem, other->offset), .len = 4097,
+		.flags = VIRTIO_ACCEL_SEG_WRITE};
+	memcpy(message, stream.bytes + stream.len - 16, 16);
+	nc.c = (struct transport_call){.message = message, .message_len = 16, .segments = segments,
+				       .nr_segments = 2, .reply = reply, .reply_len = sizeof(reply)};
+	assert_int_equal(native_request(guest, VIRTIO_ACCEL_T_CALL, -1, &nc), 0);
+	assert_int_equal(nc.c.status, VIRTIO_ACCEL_S_NOTSUP);
+
+	load("memory-unregister");
+	segments[0] = (struct virtio_accel_user_segment){.memory = 9};
+	nc.c = (struct transport_call){.segments = segments, .nr_segments = 1};
+	assert_int_equal(native_request(guest, VIRTIO_ACCEL_T_MEMORY_UNREGISTER, -1, &nc), 0);
+	assert_int_equal(nc.c.status, VIRTIO_ACCEL_S_STALE);
+	native_mem_free(&guest->mem, memory);
+	native_mem_free(&guest->mem, other);
+	guest_end();
+}
+
 /* ---- The host's side ------------------------------------------------------------------------ */
 
 /* One region of guest memory at guest-physical @gpa, without a file behind it */
@@ -244,6 +289,43 @@ static void test_host_requests(void **state)
 		assert_int_equal(r->rq.segments[0].runs[1].iov_len, 8192);
 		assert_ptr_equal(r->rq.segments[1].runs[0].iov_base, low + 0x2fff);
 		request_finish(r, VIRTIO_ACCEL_S_OK);
+
+		load("memory-register");
+		chain_for(r, &stream, pieces[i], out, sizeof(out));
+		assert_int_equal(request_parse(r, mem, memories), VIRTIO_ACCEL_S_OK);
+		assert_int_equal(r->header.type, VIRTIO_ACCEL_T_MEMORY_REGISTER);
+		assert_int_equal(r->header.context, 5);
+		assert_int_equal(r->memory, 9);
+		assert_int_equal(r->segments[0].len, 12288);
+		assert_int_equal(r->segments[0].nr_runs, 2);
+		assert_ptr_equal(r->segments[0].runs[0].iov_base, low + 0x3000);
+		assert_ptr_equal(r->segments[0].runs[1].iov_base, high);
+		assert_int_equal(request_finish(r, VIRTIO_ACCEL_S_OK), response.len);
+
+		load("memory-register-one");
+		chain_for(r, &stream, pieces[i], out, sizeof(out));
+		assert_int_equal(request_parse(r, mem, memories), VIRTIO_ACCEL_S_OK);
+		registered_limit(memories, 0x10000);
+		assert_int_equal(registered_add(memories, 5, r->memory, r->segments[0].runs,
+						r->segments[0].nr_runs), VIRTIO_ACCEL_S_OK);
+		assert_int_equal(request_finish(r, VIRTIO_ACCEL_S_OK), response.len);
+
+		load("request-memory");
+		chain_for(r, &stream, pieces[i], out, sizeof(out));
+		assert_int_equal(request_parse(r, mem, memories), VIRTIO_ACCEL_S_OK);
+		assert_int_equal(r->rq.segments[0].len, 5000);
+		assert_int_equal(r->rq.segments[0].nr_runs, 1);
+		assert_ptr_equal(r->rq.segments[0].runs[0].iov_base, high + 4100);
+		assert_ptr_equal(r->rq.segments[1].runs[0].iov_base, high + 0x3000);
+		request_finish(r, VIRTIO_ACCEL_S_NOTSUP);
+
+		load("memory-unregister");
+		chain_for(r, &stream, pieces[i], out, sizeof(out));
+		assert_int_equal(request_parse(r, mem, memories), VIRTIO_ACCEL_S_OK);
+		assert_int_equal(r->header.type, VIRTIO_ACCEL_T_MEMORY_UNREGISTER);
+		assert_int_equal(registered_remove(memories, 5, r->memory), VIRTIO_ACCEL_S_OK);
+		assert_int_equal(request_finish(r, VIRTIO_ACCEL_S_STALE), response.len);
+		vector_equal(vector_name, &response, out, (size_t)response.len);
 	}
 	request_delete(r);
 	registered_delete(memories);
@@ -257,6 +339,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_config),
 		cmocka_unit_test(test_guest_requests),
+		cmocka_unit_test(test_guest_memory),
 		cmocka_unit_test(test_host_requests),
 	};
 

@@ -375,6 +375,7 @@ void test_memory_low(void)
 	/* Other programs have most of it. */
 	p = mmap(NULL, hog, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(p != MAP_FAILED);
+	(void)madvise(p, hog, MADV_NOHUGEPAGE);
 	for (size_t i = 0; i < hog; i += 4096)
 		p[i] = 1;
 	CHECK(alloc(fd, 1, quarter * 7 / 4) == ENOMEM);
