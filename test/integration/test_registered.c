@@ -62,6 +62,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	assert_int_equal(vaccel_cleanup(), 0);
+	/* The plugin has closed its context, and waited for the answer. */
 	assert_int_equal(daemon_stat(&host, "sessions"), 0);
 	assert_int_equal(daemon_stat(&host, "memories"), 0);
 	assert_int_equal(daemon_stat(&host, "memory_bytes"), 0);
