@@ -3,18 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "forker.h"
 #include "log.h"
 
 /*
@@ -30,50 +29,19 @@ void child_init(struct child *c)
 	c->sock = -1;
 }
 
-/* In the new process. */
-static void run_worker(const char *path, int sock, pid_t supervisor)
-{
-	sigset_t none;
-
-	/* Its own group, so that a terminal's SIGINT misses it and its children can be killed. */
-	setpgid(0, 0);
-	/* The worker ends itself in good order then, see worker.c. */
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != supervisor)
-		_exit(0);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGBUS, SIG_DFL);
-
-	if (sock == CONTROL_FD ? fcntl(sock, F_SETFD, 0) < 0 : dup2(sock, CONTROL_FD) < 0)
-		_exit(126);
-	syscall(SYS_close_range, CONTROL_FD + 1, ~0u, 0);
-	execl(path, "vhost-user-accel-worker", (char *)NULL);
-	_exit(127);
-}
-
-int child_start(struct child *c, const char *path, const struct control_setup *setup,
+int child_start(struct child *c, int forker, const struct control_setup *setup,
 		const int *fds, unsigned int nr_fds)
 {
 	const struct control_msg msg = { .type = CONTROL_SETUP, .setup = *setup };
-	pid_t supervisor = getpid();
 	int socks[2], ret;
 
-	/* fork() copies whatever stdio still holds. */
-	fflush(NULL);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) < 0)
 		return -errno;
 	ret = control_send(socks[0], &msg, fds, nr_fds);
+	if (!ret)
+		ret = forker_spawn(forker, socks[1], &c->pid);
 	if (ret)
 		goto fail;
-	c->pid = fork();
-	ret = -errno;
-	if (c->pid == 0)
-		run_worker(path, socks[1], supervisor);
-	if (c->pid < 0)
-		goto fail;
-	setpgid(c->pid, c->pid);
 	c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
 	if (c->pidfd >= 0)
 		fcntl(c->pidfd, F_SETFD, FD_CLOEXEC);
@@ -125,15 +93,6 @@ int child_ask(struct child *c, struct control_msg *msg, const int *fds, unsigned
 	return msg->type == type && msg->status != -EPIPE ? msg->status : -EPIPE;
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	remove(path);
-	return 0;
-}
-
 static void describe(int status, char *how, size_t size)
 {
 	if (WIFSIGNALED(status))
@@ -173,8 +132,9 @@ static void forget(struct child *c)
 	if (c->pidfd >= 0)
 		close(c->pidfd);
 	close(c->sock);
+	/* The sandbox sees to it that this is no other directory, whatever the worker said. */
 	if (c->rundir[0] == '/')
-		nftw(c->rundir, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+		forker_remove_tree(c->rundir);
 	child_init(c);
 }
 

@@ -11,8 +11,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "policy.h"
+#include "sandbox.h"
 #include "virtqueue.h"
 
 /** The worker's end of the pair. */
@@ -35,6 +37,9 @@ enum control_type {
 	CONTROL_AREA,	   /* reset; fd: another in-flight area; and as CONTROL_RESET */
 	CONTROL_STATS,	   /* answered with stats */
 	CONTROL_QUIT,	   /* exit cleanly; not answered */
+	/* To and from the forker (forker.h) */
+	CONTROL_CONFINED,  /* unasked, at its start: status, confined */
+	CONTROL_FORK,	   /* fd: the worker's CONTROL_FD. Answered with forked */
 };
 
 /** Operator's settings for the worker */
@@ -88,6 +93,10 @@ struct control_msg {
 		struct {
 			char rundir[256]; /* of libvaccel, "" when it has none */
 		} ready;
+		struct sandbox_report confined;
+		struct {
+			pid_t pid;
+		} forked;
 	};
 };
 

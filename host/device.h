@@ -18,7 +18,7 @@
 #include "virtqueue.h"
 
 struct device_options {
-	const char *worker_path;
+	int forker; /* socket of the process that starts the worker */
 	unsigned int num_queues;   /* 1..VIRTIO_ACCEL_MAX_QUEUES */
 	unsigned int op_timeout_s; /* 0: operations may take for ever */
 	int keeper;		   /* -1: none; stays the caller's, as model_dir */

@@ -108,7 +108,7 @@ static int start_worker(struct device *dev)
 		fds[nr++] = dev->opts.keeper;
 	if (setup->has_model_dir)
 		fds[nr++] = dev->opts.model_dir;
-	return child_start(&dev->worker, dev->opts.worker_path, setup, fds, nr);
+	return child_start(&dev->worker, dev->opts.forker, setup, fds, nr);
 }
 
 /* libvaccel ends a program whose plugins cannot be loaded with its error code. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -116,7 +117,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		opts->once = true;
 		break;
 	case OPT_WORKER:
-		opts->device.worker_path = arg;
+		opts->worker_path = arg;
 		break;
 	case OPT_CONFIG:
 		args->config = arg;
@@ -198,6 +199,14 @@ static int make_policy(struct arguments *args)
 	args->opts.device.num_queues = (unsigned int)p->num_queues;
 	args->opts.device.op_timeout_s = (unsigned int)p->op_timeout;
 	return ret;
+}
+
+/* What else the caller has left open is not for us. */
+static void close_others(int fd)
+{
+	if (fd > 3)
+		syscall(SYS_close_range, 3, fd - 1, 0);
+	syscall(SYS_close_range, fd < 3 ? 3 : fd + 1, ~0u, 0);
 }
 
 /* Return: the open directory, -1 for no name, -2 after saying what is wrong. */
@@ -284,12 +293,13 @@ int main(int argc, char **argv)
 		putchar('\n');
 		return EXIT_SUCCESS;
 	}
+	close_others(args.opts.fd);
 	ret = open_dirs(&args.opts.device);
 	if (ret)
 		return ret;
 	name_vm(setup->vm, sizeof(setup->vm), &args);
-	if (!args.opts.device.worker_path)
-		args.opts.device.worker_path = find_worker();
+	if (!args.opts.worker_path)
+		args.opts.worker_path = find_worker();
 
 	if (*setup->policy.plugins)
 		setenv("VACCEL_PLUGINS", setup->policy.plugins, 1);

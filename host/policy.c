@@ -28,6 +28,8 @@ static const struct {
 } ops[] = { OPS(X_OP) };
 /* clang-format on */
 
+static const char *const levels[SANDBOX_NR] = { "auto", "strict", "basic", "none" };
+
 #define NR_OPS (sizeof(ops) / sizeof(ops[0]))
 #define OP_BIT(op) (UINT64_C(1) << (op))
 /* Run code, or have the host connect to where the guest says: refused unless allowed. */
@@ -111,6 +113,18 @@ static int set_flag(uint64_t *to, const char *value, char *why, size_t size)
 	return 0;
 }
 
+static int set_level(uint64_t *to, const char *value, char *why, size_t size)
+{
+	for (uint64_t i = 0; i < SANDBOX_NR; i++) {
+		if (!strcmp(value, levels[i])) {
+			*to = i;
+			return 0;
+		}
+	}
+	snprintf(why, size, "auto, strict, basic or none is expected");
+	return -EINVAL;
+}
+
 static uint64_t op_bits(const char *name)
 {
 	uint64_t all = 0;
@@ -180,6 +194,9 @@ int policy_set(struct policy *p, enum policy_rule rule, const char *value, char 
 		break;
 	case POLICY_FLAG:
 		ret = set_flag(to, value, why, size);
+		break;
+	case POLICY_LEVEL:
+		ret = set_level(to, value, why, size);
 		break;
 	case POLICY_OPS:
 		ret = set_ops(to, replace, value, why, size);
@@ -275,6 +292,9 @@ void policy_print(const struct policy *p, FILE *to)
 			break;
 		case POLICY_FLAG:
 			fputs(*n ? "true" : "false", to);
+			break;
+		case POLICY_LEVEL:
+			print_string(levels[*n], to);
 			break;
 		case POLICY_OPS:
 			print_ops(*n, to);

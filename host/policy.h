@@ -19,10 +19,19 @@
 
 #define POLICY_TEXT_MAX 1024
 
+/** Levels of the sandbox, see sandbox.h */
+enum { SANDBOX_AUTO, SANDBOX_STRICT, SANDBOX_BASIC, SANDBOX_NONE, SANDBOX_NR };
+
+/* A build may have needs that a sandbox does not know, such as files for coverage. */
+#ifndef SANDBOX_DEFAULT
+#define SANDBOX_DEFAULT "auto"
+#endif
+
 /* Types of the members by KIND */
 #define POLICY_TYPE_NUMBER(field) uint64_t field
 #define POLICY_TYPE_SIZE(field)	  uint64_t field
 #define POLICY_TYPE_FLAG(field)	  uint64_t field
+#define POLICY_TYPE_LEVEL(field)  uint64_t field
 #define POLICY_TYPE_OPS(field)	  uint64_t field /* bit per operation, and POLICY_URL */
 #define POLICY_TYPE_TEXT(field)	  char field[POLICY_TEXT_MAX]
 #define POLICY_X_MEMBER(field, name, kind, ...) POLICY_TYPE_##kind(field);
@@ -43,6 +52,7 @@ enum policy_kind {
 	POLICY_NUMBER,
 	POLICY_SIZE,
 	POLICY_FLAG,
+	POLICY_LEVEL,
 	POLICY_OPS,
 	POLICY_TEXT,
 };

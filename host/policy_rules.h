@@ -10,6 +10,7 @@
  *   KIND     NUMBER  from min to max
  *            SIZE    bytes; K, M, G, T are understood
  *            FLAG    yes or no; as an option it needs no value
+ *            LEVEL   a level of the sandbox, see sandbox.h
  *            OPS     names of operations, "url" and "all"; several, separated by commas
  *            TEXT    as it is; several are joined by the separator of their kind, a colon
  *   default  as it would be in the file
@@ -53,7 +54,19 @@
 	X(model_dir, "model-dir", TEXT, "", 0, 0, 0, "DIR",                                        \
 	  "Offer what is in DIR to the guest as models host://NAME")                               \
 	X(op_timeout, "op-timeout", NUMBER, "300", 0, 1000000, VIRTIO_ACCEL_S_SESS, "SECONDS",     \
-	  "How long an operation may run before the worker is killed; 0: for ever")
+	  "How long an operation may run before the worker is killed; 0: for ever")                \
+	X(max_memory, "max-memory", SIZE, "0", 0, UINT64_MAX, 0, "SIZE",                           \
+	  "Private memory of the worker, plugins included; 0: no limit")                           \
+	X(sandbox, "sandbox", LEVEL, SANDBOX_DEFAULT, 0, 0, 0, "LEVEL",                            \
+	  "auto: the strictest that works; strict: that, or do not start; basic: for plugins "     \
+	  "that read any file, use the network and start programs; none")                          \
+	X(allow_path, "allow-path", TEXT, "", 0, 0, 0, "PATH[:rw]",                                \
+	  "Let plugins read (rw: and write) this file, device or directory; patterns of the "      \
+	  "shell are understood")                                                                  \
+	X(network, "network", FLAG, "no", 0, 0, 0, "yes|no",                                       \
+	  "Let plugins use the network and other sockets; --allow=url implies it")                 \
+	X(processes, "processes", FLAG, "no", 0, 0, 0, "yes|no",                                   \
+	  "Let plugins start programs")
 /* clang-format on */
 
 #endif

@@ -14,9 +14,11 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "device_worker.h"
+#include "forker.h"
 #include "guard.h"
 #include "log.h"
 #include "vhost_user.h"
@@ -30,6 +32,7 @@ struct supervisor {
 	bool stop;
 	struct vhost_user vu; /* while connected */
 	struct device dev;
+	struct forker forker;
 };
 
 /* Whether something listens at the address. */
@@ -229,6 +232,63 @@ static int catch_signals(struct supervisor *s)
 	return EX_OSERR;
 }
 
+/* Says once what is missing. Return: 0, or an exit status when that is not accepted. */
+static int report(const char *who, const struct policy *policy, const struct sandbox_report *r)
+{
+	bool required = policy->sandbox == SANDBOX_STRICT;
+
+	if (!*r->missing)
+		return 0;
+	if (r->weak && required) {
+		log_error("the %s's sandbox lacks: %s; with --sandbox=auto the rest is used", who,
+			  r->missing);
+		return EX_UNAVAILABLE;
+	}
+	if (r->weak)
+		log_warn("the %s's sandbox lacks: %s", who, r->missing);
+	else
+		log_info("the %s's sandbox lacks: %s", who, r->missing);
+	return 0;
+}
+
+static int start_device(struct supervisor *s)
+{
+	struct device_options device = s->opts->device;
+	struct sandbox_report missing = { 0 };
+	int ret;
+
+	ret = forker_start(&s->forker, &device.setup.policy, s->opts->worker_path, &missing);
+	if (!ret)
+		ret = report("worker", &device.setup.policy, &missing);
+	if (ret)
+		return ret;
+	device.forker = s->forker.sock;
+	ret = device_init(&s->dev, &device);
+	/* A plugin that does not work is found before anyone can connect. */
+	return ret ? ret : device_worker_await_first(&s->dev, s->signals);
+}
+
+/* Nothing is opened or started from here on. */
+static int confine(struct supervisor *s)
+{
+	const struct policy *policy = &s->opts->device.setup.policy;
+	const char *remove_from[] = { s->forker.dir, NULL, NULL };
+	struct sandbox_report missing = { 0 };
+	char rundirs[sizeof(s->dev.worker.rundir)];
+	char *slash;
+
+	/* Where the first worker's run directory is, the others' will be. */
+	snprintf(rundirs, sizeof(rundirs), "%s", s->dev.worker.rundir);
+	slash = strrchr(rundirs, '/');
+	if (slash && slash > rundirs) {
+		*slash = '\0';
+		remove_from[1] = rundirs;
+	}
+	tzset();
+	sandbox_supervisor(policy, remove_from, s->bound ? s->opts->socket_path : NULL, &missing);
+	return report("supervisor", policy, &missing);
+}
+
 int supervisor_run(const struct supervisor_options *opts)
 {
 	struct supervisor *s = calloc(1, sizeof(*s));
@@ -245,12 +305,11 @@ int supervisor_run(const struct supervisor_options *opts)
 
 	ret = catch_signals(s);
 	if (!ret)
-		ret = device_init(&s->dev, &opts->device);
-	/* A plugin that does not work is found before anyone can connect. */
-	if (!ret)
-		ret = device_worker_await_first(&s->dev, s->signals);
+		ret = start_device(s);
 	if (!ret)
 		ret = opts->socket_path ? listen_at(s, opts->socket_path) : use_fd(s, opts->fd);
+	if (!ret)
+		ret = confine(s);
 	if (!ret)
 		loop(s);
 
@@ -261,6 +320,7 @@ int supervisor_run(const struct supervisor_options *opts)
 	if (s->bound)
 		unlink(opts->socket_path);
 	device_exit(&s->dev); /* also without device_init(): all is zero */
+	forker_stop(&s->forker);
 	if (s->signals >= 0)
 		close(s->signals);
 	free(s);

@@ -10,6 +10,7 @@
 struct supervisor_options {
 	const char *socket_path; /* to listen on; NULL: fd is used */
 	int fd;			 /* a listening or connected unix socket */
+	const char *worker_path;
 	bool once;		 /* exit when the first front end disconnects */
 	struct device_options device;
 };

@@ -19,6 +19,7 @@
 #include "control.h"
 #include "dispatch.h"
 #include "log.h"
+#include "sandbox.h"
 #include "serve.h"
 #include "vaccel.h"
 
@@ -48,6 +49,9 @@ static int set_up(void)
 		return -EPROTO;
 	log_set_verbose(msg.setup.verbose);
 	serve.poll_us = (uint32_t)msg.setup.policy.poll_us;
+	ret = sandbox_seal(&msg.setup.policy);
+	if (ret)
+		log_warn("worker: plugins can start programs: %s", strerror(-ret));
 	area_fd = fds[0];
 	serve.area = inflight_area_own(area_fd);
 	if (!serve.area)

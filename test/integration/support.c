@@ -209,7 +209,7 @@ static bool find_worker(void *arg)
 	struct {
 		pid_t parent, worker;
 	} *w = arg;
-	char path[64], state = 0;
+	char path[64], name[32], state = 0;
 	FILE *f;
 	int pid = 0;
 
@@ -222,8 +222,9 @@ static bool find_worker(void *arg)
 
 		snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 		s = fopen(path, "re");
-		/* A killed worker that was not reaped yet is none. */
-		if (s && fscanf(s, "%*d (%*[^)]) %c", &state) == 1 && state != 'Z' && state != 'X')
+		/* A killed worker that was not reaped yet is none, nor is what starts workers. */
+		if (s && fscanf(s, "%*d (%31[^)]) %c", name, &state) == 2 && state != 'Z' &&
+		    state != 'X' && strcmp(name, "accel-forker") != 0)
 			w->worker = pid;
 		if (s)
 			fclose(s);

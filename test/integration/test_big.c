@@ -105,15 +105,22 @@ static int look(const char *name, const struct stat *st, int type, struct FTW *f
 	return 0;
 }
 
-/* The host's copy is named below the directory that holds our own run directory. */
+/* The host's copy is named below the directory that the worker was given. */
 static void find_copy(void)
 {
-	char dir[1024];
+	char name[64], *line = NULL;
+	size_t size = 0;
+	FILE *f;
 
-	snprintf(dir, sizeof(dir), "%s", vaccel_rundir());
-	*strrchr(dir, '/') = '\0';
 	found[0] = '\0';
-	nftw(dir, look, 16, FTW_PHYS);
+	snprintf(name, sizeof(name), "/proc/%d/environ", daemon_worker(&host));
+	f = fopen(name, "re");
+	assert_non_null(f);
+	while (getdelim(&line, &size, '\0', f) > 0)
+		if (!strncmp(line, "XDG_RUNTIME_DIR=", 16))
+			nftw(line + 16, look, 16, FTW_PHYS);
+	free(line);
+	fclose(f);
 }
 
 static void more_than_4_gib(void **state)

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sandbox.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <libgen.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "landlock.h"
+#include "log.h"
+#include "syscalls.h"
+
+/* Files of guests' resources and memory, queues, libraries: more is a leak or an attack. */
+#define MAX_FILES 16384
+/* Of 1000: when memory is short, this dies before anything that the operator did not choose. */
+#define OOM_SCORE 500
+
+static void miss(struct sandbox_report *r, bool weak, const char *what, int err)
+{
+	size_t len = strlen(r->missing);
+
+	if (!err)
+		return;
+	r->weak |= weak;
+	snprintf(r->missing + len, sizeof(r->missing) - len, "%s%s (%s)", len ? "; " : "", what,
+		 strerror(err < 0 ? -err : err));
+}
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+static int set_limit(int resource, uint64_t value)
+{
+	struct rlimit limit;
+
+	if (getrlimit(resource, &limit))
+		return -errno;
+	if (value < limit.rlim_max)
+		limit.rlim_max = value;
+	limit.rlim_cur = limit.rlim_max;
+	return setrlimit(resource, &limit) ? -errno : 0;
+}
+
+/* ---- Namespaces and privileges -------------------------------------------------------------- */
+
+/* In a user namespace of our own we are who we were, and nobody else is there. */
+static void map_ids(uid_t uid, gid_t gid)
+{
+	char map[64];
+
+	snprintf(map, sizeof(map), "%u %u 1", uid, uid);
+	write_file("/proc/self/uid_map", map);
+	write_file("/proc/self/setgroups", "deny");
+	snprintf(map, sizeof(map), "%u %u 1", gid, gid);
+	write_file("/proc/self/gid_map", map);
+}
+
+static int enter_namespaces(bool network)
+{
+	int flags = CLONE_NEWIPC | CLONE_NEWUTS | (network ? 0 : CLONE_NEWNET);
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+
+	if (unshare(flags) == 0)
+		return 0;
+	if (unshare(flags | CLONE_NEWUSER))
+		return -errno;
+	map_ids(uid, gid);
+	return 0;
+}
+
+static int drop_capabilities(void)
+{
+	int ret = 0;
+
+	capng_clear(CAPNG_SELECT_ALL);
+	/* Without CAP_SETPCAP the bounding set stays, which no_new_privs makes harmless. */
+	if (capng_apply(CAPNG_SELECT_ALL) && capng_apply(CAPNG_SELECT_CAPS))
+		ret = -EPERM;
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	return ret;
+}
+
+/* ---- Files of the worker -------------------------------------------------------------------- */
+
+/* A list of paths separated by colons: all of them, or, with @dirs, the directories they are in */
+static int allow_list(struct landlock *l, const char *list, bool dirs, unsigned int what)
+{
+	char *copy = list ? strdup(list) : NULL, *save, *path;
+	int ret = 0;
+
+	for (path = copy ? strtok_r(copy, ":", &save) : NULL; path && !ret;
+	     path = strtok_r(NULL, ":", &save)) {
+		if (dirs && !strchr(path, '/'))
+			continue;
+		ret = landlock_allow(l, dirs ? dirname(path) : path, what);
+	}
+	free(copy);
+	return ret;
+}
+
+/* --allow-path: a word "rw" belongs to the path before it. */
+static int allow_paths(struct landlock *l, const char *list)
+{
+	char *copy = strdup(list), *save, *path, *next;
+	int ret = copy ? 0 : -ENOMEM;
+
+	path = copy ? strtok_r(copy, ":", &save) : NULL;
+	for (; path && !ret; path = next) {
+		bool write = false;
+		glob_t g;
+
+		next = strtok_r(NULL, ":", &save);
+		if (next && !strcmp(next, "rw")) {
+			write = true;
+			next = strtok_r(NULL, ":", &save);
+		}
+		if (glob(path, 0, NULL, &g)) {
+			log_error("--allow-path=%s: there is no such file", path);
+			ret = -ENOENT;
+			break;
+		}
+		for (size_t i = 0; i < g.gl_pathc && !ret; i++)
+			ret = landlock_allow(l, g.gl_pathv[i],
+					     write ? LANDLOCK_READ | LANDLOCK_WRITE : LANDLOCK_READ);
+		globfree(&g);
+	}
+	free(copy);
+	return ret;
+}
+
+/* What the operator's variables name: files of plugins to be read, the log to be written */
+static int allow_environment(struct landlock *l)
+{
+	extern char **environ;
+	int ret = allow_list(l, getenv("LD_LIBRARY_PATH"), false, LANDLOCK_READ);
+
+	if (!ret)
+		ret = allow_list(l, getenv("VACCEL_PLUGINS"), true, LANDLOCK_READ);
+	if (!ret)
+		ret = allow_list(l, getenv("VACCEL_LOG_FILE"), true, LANDLOCK_READ | LANDLOCK_WRITE);
+	for (char **env = environ; *env && !ret; env++) {
+		const char *value = strchr(*env, '=');
+		struct stat st;
+
+		/* Directories could hold anything: they need --allow-path. */
+		if (strncmp(*env, "VACCEL_", 7) == 0 && value &&
+		    stat(value + 1, &st) == 0 && S_ISREG(st.st_mode))
+			ret = landlock_allow(l, value + 1, LANDLOCK_READ);
+	}
+	return ret;
+}
+
+static int allow_system(struct landlock *l, bool network)
+{
+	/* Libraries and what the C library, BLAS, OpenCL and the like look up */
+	static const char *const run[] = { "/usr", "/lib", "/lib32", "/lib64", "/libx32", LIB_DIR,
+					   NULL };
+	static const char *const read[] = {
+		"/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/localtime", "/etc/OpenCL",
+		"/etc/vulkan", "/proc", "/sys/devices/system/cpu", "/sys/devices/system/node",
+		"/dev/urandom", "/dev/random", "/dev/zero", NULL
+	};
+	static const char *const names[] = {
+		"/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf",
+		"/etc/gai.conf", "/etc/services", "/etc/ssl", "/etc/ca-certificates",
+		"/run/systemd/resolve", NULL
+	};
+	int ret = landlock_allow(l, "/dev/null", LANDLOCK_READ | LANDLOCK_WRITE);
+
+	for (int i = 0; run[i] && !ret; i++)
+		ret = landlock_allow(l, run[i], LANDLOCK_READ | LANDLOCK_RUN);
+	for (int i = 0; read[i] && !ret; i++)
+		ret = landlock_allow(l, read[i], LANDLOCK_READ);
+	for (int i = 0; network && names[i] && !ret; i++)
+		ret = landlock_allow(l, names[i], LANDLOCK_READ);
+	return ret;
+}
+
+/* The worker is in PREFIX/libexec/vaccel, or in a build tree with libvaccel beside its directory. */
+static int allow_worker(struct landlock *l, const char *worker)
+{
+	char path[PATH_MAX];
+	int ret;
+
+	snprintf(path, sizeof(path), "%s", worker);
+	ret = landlock_allow(l, path, LANDLOCK_READ | LANDLOCK_RUN);
+	if (!ret)
+		ret = landlock_allow(l, dirname(dirname(path)), LANDLOCK_READ);
+	return ret;
+}
+
+static int confine_files(const struct policy *p, const char *worker, const char *dir, bool network)
+{
+	struct landlock l;
+	int ret = landlock_begin(&l, network, true);
+
+	if (ret)
+		return ret;
+	ret = allow_system(&l, network);
+	if (!ret)
+		ret = allow_worker(&l, worker);
+	if (!ret)
+		ret = allow_environment(&l);
+	if (!ret)
+		ret = landlock_allow(&l, dir, LANDLOCK_READ | LANDLOCK_WRITE);
+	if (!ret && *p->cache_dir)
+		ret = landlock_allow(&l, p->cache_dir, LANDLOCK_READ | LANDLOCK_WRITE);
+	if (!ret && *p->model_dir)
+		ret = landlock_allow(&l, p->model_dir, LANDLOCK_READ);
+	if (!ret)
+		ret = allow_paths(&l, p->allow_path);
+	if (!ret)
+		return landlock_enforce(&l);
+	close(l.fd);
+	return ret;
+}
+
+/* ---- Both processes ------------------------------------------------------------------------- */
+
+static bool is_strict(const struct policy *p)
+{
+	return p->sandbox == SANDBOX_AUTO || p->sandbox == SANDBOX_STRICT;
+}
+
+int sandbox_worker(const struct policy *p, const char *worker, const char *dir,
+		   struct sandbox_report *r)
+{
+	bool network = p->network || (policy_allowed(p) & POLICY_URL);
+	char score[16];
+	int ret;
+
+	snprintf(score, sizeof(score), "%d", OOM_SCORE);
+	miss(r, false, "dying first when memory is short", write_file("/proc/self/oom_score_adj", score));
+	if (p->max_memory)
+		miss(r, true, "max-memory", set_limit(RLIMIT_DATA, p->max_memory));
+	if (p->sandbox == SANDBOX_NONE)
+		return 0;
+
+	miss(r, false, "no core dumps", set_limit(RLIMIT_CORE, 0));
+	miss(r, false, "a limit on open files", set_limit(RLIMIT_NOFILE, MAX_FILES));
+	/* What they keep away, no system call may reach either: see below. */
+	if (is_strict(p))
+		miss(r, false, "namespaces", enter_namespaces(network));
+	miss(r, true, "no new privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0);
+	if (is_strict(p)) {
+		ret = confine_files(p, worker, dir, network);
+		if (ret == -ENOENT)
+			return ret;
+		miss(r, true, "access to listed files only (Landlock)", ret);
+	}
+	miss(r, true, "dropped capabilities", drop_capabilities());
+	miss(r, true, "forbidden system calls (seccomp)",
+	     syscalls_deny_dangerous(network || !is_strict(p)));
+	return 0;
+}
+
+int sandbox_seal(const struct policy *p)
+{
+	return is_strict(p) && !p->processes ? syscalls_deny_processes() : 0;
+}
+
+void sandbox_supervisor(const struct policy *p, const char *const *remove_from, const char *socket,
+			struct sandbox_report *r)
+{
+	char path[PATH_MAX];
+	struct landlock l;
+	int ret;
+
+	if (p->sandbox == SANDBOX_NONE)
+		return;
+	miss(r, false, "no core dumps", set_limit(RLIMIT_CORE, 0));
+	miss(r, false, "namespaces", enter_namespaces(false));
+	miss(r, true, "no new privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0);
+	ret = landlock_begin(&l, false, false);
+	if (!ret) {
+		for (; *remove_from && !ret; remove_from++) {
+			ret = landlock_allow(&l, *remove_from, LANDLOCK_REMOVE);
+			/* The directory itself is an entry of the one above. */
+			snprintf(path, sizeof(path), "%s", *remove_from);
+			if (!ret)
+				ret = landlock_allow(&l, dirname(path), LANDLOCK_RMDIR);
+		}
+		if (!ret && socket) {
+			snprintf(path, sizeof(path), "%s", socket);
+			ret = landlock_allow(&l, dirname(path), LANDLOCK_UNLINK);
+		}
+		if (!ret)
+			ret = landlock_enforce(&l);
+		else
+			close(l.fd);
+	}
+	miss(r, true, "access to listed files only (Landlock)", ret);
+	miss(r, true, "dropped capabilities", drop_capabilities());
+	/* A worker of the same user may not look into this process. A leak checker has to. */
+	if (!SYSCALLS_SANITIZED)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	miss(r, true, "allowed system calls only (seccomp)", syscalls_supervisor());
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* System calls that the processes may use (seccomp). A forbidden one fails with EPERM. */
+#ifndef HOST_SYSCALLS_H
+#define HOST_SYSCALLS_H
+
+#include <stdbool.h>
+
+/*
+ * Programs with a sanitizer need what the others have to do without: tracing themselves to look for
+ * leaks, and some more.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SYSCALLS_SANITIZED true
+#elif defined(__has_feature)
+#define SYSCALLS_SANITIZED \
+	(__has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+	 __has_feature(memory_sanitizer))
+#else
+#define SYSCALLS_SANITIZED false
+#endif
+
+/**
+ * syscalls_deny_dangerous() - forbids what no plugin needs, for this process and what it starts
+ * @network: sockets of all kinds stay allowed
+ *
+ * Return: 0 or -errno, then nothing is forbidden; so do the others.
+ */
+int syscalls_deny_dangerous(bool network);
+
+/** syscalls_deny_processes() - all threads: no new processes and no other programs */
+int syscalls_deny_processes(void);
+
+/** syscalls_supervisor() - allows only what the supervisor needs to go on */
+int syscalls_supervisor(void);
+
+#endif
