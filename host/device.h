@@ -59,6 +59,9 @@ struct device {
 	uint64_t failures;     /* of this front end's, each with a line of its own */
 	unsigned int young_deaths;  /* workers in a row that died soon after they were ready */
 	unsigned int failed_starts; /* workers in a row that never were */
+	unsigned int reported_delay; /* of the last death that was logged */
+	unsigned int unreported;     /* deaths since then */
+	uint64_t reported_ms;
 	uint64_t ready_ms;	/* when the worker became ready */
 	uint64_t away_ms;	/* when the last one died */
 	uint64_t restart_ms;	/* when to start the next one, while there is none */

@@ -28,6 +28,8 @@
 #define STAND_IN_AFTER_MS 1000
 #define STAND_IN_TICK_MS 20
 #define OP_CHECK_MS 500
+/* A loop of crashes is reported once for each step of the delay; at the last one, this often. */
+#define REPORT_MS 60000
 
 static uint64_t now_ns(void)
 {
@@ -140,6 +142,20 @@ static unsigned int backoff(unsigned int failures, unsigned int max)
 	return delay < max ? delay : max;
 }
 
+/* Whether a death is reported; *more: how many were not, before this one. */
+static bool is_reported(struct device *dev, unsigned int delay, uint64_t now, unsigned int *more)
+{
+	if (delay && delay == dev->reported_delay && now - dev->reported_ms < REPORT_MS) {
+		dev->unreported++;
+		return false;
+	}
+	*more = dev->unreported;
+	dev->unreported = 0;
+	dev->reported_delay = delay;
+	dev->reported_ms = now;
+	return true;
+}
+
 /*
  * Kills the worker, if it is not dead, and gets the device ready for the next one. @why: what we
  * hold against it, NULL when it died by itself.
@@ -147,9 +163,9 @@ static unsigned int backoff(unsigned int failures, unsigned int max)
 static void lose_worker(struct device *dev, const char *why)
 {
 	bool was_ready = dev->ready_ms;
-	unsigned int nr = 0, delay;
+	unsigned int nr = 0, delay, more;
 	uint64_t now;
-	char how[96];
+	char how[96], before[64] = "";
 
 	child_kill(&dev->worker, how, sizeof(how));
 	for (unsigned int i = 0; i < dev->opts.num_queues; i++)
@@ -169,13 +185,18 @@ static void lose_worker(struct device *dev, const char *why)
 	if (!dev->away_ms)
 		dev->away_ms = now;
 	dev->restart_ms = now + delay;
+	if (!is_reported(dev, delay, now, &more))
+		return;
+	if (more)
+		snprintf(before, sizeof(before), " (%u times since the last report)", more + 1);
 	if (was_ready)
 		log_error("the worker is gone (%s%s%s); %u request%s and all sessions are lost, "
-			  "restart in %u ms",
-			  how, why ? ": " : "", why ? why : "", nr, nr == 1 ? "" : "s", delay);
+			  "restart in %u ms%s",
+			  how, why ? ": " : "", why ? why : "", nr, nr == 1 ? "" : "s", delay,
+			  before);
 	else
-		log_error("the worker cannot start again (%s): %s; next try in %u ms", how,
-			  why ? why : start_hint(how), delay);
+		log_error("the worker cannot start again (%s): %s; next try in %u ms%s", how,
+			  why ? why : start_hint(how), delay, before);
 }
 
 int device_worker_init(struct device *dev)

@@ -118,7 +118,8 @@ int syscalls_supervisor(void)
 		"shutdown",
 		/* guest memory */
 		"mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise", "brk", "fstat",
-		"fstat64", "newfstatat", "fstatat64", "statx", "lseek", "_llseek", "fallocate",
+		"fstat64", "newfstatat", "fstatat64", "statx", "lseek", "_llseek", "memfd_create",
+		"ftruncate", "ftruncate64",
 		/* the worker */
 		"kill", "wait4", "waitid", "pidfd_open", "pidfd_send_signal",
 		/* what it leaves behind, and the socket */

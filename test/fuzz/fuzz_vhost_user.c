@@ -49,10 +49,10 @@ void child_init(struct child *c)
 	c->sock = -1;
 }
 
-int child_start(struct child *c, const char *path, const struct control_setup *setup,
+int child_start(struct child *c, int forker, const struct control_setup *setup,
 		const int *fds, unsigned int nr_fds)
 {
-	(void)path;
+	(void)forker;
 	(void)setup;
 	if (nr_fds != 1 || fcntl(fds[0], F_GETFD) < 0)
 		abort();
