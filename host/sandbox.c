@@ -223,8 +223,6 @@ static int confine_files(const struct policy *p, const char *worker, const char 
 		ret = allow_environment(&l);
 	if (!ret)
 		ret = landlock_allow(&l, dir, LANDLOCK_READ | LANDLOCK_WRITE);
-	if (!ret && *p->cache_dir)
-		ret = landlock_allow(&l, p->cache_dir, LANDLOCK_READ | LANDLOCK_WRITE);
 	if (!ret && *p->model_dir)
 		ret = landlock_allow(&l, p->model_dir, LANDLOCK_READ);
 	if (!ret)

@@ -243,6 +243,24 @@ pid_t daemon_worker(const struct daemon *d)
 	return w.worker;
 }
 
+char *daemon_dir(const struct daemon *d)
+{
+	char path[64], *variable = NULL, *dir = NULL;
+	size_t size = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/environ", (int)daemon_worker(d));
+	f = fopen(path, "re");
+	while (f && !dir && getdelim(&variable, &size, '\0', f) > 0)
+		if (!strncmp(variable, "XDG_RUNTIME_DIR=", 16))
+			dir = strdup(variable + 16);
+	if (!dir)
+		test_die("the worker has no directory of its own");
+	free(variable);
+	fclose(f);
+	return dir;
+}
+
 char *daemon_log(const struct daemon *d)
 {
 	FILE *f = fopen(d->log, "re");

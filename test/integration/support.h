@@ -60,6 +60,9 @@ bool daemon_alive(const struct daemon *d);
 /** daemon_worker() - the process id of the worker, waiting for one to be there; 0 if none comes */
 pid_t daemon_worker(const struct daemon *d);
 
+/** daemon_dir() - the directory that workers have for files, to be freed by the caller */
+char *daemon_dir(const struct daemon *d);
+
 /**
  * daemon_stats() - asks for the statistics (SIGUSR1)
  *

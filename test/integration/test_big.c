@@ -108,19 +108,11 @@ static int look(const char *name, const struct stat *st, int type, struct FTW *f
 /* The host's copy is named below the directory that the worker was given. */
 static void find_copy(void)
 {
-	char name[64], *line = NULL;
-	size_t size = 0;
-	FILE *f;
+	char *dir = daemon_dir(&host);
 
 	found[0] = '\0';
-	snprintf(name, sizeof(name), "/proc/%d/environ", daemon_worker(&host));
-	f = fopen(name, "re");
-	assert_non_null(f);
-	while (getdelim(&line, &size, '\0', f) > 0)
-		if (!strncmp(line, "XDG_RUNTIME_DIR=", 16))
-			nftw(line + 16, look, 16, FTW_PHYS);
-	free(line);
-	fclose(f);
+	nftw(dir, look, 16, FTW_PHYS);
+	free(dir);
 }
 
 static void more_than_4_gib(void **state)
