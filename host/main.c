@@ -247,21 +247,26 @@ static int open_dirs(struct device_options *dev)
 	return 0;
 }
 
-/* The worker beside this program, as in a build tree, else the installed one. */
+/* The worker beside this program, as in a build tree, else where it is installed: the way there from
+ * this program is the same under every prefix. */
 static const char *find_worker(void)
 {
+	static const char *const places[] = { ".", WORKER_DIR };
 	static char path[PATH_MAX];
 	char self[PATH_MAX];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	const char *dir;
 
-	if (len > 0) {
-		self[len] = '\0';
-		if (snprintf(path, sizeof(path), "%s/" WORKER_NAME, dirname(self)) <
-			    (int)sizeof(path) &&
-		    access(path, X_OK) == 0)
-			return path;
+	if (len <= 0)
+		return WORKER_NAME;
+	self[len] = '\0';
+	dir = dirname(self);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		len = snprintf(path, sizeof(path), "%s/%s/" WORKER_NAME, dir, places[i]);
+		if (len < (ssize_t)sizeof(path) && access(path, X_OK) == 0)
+			break;
 	}
-	return WORKER_DIR "/" WORKER_NAME;
+	return path;
 }
 
 int main(int argc, char **argv)
