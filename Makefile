@@ -85,6 +85,11 @@ qemu:
 sparse:
 	scripts/sparse
 
+# ARCH: some of amd64, arm64, armhf; TARGETS: some of deb, tar, vm, image (default: all)
+dist:
+	scripts/in-root --dist packaging/dist/make-dist /src/dist \
+		"$(or $(ARCH),amd64 arm64 armhf)" "$(or $(TARGETS),deb tar vm image)"
+
 clean:
 	rm -rf build
 
@@ -105,7 +110,8 @@ help:
 	@echo 'make debug-kernel-check  build a kernel with KASAN, lockdep and kmemleak, and test the driver in it'
 	@echo 'make qemu     build QEMU with the patches of packaging/qemu'
 	@echo 'make vm       build the VM artifacts in build/vm'
+	@echo 'make dist     make packages, VM artifacts and container images in dist/ (ARCH=, TARGETS=)'
 	@echo 'make clean    remove build/ (scripts/build-root --remove deletes the build root)'
 
 .PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo check abi fuzz torture kill-matrix \
-	stress sanitizers coverage debug-kernel-check qemu sparse clean help
+	stress sanitizers coverage debug-kernel-check qemu sparse dist clean help
