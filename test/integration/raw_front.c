@@ -217,7 +217,8 @@ uint32_t raw_build(struct raw_front *r, const struct virtio_accel_req *req,
 		p = mempcpy(p, segments, segments_len);
 	if (runs)
 		p = mempcpy(p, runs, runs_len);
-	p = mempcpy(p, message, message_len);
+	if (message)
+		p = mempcpy(p, message, message_len);
 	return (uint32_t)(p - (char *)raw_at(r, RAW_IN));
 }
 
