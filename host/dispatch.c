@@ -373,7 +373,6 @@ bool dispatch_is_short(struct dispatch *d, const struct host_request *rq)
 	case VIRTIO_ACCEL_OP_SESSION_INIT:
 	case VIRTIO_ACCEL_OP_RESOURCE_CREATE:
 	case VIRTIO_ACCEL_OP_RESOURCE_ADD:
-	case VIRTIO_ACCEL_OP_RESOURCE_CHALLENGE:
 	case VIRTIO_ACCEL_OP_OUTPUT_DROP:
 		return true;
 	}
