@@ -305,7 +305,8 @@ struct local_side {
 	struct crew *crew;
 };
 
-static volatile uint64_t local_result;
+/* So that the work is not left out */
+static _Thread_local volatile uint64_t local_result;
 
 static int local_work(void *arg, unsigned int thread, unsigned int nr, uint64_t *ns)
 {
