@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "cache_dir.h"
+#include "sandbox.h"
 
 /* Requests at a time; most of each is reading and hashing. */
 #define NR_THREADS 4
@@ -122,7 +123,7 @@ static void run(int dir, int sock)
 	keeper.dir = 3;
 	keeper.sock = 4;
 	prctl(PR_SET_NAME, "accel-keeper");
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	sandbox_keeper(keeper.dir);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	for (int i = 1; i < NR_THREADS; i++)
 		pthread_create(&thread, NULL, serve_all, NULL);

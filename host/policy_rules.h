@@ -57,6 +57,8 @@
 	  "How long an operation may run before the worker is killed; 0: for ever")                \
 	X(max_memory, "max-memory", SIZE, "0", 0, UINT64_MAX, 0, "SIZE",                           \
 	  "Private memory of the worker, plugins included; 0: no limit")                           \
+	X(max_cpus, "max-cpus", NUMBER, "0", 0, 1024, 0, "N",                                      \
+	  "Processors that the worker may use at once; 0: all")                                    \
 	X(sandbox, "sandbox", LEVEL, SANDBOX_DEFAULT, 0, 0, 0, "LEVEL",                            \
 	  "auto: the strictest that works; strict: that, or do not start; basic: for plugins "     \
 	  "that read any file, use the network and start programs; none")                          \

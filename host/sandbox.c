@@ -60,6 +60,28 @@ static int set_limit(int resource, uint64_t value)
 	return setrlimit(resource, &limit) ? -errno : 0;
 }
 
+/*
+ * Processors of this process and what it starts. They are not the first ones for every VM, so that
+ * several VMs spread out.
+ */
+static int limit_cpus(uint64_t max)
+{
+	cpu_set_t all, some;
+	int nr, at, skip;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return -errno;
+	nr = CPU_COUNT(&all);
+	if (!max || max >= (uint64_t)nr)
+		return 0;
+	CPU_ZERO(&some);
+	skip = getpid() % nr;
+	for (at = 0; (uint64_t)CPU_COUNT(&some) < max; at = (at + 1) % CPU_SETSIZE)
+		if (CPU_ISSET(at, &all) && skip-- <= 0)
+			CPU_SET(at, &some);
+	return sched_setaffinity(0, sizeof(some), &some) ? -errno : 0;
+}
+
 /* ---- Namespaces and privileges -------------------------------------------------------------- */
 
 /* In a user namespace of our own we are who we were, and nobody else is there. */
@@ -251,6 +273,7 @@ int sandbox_worker(const struct policy *p, const char *worker, const char *dir,
 	miss(r, false, "dying first when memory is short", write_file("/proc/self/oom_score_adj", score));
 	if (p->max_memory)
 		miss(r, true, "max-memory", set_limit(RLIMIT_DATA, p->max_memory));
+	miss(r, true, "max-cpus", limit_cpus(p->max_cpus));
 	if (p->sandbox == SANDBOX_NONE)
 		return 0;
 
@@ -313,4 +336,23 @@ void sandbox_supervisor(const struct policy *p, const char *const *remove_from, 
 	if (!SYSCALLS_SANITIZED)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	miss(r, true, "allowed system calls only (seccomp)", syscalls_supervisor());
+}
+
+void sandbox_keeper(int dir)
+{
+	struct landlock l;
+	char path[64];
+
+	/* It parses nothing, and what the supervisor could not do was reported. */
+	set_limit(RLIMIT_CORE, 0);
+	enter_namespaces(false);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
+	if (!landlock_begin(&l, false, false)) {
+		landlock_allow(&l, path, LANDLOCK_READ | LANDLOCK_WRITE);
+		landlock_enforce(&l);
+	}
+	drop_capabilities();
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	syscalls_deny_dangerous(false);
+	syscalls_deny_processes();
 }

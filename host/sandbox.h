@@ -48,4 +48,7 @@ int sandbox_seal(const struct policy *p);
 void sandbox_supervisor(const struct policy *p, const char *const *remove_from, const char *socket,
 			struct sandbox_report *r);
 
+/** sandbox_keeper() - confines the keeper to its directory, at all levels; before its threads start */
+void sandbox_keeper(int dir);
+
 #endif

@@ -143,6 +143,13 @@ static int type_into_terminal(void)
 	return FAILED(ioctl(STDOUT_FILENO, TIOCSTI, &c));
 }
 
+static int count_cpus(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) ? -1 : CPU_COUNT(&set);
+}
+
 /* In a directory that plugins may write: they need one */
 static int write_own(void)
 {
@@ -220,6 +227,8 @@ static int attack(const char *what, const char *arg)
 		return dump_core();
 	if (!strcmp(what, "fd"))
 		return use_fd(atoi(arg));
+	if (!strcmp(what, "cpus"))
+		return count_cpus();
 	if (!strcmp(what, "memory"))
 		return take_memory(strtoull(arg, NULL, 10));
 	return ENOSYS;

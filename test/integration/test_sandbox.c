@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,10 +189,12 @@ static void test_paths(void **state)
 {
 	char option[160], pattern[160], other[160];
 	const char *const args[] = { option, NULL };
-	const char *const patterns[] = { pattern, "--max-memory=400M", NULL };
+	const char *const patterns[] = { pattern, "--max-memory=400M", "--max-cpus=1", NULL };
 	char text[300];
+	cpu_set_t cpus;
 
 	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(cpus), &cpus), 0);
 	snprintf(option, sizeof(option), "--allow-path=%s", secret);
 	start(args);
 	expect("read", secret, 0);
@@ -199,6 +202,7 @@ static void test_paths(void **state)
 	snprintf(other, sizeof(other), "%s/other", test_dir());
 	expect("write", other, EACCES);
 	expect("memory", "1073741824", 0);
+	expect("cpus", "", CPU_COUNT(&cpus));
 	finish();
 
 	/* A pattern, to be written; and less memory than it wants */
@@ -207,6 +211,7 @@ static void test_paths(void **state)
 	expect("read", secret, 0);
 	expect("write", secret, 0);
 	expect("write", other, EACCES);
+	expect("cpus", "", 1);
 	if (!SYSCALLS_SANITIZED)
 		expect("memory", "1073741824", ENOMEM);
 	finish();
