@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,6 +23,8 @@
 
 /* Reading what the sandbox may use can take a while on a busy machine. */
 #define CONFINE_MS 20000
+/* How long a worker may take to end when the supervisor was killed, see worker.c */
+#define LEAVE_MS 6000
 
 /* ---- The worker's first steps --------------------------------------------------------------- */
 
@@ -77,9 +80,6 @@ static void run_forker(const struct forker *f, int sock, const struct policy *po
 	struct control_msg msg = { .type = CONTROL_CONFINED };
 
 	prctl(PR_SET_NAME, "accel-forker");
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != supervisor)
-		_exit(0);
 	if (dup2(sock, CONTROL_FD) < 0)
 		_exit(126);
 	syscall(SYS_close_range, CONTROL_FD + 1, ~0u, 0);
@@ -90,6 +90,9 @@ static void run_forker(const struct forker *f, int sock, const struct policy *po
 	msg.status = sandbox_worker(policy, worker, f->dir, &msg.confined);
 	if (control_send(CONTROL_FD, &msg, NULL, 0) == 0)
 		serve(CONTROL_FD, worker, supervisor);
+	/* The supervisor has gone without a word; the last worker removes what is in there. */
+	for (int waited = 0; waited < LEAVE_MS && rmdir(f->dir) && errno != ENOENT; waited += 100)
+		poll(NULL, 0, 100);
 	_exit(0);
 }
 

@@ -233,6 +233,7 @@ static int allow_worker(struct landlock *l, const char *worker)
 
 static int confine_files(const struct policy *p, const char *worker, const char *dir, bool network)
 {
+	char path[PATH_MAX];
 	struct landlock l;
 	int ret = landlock_begin(&l, network, true);
 
@@ -245,6 +246,10 @@ static int confine_files(const struct policy *p, const char *worker, const char 
 		ret = allow_environment(&l);
 	if (!ret)
 		ret = landlock_allow(&l, dir, LANDLOCK_READ | LANDLOCK_WRITE);
+	/* The directory itself is an entry of the one above, for the forker to remove. */
+	snprintf(path, sizeof(path), "%s", dir);
+	if (!ret)
+		ret = landlock_allow(&l, dirname(path), LANDLOCK_RMDIR);
 	if (!ret && *p->model_dir)
 		ret = landlock_allow(&l, p->model_dir, LANDLOCK_READ);
 	if (!ret)

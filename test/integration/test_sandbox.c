@@ -310,6 +310,29 @@ static void test_processes(void **state)
 	finish();
 }
 
+static bool is_gone(void *arg)
+{
+	return access(arg, F_OK) && errno == ENOENT;
+}
+
+/* Nothing stays behind, even when nobody says goodbye. */
+static void test_killed(void **state)
+{
+	static const char *const args[] = { NULL };
+	char *dir;
+
+	(void)state;
+	start(args);
+	dir = daemon_dir(&host);
+	assert_int_equal(access(dir, F_OK), 0);
+	kill(host.pid, SIGKILL);
+	assert_true(test_wait(is_gone, dir, 20000));
+	free(dir);
+	vaccel_session_release(&sess);
+	assert_int_equal(vaccel_cleanup(), 0);
+	assert_int_equal(WTERMSIG(stop_daemon(&host)), SIGKILL);
+}
+
 static void listen_at(const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -327,7 +350,7 @@ int main(void)
 		cmocka_unit_test(test_default), cmocka_unit_test(test_strict),
 		cmocka_unit_test(test_basic),	cmocka_unit_test(test_none),
 		cmocka_unit_test(test_paths),	cmocka_unit_test(test_network),
-		cmocka_unit_test(test_processes),
+		cmocka_unit_test(test_processes), cmocka_unit_test(test_killed),
 	};
 	FILE *f;
 
