@@ -90,6 +90,10 @@ dist:
 	scripts/in-root --dist packaging/dist/make-dist /src/dist \
 		"$(or $(ARCH),amd64 arm64 armhf)" "$(or $(TARGETS),deb tar vm image)"
 
+# What "make dist" made, tried in bare roots, under prefixes and in VMs of all architectures
+check-dist:
+	scripts/in-root --dist packaging/dist/check-dist /src/dist $(ARCH)
+
 clean:
 	rm -rf build
 
@@ -111,7 +115,8 @@ help:
 	@echo 'make qemu     build QEMU with the patches of packaging/qemu'
 	@echo 'make vm       build the VM artifacts in build/vm'
 	@echo 'make dist     make packages, VM artifacts and container images in dist/ (ARCH=, TARGETS=)'
+	@echo 'make check-dist try them: install, run, remove, boot; ends with "N passed, N failed"'
 	@echo 'make clean    remove build/ (scripts/build-root --remove deletes the build root)'
 
 .PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo check abi fuzz torture kill-matrix \
-	stress sanitizers coverage debug-kernel-check qemu sparse dist clean help
+	stress sanitizers coverage debug-kernel-check qemu sparse dist check-dist clean help
