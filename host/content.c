@@ -25,6 +25,7 @@ struct content {
 	int fd;
 	uint64_t size;
 	unsigned int users;
+	bool charged;
 	bool published;
 	bool from_keeper;
 };
@@ -35,6 +36,7 @@ struct content_cache {
 	pthread_mutex_t lock; /* guards all below, and what changes in contents */
 	struct content *published;
 	unsigned int nr;      /* contents that exist */
+	uint64_t bytes;	      /* of those that are charged */
 	uint64_t kept;	      /* bytes of published contents without users */
 	bool warned;
 };
@@ -76,7 +78,7 @@ struct content *content_new(struct content_cache *cache, uint64_t size)
 	struct content *c = NULL;
 	bool full;
 
-	if (!cache->max_bytes || size < 1 || size > INT64_MAX)
+	if (size < 1 || size > cache->max_bytes || size > INT64_MAX)
 		return NULL;
 	pthread_mutex_lock(&cache->lock);
 	full = cache->nr >= MAX_CONTENTS;
@@ -139,24 +141,51 @@ static struct content *oldest_unused(struct content_cache *cache)
 	return found;
 }
 
+/* With the lock held: it exists no more, and is to be freed. */
+static void forget(struct content_cache *cache, struct content *c)
+{
+	if (c->published)
+		unlink_published(cache, c);
+	if (c->charged)
+		cache->bytes -= c->size;
+	cache->nr--;
+}
+
+/* Drops the oldest content that is not used. Return: false when there is none. */
+static bool drop_one(struct content_cache *cache)
+{
+	struct content *victim;
+
+	pthread_mutex_lock(&cache->lock);
+	victim = oldest_unused(cache);
+	if (victim) {
+		cache->kept -= victim->size;
+		forget(cache, victim);
+	}
+	pthread_mutex_unlock(&cache->lock);
+	if (victim)
+		content_free(victim); /* takes a while for a large one */
+	return victim;
+}
+
 void content_limit(struct content_cache *cache, uint64_t bytes)
 {
-	for (;;) {
-		struct content *victim = NULL;
+	while (content_kept(cache) > bytes && drop_one(cache))
+		;
+}
 
+bool content_charge(struct content_cache *cache, struct content *c)
+{
+	do {
 		pthread_mutex_lock(&cache->lock);
-		if (cache->kept > bytes)
-			victim = oldest_unused(cache);
-		if (victim) {
-			unlink_published(cache, victim);
-			cache->kept -= victim->size;
-			cache->nr--;
+		/* Neither sum overflows: no content is larger than the limit. */
+		if (!c->charged && cache->bytes <= cache->max_bytes - c->size) {
+			cache->bytes += c->size;
+			c->charged = true;
 		}
 		pthread_mutex_unlock(&cache->lock);
-		if (!victim)
-			return;
-		content_free(victim); /* takes a while for a large one */
-	}
+	} while (!c->charged && drop_one(cache));
+	return c->charged;
 }
 
 uint64_t content_kept(struct content_cache *cache)
@@ -184,14 +213,10 @@ void content_put(struct content_cache *cache, struct content *c)
 		cache->kept += c->size;
 		kept = true;
 	} else if (last) {
-		if (c->published)
-			unlink_published(cache, c);
-		cache->nr--;
+		forget(cache, c);
 	}
 	pthread_mutex_unlock(&cache->lock);
-	if (kept)
-		content_limit(cache, cache->max_bytes);
-	else if (last)
+	if (last && !kept)
 		content_free(c);
 }
 
@@ -322,6 +347,8 @@ int content_claim(struct content_cache *cache, struct content **c,
 	}
 	if (ret != ENOENT || cache->keeper < 0)
 		return ret;
+	if (!content_charge(cache, *c))
+		return ENOENT;
 	ret = -keeper_claim(cache->keeper, ch->nonce, tag, (*c)->fd, (*c)->size);
 	(*c)->from_keeper = !ret;
 	return ret;

@@ -26,7 +26,7 @@ struct content_challenge {
 
 /**
  * content_cache_new() - the cache of one VM
- * @max_bytes: what it may keep that no resource uses, in memory; 0: no cache
+ * @max_bytes: memory of all contents, used and kept; 0: no cache
  * @keeper:    see keeper_start(), stays the caller's: keep them in its directory instead; -1: none
  *
  * Return: NULL when out of memory.
@@ -43,6 +43,14 @@ void content_cache_delete(struct content_cache *cache);
  * more: the file is to be kept otherwise.
  */
 struct content *content_new(struct content_cache *cache, uint64_t size);
+
+/**
+ * content_charge() - before the first byte is written: counts the memory, for which what is kept
+ * makes room
+ *
+ * Return: false when there is no room; the content is to be given back.
+ */
+bool content_charge(struct content_cache *cache, struct content *c);
 
 /** content_fd() - its file descriptor, as long as the caller has the content */
 int content_fd(const struct content *c);

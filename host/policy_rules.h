@@ -47,8 +47,8 @@
 	  VIRTIO_ACCEL_S_NOMEM, "SIZE",                                                            \
 	  "Copies of arguments, and outputs that were not fetched yet")                            \
 	X(cache_max_bytes, "cache-max-bytes", SIZE, "1G", 0, UINT64_MAX, 0, "SIZE",                \
-	  "Models to keep that no session uses any more, so that the guest need not send them "    \
-	  "again; 0: none")                                                                        \
+	  "Memory for models that sessions share, and that are kept so that the guest need not "   \
+	  "send them again; or size of --cache-dir; 0: none")                                      \
 	X(cache_dir, "cache-dir", TEXT, "", 0, 0, 0, "DIR",                                        \
 	  "Keep them in DIR, and share them with other VMs that prove to hold them")               \
 	X(model_dir, "model-dir", TEXT, "", 0, 0, 0, "DIR",                                        \

@@ -266,6 +266,20 @@ static int access_path(const struct guest_resource *r, const struct file *f, boo
 	return ret;
 }
 
+/* Without room in memory the file is one of the directory. */
+static int make_plain(struct guest_resource *r, struct file *f)
+{
+	char *path = file_path(r, f);
+	int ret = VACCEL_ENOMEM;
+
+	if (path)
+		ret = unlink(path) ? errno : make_plain_file(path, f->size);
+	free(path);
+	content_put(r->cache, f->content);
+	f->content = NULL;
+	return ret;
+}
+
 /* A file of the resource with this index that has bytes, or NULL */
 static struct file *find_file(struct guest_resource *r, uint32_t index)
 {
@@ -279,14 +293,19 @@ static int access_file(struct guest_resource *r, uint32_t index, bool write, uin
 {
 	struct file *f = find_file(r, index);
 	uint8_t *memory;
+	int ret = VACCEL_OK;
 
 	if (!f || offset > f->size || len > f->size - offset)
 		return VACCEL_EINVAL;
 	if (write && (r->res || f->claimed))
 		return VACCEL_EBUSY;
-	if (write) {
+	if (write && !f->written) {
 		f->written = true;
 		f->challenged = false;
+		if (f->content && !content_charge(r->cache, f->content))
+			ret = make_plain(r, f);
+		if (ret)
+			return ret;
 	}
 	if (f->content)
 		return transfer(content_fd(f->content), write, offset, data, len);

@@ -315,6 +315,45 @@ static void test_quota(void **state)
 	assert_int_equal(destroy(id), 0);
 }
 
+/* Without room for it in memory a file is one of the run directory, as smaller ones are. */
+static void test_no_room(void **state)
+{
+	int64_t ids[3];
+	struct stat st;
+	char *path;
+
+	(void)state;
+	end_host();
+	policy.cache_max_bytes = SIZE;
+	make_host();
+	for (int i = 0; i < 3; i++) {
+		data[0] = (uint8_t)i;
+		assert_true(send(&ids[i], SIZE));
+		assert_int_equal(remote_RESOURCE_REGISTER(&sess, ids[i]), 0);
+		expect_content(ids[i], SIZE);
+		path = host_path();
+		assert_int_equal(lstat(path, &st), 0);
+		assert_true(i ? S_ISREG(st.st_mode) : S_ISLNK(st.st_mode));
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_size, SIZE);
+		free(path);
+	}
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(destroy(ids[i]), 0);
+	/* What is kept does not stand in the way of its own claim. */
+	data[0] = 0;
+	assert_false(send(&ids[0], SIZE));
+	assert_int_equal(destroy(ids[0]), 0);
+	/* Larger than the limit */
+	policy.cache_max_bytes = SIZE - 1;
+	end_host();
+	make_host();
+	assert_true(send(&ids[0], SIZE));
+	assert_int_equal(remote_RESOURCE_REGISTER(&sess, ids[0]), 0);
+	expect_content(ids[0], SIZE);
+	assert_int_equal(destroy(ids[0]), 0);
+}
+
 static void test_off(void **state)
 {
 	int64_t id, other;
@@ -546,6 +585,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_second_use), TEST(test_proof), TEST(test_plugin_writes), TEST(test_quota),
+		TEST(test_no_room),
 		TEST(test_off), TEST(test_old_host), TEST(test_shared), TEST(test_models), TEST(test_model_paths),
 	};
 	struct vaccel_config config;

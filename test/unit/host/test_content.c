@@ -14,7 +14,7 @@ static struct content_challenge some_challenge;
 static int start(void **state)
 {
 	(void)state;
-	cache = content_cache_new(4 * MIB, -1);
+	cache = content_cache_new(5 * MIB, -1);
 	memcpy(some_challenge.key, some_key, sizeof(some_key));
 	return cache ? 0 : -1;
 }
@@ -32,6 +32,7 @@ static struct content *make(unsigned int seed, uint64_t size)
 	struct content *c = content_new(cache, size);
 
 	assert_non_null(c);
+	assert_true(content_charge(cache, c));
 	fill_fd(content_fd(c), seed, size);
 	content_publish(cache, c);
 	return c;
@@ -135,7 +136,7 @@ static void only_for_holders(void **state)
 
 static void keeps_the_last_used(void **state)
 {
-	struct content *used;
+	struct content *used, *other;
 
 	(void)state;
 	assert_int_equal(content_kept(cache), 0);
@@ -162,10 +163,24 @@ static void keeps_the_last_used(void **state)
 	expect_claim(0, MIB, ENOENT);
 	expect_claim(9, MIB, 0);
 	content_put(cache, used);
-	/* Larger than all that may be kept */
-	content_put(cache, make(5, 5 * MIB));
+	assert_int_equal(content_kept(cache), MIB);
+
+	/* What is kept makes room, what is used does not. */
+	used = make(5, 3 * MIB);
+	assert_int_equal(content_kept(cache), MIB);
+	other = content_new(cache, 5 * MIB);
+	assert_non_null(other);
+	assert_false(content_charge(cache, other));
+	content_put(cache, other);
 	assert_int_equal(content_kept(cache), 0);
-	assert_false(content_may_claim(cache, 5 * MIB));
+	content_put(cache, make(6, 2 * MIB));
+	content_put(cache, used);
+	assert_int_equal(content_kept(cache), 5 * MIB);
+	content_put(cache, make(7, 5 * MIB));
+	assert_int_equal(content_kept(cache), 5 * MIB);
+	assert_false(content_may_claim(cache, 3 * MIB));
+	expect_claim(7, 5 * MIB, 0);
+	assert_null(content_new(cache, 6 * MIB));
 }
 
 static void has_limits(void **state)
@@ -201,12 +216,17 @@ static void *hammer(void *arg)
 		struct content *c;
 
 		if (claim(seed, MIB, &c)) {
+			/* What others look at cannot make room at this moment. */
+			if (!content_charge(cache, c)) {
+				content_put(cache, c);
+				continue;
+			}
 			fill_fd(content_fd(c), seed, MIB);
 			content_publish(cache, c);
 		}
 		assert_fd_has(content_fd(c), seed, MIB);
 		content_put(cache, c);
-		assert_true(content_kept(cache) <= 8 * MIB);
+		assert_true(content_kept(cache) <= 5 * MIB);
 	}
 	return NULL;
 }
@@ -220,7 +240,7 @@ static void serves_threads(void **state)
 		assert_int_equal(pthread_create(&threads[i], NULL, hammer, (void *)(i + 1)), 0);
 	for (int i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
-	assert_true(content_kept(cache) <= 4 * MIB);
+	assert_true(content_kept(cache) <= 5 * MIB);
 }
 
 int main(void)
