@@ -133,7 +133,7 @@ static void from_paths(void **state)
 	assert_int_equal(vaccel_resource_init_multi(&res, null, 2, 0), VACCEL_EINVAL);
 	assert_int_equal(vaccel_resource_init_multi(&res, files, 0, 0), VACCEL_EINVAL);
 	assert_int_equal(vaccel_resource_init_multi(&res, NULL, 2, 0), VACCEL_EINVAL);
-	assert_int_equal(vaccel_resource_init_multi(&res, files, SIZE_MAX / 8, 0), VACCEL_ENOMEM);
+	assert_int_equal(vaccel_resource_init_multi(&res, files, SIZE_MAX / 4, 0), VACCEL_ENOMEM);
 	assert_unset(&res);
 	assert_unset(&res);
 
@@ -289,7 +289,7 @@ static void from_blobs(void **state)
 	assert_int_equal(vaccel_resource_init_from_blobs(&res, null, 2, 0), VACCEL_EINVAL);
 	assert_int_equal(vaccel_resource_init_from_blobs(&res, all, 0, 0), VACCEL_EINVAL);
 	assert_int_equal(vaccel_resource_init_from_blobs(&res, NULL, 4, 0), VACCEL_EINVAL);
-	assert_int_equal(vaccel_resource_init_from_blobs(&res, all, SIZE_MAX / 8, 0),
+	assert_int_equal(vaccel_resource_init_from_blobs(&res, all, SIZE_MAX / 4, 0),
 			 VACCEL_ENOMEM);
 	assert_unset(&res);
 	assert_int_equal(vaccel_resource_from_blobs(&p, bad, 2, 0), VACCEL_EINVAL);
