@@ -40,6 +40,10 @@ demo: vm
 check: vm sanitized
 	scripts/check
 
+# What bench/goals lists, natively and in a VM. BENCH_BIG=1: also transfers of up to 8 GiB.
+bench: vm
+	bench/run
+
 # Symbols, layouts, values and headers against vAccel 0.8.
 abi: user
 	$(in_root) meson test -C build/plain --no-rebuild --suite abi --print-errorlogs
@@ -101,6 +105,7 @@ help:
 	@echo 'make          build user space and the driver (for kernels $(serieses))'
 	@echo 'make demo     build, boot a VM and run the examples in it'
 	@echo 'make check    build and run all tests; ends with "N passed, N failed"'
+	@echo 'make bench    measure calls natively and in a VM, against unix sockets and vsock'
 	@echo 'make abi      compare the library and its headers with vAccel 0.8'
 	@echo 'make fuzz     run the fuzzers; FUZZ_SECONDS says how long each one (60)'
 	@echo 'make torture  kill the worker under load, 1,000 times natively and 100 times in a VM'
@@ -118,5 +123,5 @@ help:
 	@echo 'make check-dist try them: install, run, remove, boot; ends with "N passed, N failed"'
 	@echo 'make clean    remove build/ (scripts/build-root --remove deletes the build root)'
 
-.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo check abi fuzz torture kill-matrix \
+.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo bench check abi fuzz torture kill-matrix \
 	stress sanitizers coverage debug-kernel-check qemu sparse dist check-dist clean help

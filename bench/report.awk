@@ -17,10 +17,12 @@ function field(text, key,    at) {
 }
 
 function time(us) {
+	us += 0
 	return us >= 10000 ? sprintf("%.1f ms", us / 1000) : sprintf("%.1f us", us)
 }
 
 function number(x) {
+	x += 0
 	return x >= 100 ? sprintf("%.0f", x) : x >= 10 ? sprintf("%.1f", x) : sprintf("%.2f", x)
 }
 
