@@ -181,6 +181,20 @@ static uint32_t check_segment(uint32_t type, const struct virtio_accel_segment *
 	return ok && !seg->reserved ? VIRTIO_ACCEL_S_OK : VIRTIO_ACCEL_S_INVAL;
 }
 
+/* Makes one run of a segment where that is possible and pays. */
+static void join_segment(struct request *r, struct host_segment *seg)
+{
+	struct iovec *run = &r->joined_run[r->nr_joined];
+	void *base = join_runs(seg->runs, seg->nr_runs, seg->len, &r->joined[r->nr_joined]);
+
+	if (!base)
+		return;
+	*run = (struct iovec){ .iov_base = base, .iov_len = seg->len };
+	seg->runs = run;
+	seg->nr_runs = 1;
+	r->nr_joined++;
+}
+
 static uint32_t parse_segments(struct request *r, const struct memory *mem, struct stream *s,
 			       uint32_t nr_segments, uint32_t nr_runs)
 {
@@ -217,8 +231,12 @@ static uint32_t parse_segments(struct request *r, const struct memory *mem, stru
 			.len = le64toh(table[i].len),
 			.flags = le32toh(table[i].flags),
 		};
-	if (r->header.type != VIRTIO_ACCEL_T_CALL)
+	if (r->header.type != VIRTIO_ACCEL_T_CALL) {
 		r->memory = le32toh(table[0].memory);
+		return VIRTIO_ACCEL_S_OK;
+	}
+	for (uint32_t i = 0; i < nr_segments; i++)
+		join_segment(r, &r->segments[i]);
 	return VIRTIO_ACCEL_S_OK;
 }
 
@@ -248,6 +266,7 @@ uint32_t request_parse(struct request *r, const struct memory *mem, struct regis
 	memset(&r->rq, 0, sizeof(r->rq));
 	r->registered = t;
 	r->nr_held = 0;
+	r->nr_joined = 0;
 	if (r->chain.error || r->chain.readable_len < sizeof(*h))
 		return VIRTIO_ACCEL_S_INVAL;
 	stream_read(&s, h, sizeof(*h));
@@ -319,6 +338,8 @@ uint32_t request_finish(struct request *r, uint32_t status)
 
 	while (r->nr_held)
 		registered_unhold(r->registered, r->held[--r->nr_held]);
+	while (r->nr_joined)
+		join_release(&r->joined[--r->nr_joined]);
 	if (r->max_runs > RUNS_KEPT)
 		drop_runs(r);
 	if (r->chain.resp_len < sizeof(resp))

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "dispatch.h"
+#include "join.h"
 #include "registered.h"
 #include "request_limits.h"
 #include "uapi/linux/virtio_accel.h"
@@ -25,6 +26,9 @@ struct request {
 	struct registered *registered;
 	struct registered_memory *held[REQUEST_MAX_SEGMENTS]; /* until request_finish() */
 	uint32_t nr_held;
+	struct iovec joined_run[REQUEST_MAX_SEGMENTS]; /* segments that were made one range */
+	struct joined joined[REQUEST_MAX_SEGMENTS];    /* until request_finish() */
+	uint32_t nr_joined;
 	_Alignas(16) uint8_t message[REQUEST_MAX_MESSAGE];
 	_Alignas(16) uint8_t reply[REQUEST_MAX_REPLY];
 };
