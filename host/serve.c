@@ -51,6 +51,7 @@ struct serve_queue {
 
 static atomic_uint nr_all_threads;
 static atomic_uint nr_spinners; /* threads that poll, of all queues */
+static atomic_uint nr_running;	/* threads in an operation that is not known to be short */
 
 static uint64_t now_ns(void)
 {
@@ -247,9 +248,15 @@ static bool run(struct serve_queue *q, struct request *r, uint32_t status)
 	bool leading = true;
 
 	if (status == VIRTIO_ACCEL_S_OK && r->header.type == VIRTIO_ACCEL_T_CALL) {
-		if (!dispatch_is_short(d, &r->rq))
+		bool is_short = dispatch_is_short(d, &r->rq);
+
+		if (!is_short) {
+			atomic_fetch_add(&nr_running, 1);
 			leading = !hand_over(q);
+		}
 		status = dispatch_call(d, &r->rq);
+		if (!is_short)
+			atomic_fetch_sub(&nr_running, 1);
 		if (r->rq.malformed)
 			report(q, status, r->rq.malformed);
 	} else if (status == VIRTIO_ACCEL_S_OK) {
@@ -260,18 +267,20 @@ static bool run(struct serve_queue *q, struct request *r, uint32_t status)
 	return leading;
 }
 
-/* More threads that poll than this would only keep guests from running. */
+/*
+ * Threads that poll leave processors to what they wait for: to the operations that run, and one to
+ * the guest, unless this process has processors of its own.
+ */
 static bool may_spin(void)
 {
-	static atomic_uint max; /* one more */
-	cpu_set_t set;
-	unsigned int m = atomic_load_explicit(&max, memory_order_relaxed);
+	static atomic_uint processors; /* one more; 0: not known yet */
+	unsigned int nr = atomic_load_explicit(&processors, memory_order_relaxed);
 
-	if (!m) {
-		m = sched_getaffinity(0, sizeof(set), &set) ? 1 : (unsigned int)CPU_COUNT(&set);
-		atomic_store_explicit(&max, m, memory_order_relaxed);
+	if (!nr) {
+		nr = poll_processors() + 1;
+		atomic_store_explicit(&processors, nr, memory_order_relaxed);
 	}
-	if (atomic_fetch_add(&nr_spinners, 1) + 1 < m)
+	if (atomic_fetch_add(&nr_spinners, 1) + 1 + atomic_load(&nr_running) < nr)
 		return true;
 	atomic_fetch_sub(&nr_spinners, 1);
 	return false;

@@ -11,8 +11,10 @@
  */
 #pragma once
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #define POLL_WINDOW_PROBE 16 /* one wait of these polls up to the limit */
 #define POLL_WINDOW_LEAST 16 /* a window of less than this part of the limit is shut */
@@ -56,4 +58,19 @@ static inline void poll_window_learn(struct poll_window *w, uint64_t limit_ns, u
 static inline int poll_window_is_open(struct poll_window *w, uint64_t limit_ns)
 {
 	return atomic_load_explicit(&w->ns, memory_order_relaxed) >= limit_ns;
+}
+
+/*
+ * How many threads of this process may poll at once: they leave one processor to the other side, if
+ * this process may run on all of them. One that has some of its own may use those up.
+ */
+static inline unsigned int poll_processors(void)
+{
+	long all = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned int own = 1;
+	cpu_set_t set;
+
+	if (!sched_getaffinity(0, sizeof(set), &set))
+		own = (unsigned int)CPU_COUNT(&set);
+	return (long)own < all ? own : own - 1;
 }

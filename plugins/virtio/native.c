@@ -456,7 +456,7 @@ int transport_open_native(const char *socket_path, struct transport **out)
 	n->t.call_size = sizeof(struct native_call);
 	n->conn.fd = -1;
 	n->mem.fd = -1;
-	n->max_spinners = cpus - 1;
+	n->max_spinners = poll_processors();
 	n->poll_ns = 1000ull * env_number("VACCEL_VIRTIO_POLL_US", 0, MAX_POLL_US, DEFAULT_POLL_US);
 	poll_window_init(&n->window, n->poll_ns);
 	/* Unlike any context that a back end may still remember. */
