@@ -23,6 +23,8 @@
 #include "bench.h"
 
 #define MAX_MESSAGE (UINT64_C(1) << 32)
+/* Receive buffer of a vsock connection: what Linux takes by default, in bytes */
+#define MIN_ROOM    (UINT64_C(256) << 10)
 
 struct stream_side {
 	struct side side;
@@ -184,8 +186,14 @@ struct side *side_vsock(uint64_t size, unsigned int cid, unsigned int port)
 		.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = port,
 	};
 	struct stream_side *ss = stream_new(PEER_VSOCK, size);
+	/* Room for a whole message, so that neither end waits for credit within one */
+	uint64_t room = 2 * size < MIN_ROOM ? MIN_ROOM : 2 * size;
 
 	ss->fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (ss->fd >= 0) {
+		setsockopt(ss->fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_MAX_SIZE, &room, sizeof(room));
+		setsockopt(ss->fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &room, sizeof(room));
+	}
 	if (ss->fd < 0 || connect(ss->fd, (struct sockaddr *)&addr, sizeof(addr)) ||
 	    write_all(ss->fd, &size, sizeof(size)))
 		bench_die(EX_UNAVAILABLE,
