@@ -323,7 +323,7 @@ static void survives_a_full_disk(void **state)
 		int small;
 
 		/* Gone with the child's own mount namespace */
-		if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+		if (unshare(CLONE_NEWNS) || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) ||
 		    mount("tmpfs", path, "tmpfs", 0, "size=3m"))
 			_exit(77);
 		small = open(path, O_RDONLY | O_DIRECTORY);
