@@ -388,9 +388,17 @@ static void cve_2021_3545(void **state)
 	assert_in_range(text, 1, 200);
 	for (size_t i = text; i < 3000; i++)
 		assert_int_equal(out[i], 0);
-	/* Nor of a file that nobody has written */
-	uint64_t file = hostile_file(&front, 1, 4000);
+}
 
+/* Files that nobody has written: no memory of the host comes back instead */
+static void cve_2022_0175(void **state)
+{
+	const uint8_t *out = (uint8_t *)raw_at(&front, RAW_OUT) + sizeof(struct virtio_accel_resp) +
+			     sizeof(struct virtio_accel_buf);
+	const uint64_t file = hostile_file(&front, 1, 4000);
+	struct hostile_message m;
+
+	(void)state;
 	hostile_begin(&m, VIRTIO_ACCEL_OP_RESOURCE_READ, 0);
 	hostile_value(&m, file);
 	hostile_value(&m, 0);
@@ -460,7 +468,6 @@ static void cve_2024_3446(void **state)
 	struct vring_driver *vr = &front.queues[0].vr;
 	const uint64_t rings = raw_guest((size_t)((char *)vr->desc - (char *)raw_at(&front, 0)));
 	const uint32_t total = good_request();
-	struct hostile_message m;
 
 	(void)state;
 	/* Responses over the descriptors, the available ring, the used ring, the request itself */
@@ -475,14 +482,6 @@ static void cve_2024_3446(void **state)
 	set_desc(1, raw_guest(RAW_DATA), 4096, WR, 0);
 	vring_driver_publish(vr, 0, &front, 1 << 20);
 	new_queue();
-	/* An operation that writes its output there, of the size of the rings */
-	array_copy(&m, 0x400, 0x1000, 0x1000, 0x1000, 0x1000);
-	m.runs[1].addr = htole64(rings);
-	memset(raw_at(&front, RAW_DATA), 0xff, 0x1000);
-	set_desc(0, raw_guest(RAW_IN), hostile_build(&front, &m), NEXT, 1);
-	set_desc(1, raw_guest(RAW_OUT), 4096, WR, 0);
-	vring_driver_publish(vr, 0, &front, 1 << 20);
-	new_queue();
 	/* The same chain many times at once */
 	good_request();
 	set_desc(0, raw_guest(RAW_IN), total, NEXT, 1);
@@ -492,6 +491,75 @@ static void cve_2024_3446(void **state)
 	__atomic_store_n(&vr->avail->idx, htole16(RAW_SIZE), __ATOMIC_RELEASE);
 	new_queue();
 	assert_int_equal(send_plain(0, OP_NOOP, 1, session), VIRTIO_ACCEL_S_OK);
+}
+
+/* An operation whose output is the queue that it came from */
+static void cve_2021_3929(void **state)
+{
+	struct vring_driver *vr = &front.queues[0].vr;
+	struct hostile_message m;
+
+	(void)state;
+	for (uint8_t fill = 0; fill < 4; fill++) {
+		array_copy(&m, 0x400, 0x1000, 0x1000, 0x1000, 0x1000);
+		m.runs[1].addr = htole64(
+			raw_guest((size_t)((char *)vr->desc - (char *)raw_at(&front, 0))));
+		memset(raw_at(&front, RAW_DATA), fill * 0x55, 0x1000);
+		set_desc(0, raw_guest(RAW_IN), hostile_build(&front, &m), NEXT, 1);
+		set_desc(1, raw_guest(RAW_OUT), 4096, WR, 0);
+		vring_driver_publish(vr, 0, &front, 1 << 20);
+		new_queue();
+	}
+	assert_int_equal(send_plain(0, OP_NOOP, 1, session), VIRTIO_ACCEL_S_OK);
+}
+
+/* Addresses that are no memory, wherever one can be: descriptors, indirect tables, runs */
+static void cve_2020_10725(void **state)
+{
+	static const uint64_t nowhere[] = {
+		0, 1, NATIVE_MEM_GUEST_BASE - 16, NATIVE_MEM_GUEST_BASE + RAW_MEMORY,
+		1ull << 63, UINT64_MAX - 15,
+	};
+	const uint32_t total = good_request();
+	struct hostile_message m;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++) {
+		set_desc(0, nowhere[i], total, NEXT, 1);
+		set_desc(1, raw_guest(RAW_OUT), 4096, WR, 0);
+		expect_chain_refused();
+		set_desc(0, raw_guest(RAW_IN), total, NEXT, 1);
+		set_desc(1, nowhere[i], 4096, WR, 0);
+		expect_chain_refused();
+		set_desc(0, nowhere[i], 32, IND, 0);
+		expect_chain_refused();
+	}
+	new_queue();
+	for (size_t i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++) {
+		array_copy(&m, 25, 100, 100, 100, 100);
+		m.runs[i % 2].addr = htole64(nowhere[i]);
+		expect_status(&m, VIRTIO_ACCEL_S_INVAL);
+	}
+	expect_reported(4 * 6);
+}
+
+/* Numbers of files that a resource does not have */
+static void cve_2016_10029(void **state)
+{
+	static const uint32_t numbers[] = { 1, 2, 0x7fffffff, 0x80000000, UINT32_MAX };
+	const uint64_t file = hostile_file(&front, 1, 100);
+	struct hostile_message m;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		hostile_begin(&m, VIRTIO_ACCEL_OP_RESOURCE_READ, 0);
+		hostile_value(&m, file);
+		hostile_value(&m, numbers[i]);
+		hostile_value(&m, 0);
+		hostile_value(&m, 8);
+		hostile_buffer(&m, VIRTIO_ACCEL_BUF_INLINE, 8, 0, NULL);
+		expect_refused(&m);
+	}
 }
 
 /* Sizes whose product overflows */
@@ -538,7 +606,7 @@ static void cve_2016_5403(void **state)
 	expect_reported(6);
 }
 
-/* Numbers that are negative where an index is expected (2016-10029 as well) */
+/* Numbers that are negative where an index is expected */
 static void cve_2011_2512(void **state)
 {
 	static const uint64_t ids[] = { UINT64_MAX, 1ull << 63, (uint64_t)INT32_MIN, UINT32_MAX };
@@ -810,15 +878,19 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(cve_2011_2512),
+		TEST(cve_2016_10029),
 		TEST(cve_2016_5403),
 		TEST(cve_2018_1059),
 		TEST(cve_2019_18388),
 		TEST(cve_2020_10724),
+		TEST(cve_2020_10725),
 		TEST(cve_2020_14376),
 		TEST(cve_2021_3544),
 		TEST(cve_2021_3545),
 		TEST(cve_2021_3546),
+		TEST(cve_2021_3929),
 		TEST(cve_2022_0135),
+		TEST(cve_2022_0175),
 		TEST(cve_2022_2132),
 		TEST(cve_2023_3180),
 		TEST(cve_2024_3446),

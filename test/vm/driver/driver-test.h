@@ -69,8 +69,6 @@ void test_limits(void);
 void test_sleep(void);
 void test_threads(void);
 void test_full(void);
-void test_random(void);
-void test_fuzz(void);
 void test_compat(void);
 void test_speed(void);
 
@@ -85,6 +83,10 @@ void test_memory_many(void);
 void test_memory_low(void);
 void test_memory_unbind(void);
 void test_no_memory(void);
+
+/* tests-random.c */
+void test_random(void);
+void test_fuzz(void);
 
 /* tests-life.c */
 void test_kill(void);
