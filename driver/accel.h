@@ -84,6 +84,7 @@ struct accel_context {
 	struct accel_request *close;	/* made at open, because a close must not fail */
 	struct accel_request *spare;	/* for the next call, or NULL */
 	struct xarray memories;		/* registered memory by id */
+	struct mutex memory_mutex;	/* the device is told of one change after the other */
 
 	spinlock_t lock;		/* of these two */
 	struct list_head answered;	/* requests to be reaped */

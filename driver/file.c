@@ -45,6 +45,7 @@ static int accel_open(struct inode *inode, struct file *file)
 	spin_lock_init(&ctx->lock);
 	INIT_LIST_HEAD(&ctx->answered);
 	xa_init(&ctx->memories);
+	mutex_init(&ctx->memory_mutex);
 	init_waitqueue_head(&ctx->readable);
 	ctx->dev = dev;
 	get_device(&dev->dev);

@@ -42,6 +42,7 @@ struct accel_memory {
 	struct accel_device *dev;
 	struct accel_memory *next;	/* of a closed context */
 	u32 id;
+	bool in_doubt;			/* the device may register it at any time */
 	u32 nr_runs;			/* blocks that adjoin each other are one */
 	unsigned long nr_pages;
 	unsigned int nr_blocks;
@@ -297,6 +298,19 @@ static bool accel_memory_forget(struct accel_context *ctx, struct accel_memory *
 	return there;
 }
 
+/*
+ * Without an answer the device may have the memory, now or later. Then it stays the context's until
+ * that is closed, and the device is asked nothing more about it: the queues know no order.
+ */
+static int accel_memory_register(struct accel_context *ctx, struct accel_memory *m, u32 *status)
+{
+	int err = accel_memory_send(ctx, VIRTIO_ACCEL_T_MEMORY_REGISTER, m, status);
+
+	if (err == -EINTR || err == -EIO)
+		m->in_doubt = true;
+	return err;
+}
+
 static int accel_memory_alloc(struct accel_context *ctx, struct virtio_accel_memory *arg)
 {
 	struct accel_memory *m;
@@ -314,8 +328,8 @@ static int accel_memory_alloc(struct accel_context *ctx, struct virtio_accel_mem
 		accel_memory_put(m);
 		return err == -EBUSY ? -EEXIST : err;
 	}
-	err = accel_memory_send(ctx, VIRTIO_ACCEL_T_MEMORY_REGISTER, m, &arg->status);
-	if (err || arg->status)
+	err = accel_memory_register(ctx, m, &arg->status);
+	if (!m->in_doubt && (err || arg->status))
 		accel_memory_forget(ctx, m);
 	arg->size = accel_memory_size(m);
 	arg->nr_blocks = m->nr_runs;
@@ -326,8 +340,11 @@ static int accel_memory_alloc(struct accel_context *ctx, struct virtio_accel_mem
 static int accel_memory_free(struct accel_context *ctx, struct accel_memory *m)
 {
 	u32 status;
-	int err = accel_memory_send(ctx, VIRTIO_ACCEL_T_MEMORY_UNREGISTER, m, &status);
+	int err;
 
+	if (m->in_doubt)
+		return -EBUSY;
+	err = accel_memory_send(ctx, VIRTIO_ACCEL_T_MEMORY_UNREGISTER, m, &status);
 	/* A device that is gone, or does not know the memory, does not use it. */
 	if (err && err != -ENODEV)
 		return err;
@@ -349,21 +366,25 @@ int accel_memory_ioctl(struct accel_context *ctx, unsigned int cmd,
 	if (!arg.id || arg.nr_blocks || arg.reserved)
 		return -EINVAL;
 	arg.status = 0;
+	if (cmd != VIRTIO_ACCEL_IOC_MEMORY_ALLOC && arg.size)
+		return -EINVAL;
+	/* Requests on different queues may overtake each other: one is answered before the next. */
+	if (mutex_lock_killable(&ctx->memory_mutex))
+		return -EINTR;
 	if (cmd == VIRTIO_ACCEL_IOC_MEMORY_ALLOC) {
 		err = accel_memory_alloc(ctx, &arg);
 	} else {
-		if (arg.size)
-			return -EINVAL;
 		m = accel_memory_get(ctx, arg.id);
 		if (!m)
-			return -ENOENT;
-		if (cmd == VIRTIO_ACCEL_IOC_MEMORY_FREE)
+			err = -ENOENT;
+		else if (cmd == VIRTIO_ACCEL_IOC_MEMORY_FREE)
 			err = accel_memory_free(ctx, m);
 		else
-			err = accel_memory_send(ctx, VIRTIO_ACCEL_T_MEMORY_REGISTER, m,
-						&arg.status);
-		accel_memory_put(m);
+			err = m->in_doubt ? -EBUSY : accel_memory_register(ctx, m, &arg.status);
+		if (m)
+			accel_memory_put(m);
 	}
+	mutex_unlock(&ctx->memory_mutex);
 	if (!err && copy_to_user(user, &arg, sizeof(arg)))
 		err = -EFAULT;
 	return err;

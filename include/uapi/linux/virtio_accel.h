@@ -363,7 +363,8 @@ struct virtio_accel_memory {
  *
  * Errors as above, and: EOPNOTSUPP (the device has no registered memory), ENOMEM (also when the
  * module's limit is reached), EEXIST (ALLOC: the file has this id), ENOENT (it has not; also as an
- * error of VIRTIO_ACCEL_IOC_CALL).
+ * error of VIRTIO_ACCEL_IOC_CALL), EBUSY (a process was killed while the memory was registered:
+ * only closing the file frees it).
  */
 #define VIRTIO_ACCEL_IOC_MEMORY_ALLOC	_IOWR(0xAC, 0x10, struct virtio_accel_memory)
 #define VIRTIO_ACCEL_IOC_MEMORY_FREE	_IOWR(0xAC, 0x11, struct virtio_accel_memory)

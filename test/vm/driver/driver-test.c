@@ -42,6 +42,7 @@ static const struct {
 	{ "memory_map", test_memory_map },
 	{ "memory_in_use", test_memory_in_use },
 	{ "memory_kill", test_memory_kill },
+	{ "memory_doubt", test_memory_doubt },
 	{ "memory_lost", test_memory_lost },
 	{ "memory_many", test_memory_many },
 	{ "memory_low", test_memory_low },

@@ -78,6 +78,7 @@ void test_memory_arguments(void);
 void test_memory_map(void);
 void test_memory_in_use(void);
 void test_memory_kill(void);
+void test_memory_doubt(void);
 void test_memory_lost(void);
 void test_memory_many(void);
 void test_memory_low(void);

@@ -137,6 +137,7 @@ static struct memory {
 } memories[MAX_MEMORIES];
 static unsigned int nr_memories;
 static uint32_t refuse; /* status of the next registration */
+static uint32_t slow;
 static uint64_t offer_memory = 1;
 
 static uint64_t now_ms(void)
@@ -463,6 +464,14 @@ static void handle(unsigned int index, uint16_t head)
 	    req->type == VIRTIO_ACCEL_T_MEMORY_UNREGISTER) {
 		resp.status = memory_request(req, rq.in_len);
 		memcpy(rq.out[0], &resp, sizeof(resp));
+		if (slow && nr_pending < MAX_PENDING) {
+			pending[nr_pending++] = (struct pending){
+				index, head, now_ms() + slow, (void *)rq.out[0]
+			};
+			slow = 0;
+			free(rq.in);
+			return;
+		}
 		push_used(q, head, sizeof(resp));
 		free(rq.in);
 		return;
@@ -498,6 +507,9 @@ static void handle(unsigned int index, uint16_t head)
 		break;
 	case FAKE_REFUSE:
 		refuse = msg->value;
+		break;
+	case FAKE_SLOW_MEMORY:
+		slow = msg->value;
 		break;
 	case FAKE_ECHO:
 		len = message_len;

@@ -29,6 +29,7 @@ enum fake_op {
 	FAKE_MEMORIES,	 /* reply: u64, registrations of memory */
 	FAKE_FORGET,	 /* forgets all of them */
 	FAKE_REFUSE,	 /* the next registration gets status value */
+	FAKE_SLOW_MEMORY, /* the next registration is answered after value milliseconds */
 };
 
 #endif

@@ -285,6 +285,35 @@ void test_memory_kill(void)
 	close(fd);
 }
 
+/*
+ * A program is killed while the device registers its memory, and another one has its file: the
+ * device may have the memory from then on, so its pages stay until the file is closed.
+ */
+void test_memory_doubt(void)
+{
+	int fd = must_open(), other = must_open(), status;
+	pid_t pid;
+
+	CHECK(!simple(fd, FAKE_SLOW_MEMORY, 1000));
+	pid = fork();
+	if (!pid)
+		_exit(alloc(fd, 1, 4 * MiB));
+	CHECK(counter_becomes("inflight", 1));
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	CHECK(counter_becomes("inflight", 0));
+	sleep_ms(100);
+	CHECK(ask(fd, FAKE_MEMORIES, NULL, 0) == 1);
+	CHECK(counter("memory_pages") == 1024);
+	/* Nothing more is said about it: the order of requests is not known. */
+	CHECK(release(fd, 1) == EBUSY && again(fd, 1) == EBUSY && alloc(fd, 1, 4096) == EEXIST);
+	CHECK(!alloc(fd, 2, 4096) && !release(fd, 2));
+	close(fd);
+	CHECK(counter_becomes("memory_pages", 0));
+	CHECK(ask(other, FAKE_MEMORIES, NULL, 0) == 0);
+	close(other);
+}
+
 /* A device that has lost it says so, and then gets it again. */
 void test_memory_lost(void)
 {
