@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device_worker.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -480,6 +481,28 @@ void device_worker_event(struct device *dev)
 	dev->away_ms = 0;
 }
 
+/*
+ * What a request is answered with that no worker takes. The next one knows none of the sessions and
+ * resources: only who wants a new session is to try again.
+ */
+static uint32_t refusal(const struct chain *chain)
+{
+	struct virtio_accel_req req;
+	struct virtio_accel_msg msg;
+	uint64_t at;
+
+	if (!chain_read(chain, 0, &req, sizeof(req)) ||
+	    le32toh(req.type) != VIRTIO_ACCEL_T_CALL)
+		return VIRTIO_ACCEL_S_AGAIN;
+	at = sizeof(req) +
+	     (uint64_t)le32toh(req.nr_segments) * sizeof(struct virtio_accel_segment) +
+	     (uint64_t)le32toh(req.nr_runs) * sizeof(struct virtio_accel_run);
+	if (!chain_read(chain, at, &msg, sizeof(msg)) ||
+	    le16toh(msg.op) == VIRTIO_ACCEL_OP_SESSION_INIT)
+		return VIRTIO_ACCEL_S_AGAIN;
+	return VIRTIO_ACCEL_S_SESS;
+}
+
 /* Pops and refuses what is available, for want of a worker. */
 static int refuse(void *arg)
 {
@@ -492,17 +515,16 @@ static int refuse(void *arg)
 		if (virtqueue_pop(vq, &r->dev->mem, &chain) != 1)
 			break;
 		virtqueue_track(vq, &chain, 0);
+		inflight_recover(vq, &r->dev->mem, refusal(&chain));
 		r->nr++;
 	}
-	if (r->nr)
-		inflight_recover(vq, &r->dev->mem, r->status);
 	return 0;
 }
 
 static void stand_in(struct device *dev)
 {
 	for (unsigned int i = 0; i < dev->opts.num_queues; i++) {
-		struct recovery r = { dev, &dev->queues[i], VIRTIO_ACCEL_S_AGAIN, 0 };
+		struct recovery r = { .dev = dev, .q = &dev->queues[i] };
 
 		if (!dev->queues[i].running)
 			continue;

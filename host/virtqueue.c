@@ -221,6 +221,29 @@ int virtqueue_pop(struct virtqueue *vq, const struct memory *mem, struct chain *
 	return 1;
 }
 
+bool chain_read(const struct chain *chain, uint64_t skip, void *to, size_t len)
+{
+	const struct iovec *iov = chain->iov;
+	uint8_t *p = to;
+
+	if (chain->error || skip > chain->readable_len || len > chain->readable_len - skip)
+		return false;
+	for (; len; iov++) {
+		size_t here;
+
+		if (skip >= iov->iov_len) {
+			skip -= iov->iov_len;
+			continue;
+		}
+		here = iov->iov_len - skip < len ? iov->iov_len - skip : len;
+		memcpy(p, (uint8_t *)iov->iov_base + skip, here);
+		p += here;
+		len -= here;
+		skip = 0;
+	}
+	return true;
+}
+
 void virtqueue_track(struct virtqueue *vq, const struct chain *chain, uint64_t now_ns)
 {
 	struct inflight_head *h = &vq->log->heads[chain->head];

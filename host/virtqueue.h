@@ -90,6 +90,13 @@ bool virtqueue_pending(const struct virtqueue *vq);
  */
 int virtqueue_pop(struct virtqueue *vq, const struct memory *mem, struct chain *chain);
 
+/**
+ * chain_read() - copies @len bytes of the readable part, from byte @skip on
+ *
+ * Return: false when the chain is malformed or shorter; then @to is undefined.
+ */
+bool chain_read(const struct chain *chain, uint64_t skip, void *to, size_t len);
+
 /** virtqueue_track() - records a popped chain as in flight; to be called before it is worked on */
 void virtqueue_track(struct virtqueue *vq, const struct chain *chain, uint64_t now_ns);
 

@@ -28,6 +28,7 @@
 #define LARGE 40000u	/* travels in segments */
 
 static struct daemon host;
+static char plugin[256];
 static atomic_bool stop;
 static atomic_uint good, lost, wrong;
 
@@ -48,16 +49,18 @@ static int add(struct vaccel_session *sess, float *a, float *b, float *c, size_t
 	return ret;
 }
 
-/* Return: false when a call ended in a way that it must not. */
-static bool count(int ret)
+/* Return: false when a call did not end well. @opens: it opens a session. */
+static bool count(int ret, bool opens)
 {
+	bool lost_it = ret == VACCEL_ESESS || (opens && ret == EAGAIN);
+
 	if (!ret)
 		good++;
-	else if (ret == VACCEL_ESESS || ret == EAGAIN)
+	else if (lost_it)
 		lost++;
 	else
 		wrong++;
-	if (ret && ret != VACCEL_ESESS && ret != EAGAIN)
+	if (ret && !lost_it)
 		print_message("a call ended with %d\n", ret);
 	return !ret;
 }
@@ -71,13 +74,14 @@ static void *load(void *arg)
 		struct vaccel_session sess;
 		int ret = vaccel_session_init(&sess, VACCEL_PLUGIN_REMOTE);
 
-		if (!count(ret))
+		if (!count(ret, true))
 			continue;
 		for (int i = 0; i < 200 && !stop; i++)
-			if (!count(add(&sess, a, a + LARGE, a + 2 * LARGE, i % 8 ? SMALL : LARGE)))
+			if (!count(add(&sess, a, a + LARGE, a + 2 * LARGE, i % 8 ? SMALL : LARGE),
+				   false))
 				break;
 		ret = vaccel_session_release(&sess);
-		if (ret && ret != VACCEL_ESESS && ret != EAGAIN)
+		if (ret && ret != VACCEL_ESESS)
 			wrong++;
 	}
 	free(a);
@@ -153,15 +157,57 @@ static void survives_kills(void **state)
 	assert_int_equal(daemon_stat(&host, "inflight"), 0);
 }
 
+static bool opens_session(void *arg)
+{
+	return vaccel_session_init(arg, VACCEL_PLUGIN_REMOTE) == 0;
+}
+
+/* No worker can start: sessions are lost, and nobody waits for ever. */
+static void without_a_worker(void **state)
+{
+	struct vaccel_session sess, fresh;
+	float a[3 * SMALL];
+	char away[512];
+
+	(void)state;
+	assert_true(test_wait(opens_session, &sess, 20000));
+	snprintf(away, sizeof(away), "%s.away", plugin);
+	assert_int_equal(rename(plugin, away), 0);
+	kill(daemon_worker(&host), SIGKILL);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(add(&sess, a, a + SMALL, a + 2 * SMALL, SMALL), VACCEL_ESESS);
+	assert_int_equal(vaccel_session_init(&fresh, VACCEL_PLUGIN_REMOTE), EAGAIN);
+	assert_int_equal(rename(away, plugin), 0);
+	vaccel_session_release(&sess);
+	assert_true(test_wait(opens_session, &fresh, 20000));
+	assert_int_equal(add(&fresh, a, a + SMALL, a + 2 * SMALL, SMALL), 0);
+	vaccel_session_release(&fresh);
+}
+
+/* A copy of the plugin, which can be taken away */
+static void copy_plugin(void)
+{
+	char command[1024];
+
+	snprintf(plugin, sizeof(plugin), "%s/plugin.so", test_dir());
+	snprintf(command, sizeof(command), "cp '%s' '%s'", NOOP_PLUGIN, plugin);
+	if (system(command))
+		test_die("%s cannot be copied", NOOP_PLUGIN);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(survives_kills) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(survives_kills),
+		cmocka_unit_test(without_a_worker),
+	};
 	struct vaccel_config config;
 	char *log;
 	int failed;
 
 	test_main_begin(240);
-	start_daemon(&host, NOOP_PLUGIN, NULL);
+	copy_plugin();
+	start_daemon(&host, plugin, NULL);
 	setenv("VACCEL_VIRTIO_SOCKET", host.socket, 1);
 	/* The library's errors are expected here. */
 	if (vaccel_config_init(&config, VIRTIO_PLUGIN, (vaccel_log_level_t)0, NULL, false, false) ||
