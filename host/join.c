@@ -7,8 +7,8 @@
 
 /* Mapping a run, and its pages when they are touched, costs as much as copying about this much. */
 #define JOIN_MIN_RUN ((uint64_t)64 << 10)
-/* Each run is a mapping, of which a process can have some ten thousand. */
-#define JOIN_MAX_RUNS 256
+/* Each run is a mapping, of which a process can have 65530: enough for 8 GiB in huge pages. */
+#define JOIN_MAX_RUNS 8192
 
 static bool is_worth_it(const struct iovec *runs, size_t nr, uint64_t len, uintptr_t page)
 {

@@ -85,7 +85,7 @@ static void joins(void **state)
 static void refuses(void **state)
 {
 	struct iovec runs[2] = {{memory, MIB}, {memory + 4 * MIB, MIB}};
-	struct iovec many[300];
+	static struct iovec many[8193];
 	unsigned int before = nr_mappings();
 	uint8_t *private;
 	struct joined j;
@@ -104,9 +104,11 @@ static void refuses(void **state)
 	runs[1].iov_base = memory + MIB;
 	assert_null(join_runs(runs, 2, 8192, &j));
 	/* More mappings than a request may have */
-	for (int i = 0; i < 300; i++)
-		many[i] = (struct iovec){memory + (i % 2) * 4 * MIB, MIB};
-	assert_null(join_runs(many, 300, 300 * MIB, &j));
+	for (int i = 0; i < 8193; i++)
+		many[i] = (struct iovec){memory + (i % 2) * 4 * MIB, 65536};
+	assert_null(join_runs(many, 8193, 8193 * (uint64_t)65536, &j));
+	assert_non_null(join_runs(many, 8192, 8192 * (uint64_t)65536, &j));
+	join_release(&j);
 
 	/* Memory that is not shared cannot be mapped twice. */
 	private = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
