@@ -16,8 +16,8 @@
  * it can come into being afterwards. Nobody waits for the requests of accel_async_submit(): see
  * async.c.
  *
- * Locks: queue->lock is taken in interrupts, and context->lock within it; device->closing_lock is not, and never with a queue's
- * lock held. device->state_mutex serializes starting and stopping.
+ * Locks: queue->lock is taken in interrupts, and context->lock within it; device->closing_lock is
+ * not, and never with a queue's lock held. device->state_mutex serializes starting and stopping.
  */
 #ifndef ACCEL_H
 #define ACCEL_H
@@ -44,8 +44,11 @@ struct accel_queue {
 	struct virtqueue *vq;		/* NULL while the device is stopped */
 	unsigned int inflight;		/* requests that the device has */
 	unsigned int spinners;		/* callers that poll: interrupts are off */
+	u32 window_ns;			/* how long they do, learnt from the last waits; no lock */
+	u32 waits;			/* since the window was fully open */
 	wait_queue_head_t room;		/* callers that wait for free descriptors */
 	u64 requests;			/* counters, in sysfs as sums over all queues */
+	u64 spins;
 	u64 polled;
 	u64 interrupts;
 } ____cacheline_aligned_in_smp;
@@ -92,6 +95,7 @@ struct accel_context {
 	wait_queue_head_t readable;	/* pollers */
 	atomic_t nr_async;		/* submitted and not reaped */
 	struct accel_queue *last_queue;	/* of the last request submitted, or NULL */
+	u64 wait_start;			/* when the program began to wait, or 0 */
 };
 
 /* One side of a request, in one piece or in several. */
@@ -135,9 +139,10 @@ struct accel_segment {
  */
 struct accel_request {
 	struct accel_queue *queue;
-	struct accel_context *orphan_of; /* set, with a reference, when the caller gives up, or async */
+	struct accel_context *orphan_of; /* set, with a reference, when the caller gives up; if async */
 	bool orphan;
 	bool spinning;
+	u32 window_ns;			/* ... for at most this long */
 	bool async;			/* to be reaped */
 	bool quiet;			/* ... and no interrupt is needed until someone looks */
 	int error;			/* 0, or -ENODEV when the device went away */
@@ -185,6 +190,7 @@ int accel_submit(struct accel_device *dev, struct accel_request *rq);
 bool accel_wait(struct accel_request *rq, struct accel_context *ctx);
 int accel_submit_async(struct accel_device *dev, struct accel_request *rq);
 void accel_poll_async(struct accel_context *ctx);
+void accel_poll_ended(struct accel_context *ctx);
 void accel_look(struct accel_device *dev);
 void accel_close_context(struct accel_device *dev, struct accel_request *close);
 void accel_reap(struct work_struct *work);

@@ -134,6 +134,8 @@ int accel_async_reap(struct accel_context *ctx, struct virtio_accel_reap __user 
 		accel_poll_async(ctx);
 	if (list_empty_careful(&ctx->answered))
 		accel_look(ctx->dev);
+	if (!list_empty_careful(&ctx->answered))
+		accel_poll_ended(ctx);
 	while (nr < reap.nr && (rq = accel_next_answered(ctx))) {
 		struct virtio_accel_call call = { .reply = rq->reply };
 		struct virtio_accel_done done = { .token = rq->token };

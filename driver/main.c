@@ -53,6 +53,7 @@ ACCEL_ATTR(pinned_pages, atomic_long_read(&dev->pinned_pages));
 ACCEL_ATTR(memory_pages, atomic_long_read(&dev->memory_pages));
 ACCEL_ATTR(inflight, accel_sum(dev, inflight));
 ACCEL_ATTR(requests, accel_sum(dev, requests));
+ACCEL_ATTR(spins, accel_sum(dev, spins));
 ACCEL_ATTR(polled, accel_sum(dev, polled));
 ACCEL_ATTR(interrupts, accel_sum(dev, interrupts));
 
@@ -63,6 +64,7 @@ static struct attribute *accel_attrs[] = {
 	&dev_attr_memory_pages.attr,	/* registered, or still in use after that */
 	&dev_attr_inflight.attr,	/* requests that the device has */
 	&dev_attr_requests.attr,	/* sent since the module was loaded */
+	&dev_attr_spins.attr,		/* waits that began with polling */
 	&dev_attr_polled.attr,		/* calls that were answered while the caller polled */
 	&dev_attr_interrupts.attr,
 	NULL

@@ -2,11 +2,17 @@
 /*
  * Requests on the virtqueues.
  *
- * Waiting is adaptive. A caller first spins for poll_us, taking all answers off its queue, its own
- * and those of others; while anyone spins, the queue's interrupt is off. Then it sleeps, and the
+ * Waiting is adaptive. A caller first spins for up to poll_us, taking all answers off its queue, its
+ * own and those of others; while anyone spins, the queue's interrupt is off. Then it sleeps, and the
  * last spinner that leaves turns the interrupt on if the device still has requests. A VMM that
  * gives the device a single interrupt vector makes Linux use INTx, which costs tens of
  * microseconds: most answers should be found by polling.
+ *
+ * How long to spin is learnt, a queue at a time. A wait that ended within poll_us opens the window,
+ * one that took longer halves it, down to nothing: nobody spins where operations are long, or where
+ * the host has no processor to answer on. Sleeping takes time, too, which could keep the window
+ * shut: so every 16th wait spins for poll_us. With one processor, or when another task wants this
+ * one, nobody does.
  *
  * VIRTIO_RING_F_EVENT_IDX is not negotiated (see main.c): with it the core cannot really turn an
  * interrupt off, and each answer found by polling would leave an interrupt that nobody handles.
@@ -27,6 +33,44 @@
 static unsigned int poll_us = 50;
 module_param(poll_us, uint, 0644);
 MODULE_PARM_DESC(poll_us, "microseconds to poll before sleeping (default 50, 0: never)");
+
+/* A window of less than this part of poll_us is shut; one wait of so many spins all the same. */
+#define ACCEL_WINDOW_LEAST	16
+#define ACCEL_WINDOW_PROBE	16
+
+/* Return: the longest time to spin in nanoseconds. */
+static u32 accel_spin_limit(void)
+{
+	return min(READ_ONCE(poll_us), ACCEL_MAX_POLL_US) * NSEC_PER_USEC;
+}
+
+/* Return: how long to spin now in nanoseconds. */
+static u32 accel_window(struct accel_queue *q)
+{
+	u32 limit = accel_spin_limit(), window = READ_ONCE(q->window_ns), waits;
+
+	if (num_online_cpus() == 1)
+		return 0;
+	if (window >= limit)
+		return limit;
+	/* Races only make the probes come more or less often. */
+	waits = READ_ONCE(q->waits) + 1;
+	WRITE_ONCE(q->waits, waits);
+	return waits % ACCEL_WINDOW_PROBE ? window : limit;
+}
+
+/* A wait of a caller took this long, spinning and sleeping together. */
+static void accel_learn(struct accel_queue *q, u64 waited_ns)
+{
+	u32 limit = accel_spin_limit(), window = min(READ_ONCE(q->window_ns), limit) / 2;
+
+	if (waited_ns <= limit)
+		window = limit;
+	else if (window < limit / ACCEL_WINDOW_LEAST)
+		window = 0;
+	if (READ_ONCE(q->window_ns) != window)
+		WRITE_ONCE(q->window_ns, window);
+}
 
 static void accel_complete(struct accel_device *dev, struct accel_request *rq, int error, u32 used)
 {
@@ -132,6 +176,7 @@ static int accel_queue_add(struct accel_queue *q, struct accel_request *rq, bool
 	q->requests++;
 	q->inflight++;
 	if (spin) {
+		q->spins++;
 		if (!q->spinners++)
 			virtqueue_disable_cb(vq);
 	} else if (!rq->quiet) {
@@ -162,10 +207,12 @@ static struct accel_queue *accel_this_queue(struct accel_device *dev)
 int accel_submit(struct accel_device *dev, struct accel_request *rq)
 {
 	struct accel_queue *q = accel_this_queue(dev);
-	bool spin = READ_ONCE(poll_us);
+	bool spin;
 	DEFINE_WAIT(wait);
 	int err;
 
+	rq->window_ns = accel_window(q);
+	spin = rq->window_ns;
 	err = accel_queue_add(q, rq, spin);
 	if (likely(err != -ENOSPC))
 		return err;
@@ -189,8 +236,8 @@ int accel_submit(struct accel_device *dev, struct accel_request *rq)
  * @dev: the device
  * @rq:  prepared, with @rq->async
  *
- * Return: 0, or an error and the request is still the caller's: -EAGAIN (the queue is full), -ENOMEM,
- * -ENODEV.
+ * Return: 0, or an error and the request is still the caller's: -EAGAIN (the queue is full),
+ * -ENOMEM, -ENODEV.
  */
 int accel_submit_async(struct accel_device *dev, struct accel_request *rq)
 {
@@ -223,27 +270,30 @@ void accel_look(struct accel_device *dev)
 /* Looks for answers to requests of a context for a while, mainly where the last one went. */
 void accel_poll_async(struct accel_context *ctx)
 {
-	u64 end = local_clock() + min(READ_ONCE(poll_us), ACCEL_MAX_POLL_US) * (u64)NSEC_PER_USEC;
 	struct accel_queue *q = READ_ONCE(ctx->last_queue);
+	u64 start = local_clock();
 	unsigned long flags;
+	u32 window;
 
-	if (!q || !READ_ONCE(poll_us))
+	WRITE_ONCE(ctx->wait_start, start);
+	window = q ? accel_window(q) : 0;
+	if (!window)
 		return;
 	spin_lock_irqsave(&q->lock, flags);
 	if (q->vq && !q->spinners)
 		virtqueue_disable_cb(q->vq);
 	q->spinners++;
+	q->spins++;
 	spin_unlock_irqrestore(&q->lock, flags);
 
 	while (list_empty_careful(&ctx->answered) && atomic_read(&ctx->nr_async) &&
-	       local_clock() < end && !signal_pending(current)) {
+	       local_clock() - start < window && !signal_pending(current) && !need_resched()) {
 		if (spin_trylock_irqsave(&q->lock, flags)) {
 			if (q->vq)
 				accel_harvest(q);
 			spin_unlock_irqrestore(&q->lock, flags);
 		}
 		cpu_relax();
-		cond_resched();
 	}
 
 	spin_lock_irqsave(&q->lock, flags);
@@ -254,16 +304,28 @@ void accel_poll_async(struct accel_context *ctx)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-/* Return: whether the answer came. */
-static bool accel_poll(struct accel_queue *q, struct accel_request *rq)
+/* A program that accel_poll_async() looked for has got an answer, at once or after it slept. */
+void accel_poll_ended(struct accel_context *ctx)
 {
-	u64 end = local_clock() + min(READ_ONCE(poll_us), ACCEL_MAX_POLL_US) * (u64)NSEC_PER_USEC;
+	struct accel_queue *q = READ_ONCE(ctx->last_queue);
+	u64 start = READ_ONCE(ctx->wait_start);
+
+	if (q && start) {
+		accel_learn(q, local_clock() - start);
+		WRITE_ONCE(ctx->wait_start, 0);
+	}
+}
+
+/* Return: whether the answer came. */
+static bool accel_poll(struct accel_queue *q, struct accel_request *rq, u64 start)
+{
 	unsigned long flags;
 	bool done;
 
 	for (;;) {
 		done = completion_done(&rq->done);
-		if (done || local_clock() >= end || fatal_signal_pending(current)) {
+		if (done || local_clock() - start >= rq->window_ns ||
+		    fatal_signal_pending(current) || need_resched()) {
 			spin_lock_irqsave(&q->lock, flags);
 			break;
 		}
@@ -276,7 +338,6 @@ static bool accel_poll(struct accel_queue *q, struct accel_request *rq)
 			spin_unlock_irqrestore(&q->lock, flags);
 		}
 		cpu_relax();
-		cond_resched();
 	}
 	q->polled += done;
 	q->spinners--;
@@ -297,13 +358,15 @@ static bool accel_poll(struct accel_queue *q, struct accel_request *rq)
 bool accel_wait(struct accel_request *rq, struct accel_context *ctx)
 {
 	struct accel_queue *q = rq->queue;
+	u64 start = local_clock();
 	unsigned long flags;
 	bool done;
 
-	if (rq->spinning && accel_poll(q, rq))
+	if ((rq->spinning && accel_poll(q, rq, start)) ||
+	    !wait_for_completion_state(&rq->done, ACCEL_SLEEP)) {
+		accel_learn(q, local_clock() - start);
 		return true;
-	if (!wait_for_completion_state(&rq->done, ACCEL_SLEEP))
-		return true;
+	}
 
 	spin_lock_irqsave(&q->lock, flags);
 	done = completion_done(&rq->done);
@@ -444,6 +507,7 @@ int accel_start(struct accel_device *dev)
 
 		spin_lock_irq(&q->lock);
 		virtqueue_disable_cb(vqs[i]);
+		q->window_ns = U32_MAX;	/* open: the first waits tell */
 		q->vq = vqs[i];
 		spin_unlock_irq(&q->lock);
 	}

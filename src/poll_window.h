@@ -42,7 +42,7 @@ static inline uint64_t poll_window_get(struct poll_window *w, uint64_t limit_ns)
 	return ns;
 }
 
-/* A wait took this long, polling and sleeping together. Any thread; a lost update does not matter. */
+/* A wait took this long, polling and sleeping together. Any thread; a lost update is no harm. */
 static inline void poll_window_learn(struct poll_window *w, uint64_t limit_ns, uint64_t waited_ns)
 {
 	uint64_t ns = atomic_load_explicit(&w->ns, memory_order_relaxed);

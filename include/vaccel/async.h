@@ -13,8 +13,8 @@
  *	vaccel_async_delete(queue);
  *
  * What the call's arguments point to (buffers, tensors, arrays and what they name) must stay as
- * and where it is until the result was taken: nothing is copied. Outputs are there from then on. The
- * arguments themselves are copied.
+ * and where it is until the result was taken: nothing is copied. Outputs are there from then on.
+ * The arguments themselves are copied.
  *
  * Calls run at the same time and end in any order, also those of one session. In a session that
  * forwards to a host they are sent at submission, and no thread is needed. In a local session they
@@ -156,7 +156,7 @@ struct vaccel_async_call {
  *	      @notify: a change of the descriptors of watch must follow without spin or arm.
  *	      @handle: receives the plugin's side of the call
  *  finish    makes outputs and result of a call that has arrived, frees its handle
- *  spin      looks for what has arrived: for as long as it takes (@wait) or once, until *stop is not 0
+ *  spin      looks for what has arrived: once, or (@wait) for a while, until *stop is not 0
  *  arm       before a thread sleeps on the descriptors: from now on they become readable when a
  *	      call arrives; until disarm
  *  watch     adds the descriptors to an epoll set

@@ -341,7 +341,7 @@ void native_queue_wait(struct native_transport *n, struct native_request *rq, in
 
 /* ---- Requests that nobody waits for one by one ---------------------------------------------- */
 
-/* As harvest(), where no thread sleeps in lead(): that one would miss what is taken from call_fd. */
+/* As harvest(), where no thread sleeps in lead(), which would miss what is taken from call_fd. */
 static void drain(struct native_transport *n, struct native_queue *q)
 {
 	eventfd_t count;

@@ -71,6 +71,7 @@ void test_threads(void);
 void test_full(void);
 void test_compat(void);
 void test_speed(void);
+void test_window(void);
 
 /* tests-memory.c */
 void test_memory(void);
@@ -98,5 +99,6 @@ void test_reload(void);
 void test_suspend(void);
 void test_leak(void);
 void test_poweroff(void);
+void test_unplug(void);
 
 #endif

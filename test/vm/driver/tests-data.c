@@ -460,6 +460,27 @@ static int compare(const void *a, const void *b)
 }
 
 /* Figures, not a test. */
+/* Polling ends where it is of no use, and begins again where it is. */
+void test_window(void)
+{
+	int fd = must_open();
+	long long before = counter("spins");
+
+	for (int i = 0; i < 64; i++)
+		CHECK(!simple(fd, FAKE_DELAY, 5));
+	printf("# %lld of 64 long calls polled\n", counter("spins") - before);
+	CHECK(counter("spins") - before < 40);
+	write_file("/sys/module/virtio_accel/parameters/poll_us", "100000");
+	before = counter("polled");
+	for (int i = 0; i < 64; i++)
+		CHECK(!simple(fd, FAKE_ECHO, 0));
+	printf("# %lld of 64 short calls were answered while they polled\n",
+	       counter("polled") - before);
+	CHECK(counter("polled") - before > 10);
+	write_file("/sys/module/virtio_accel/parameters/poll_us", "50");
+	close(fd);
+}
+
 void test_speed(void)
 {
 	static const uint32_t sizes[] = { 16, 4096, 65536 };

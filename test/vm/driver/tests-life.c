@@ -297,3 +297,31 @@ void test_poweroff(void)
 	sleep_ms(500);
 	reboot(RB_POWER_OFF);
 }
+
+/* The VMM takes the device away while calls run and files are open (driver/run does it). */
+void test_unplug(void)
+{
+	struct virtio_accel_reap reap = { .nr = 1 };
+	struct virtio_accel_done done;
+	int fd = must_open();
+	pthread_t threads[4];
+	void *e;
+
+	for (int i = 0; i < 4; i++)
+		CHECK(!pthread_create(&threads[i], NULL, call_never, &fd));
+	CHECK(counter_becomes("inflight", 4));
+	printf("# unplug the device\n");
+	for (int i = 0; i < 4; i++) {
+		pthread_join(threads[i], &e);
+		CHECK((intptr_t)e == ENODEV);
+	}
+	CHECK(simple(fd, FAKE_ECHO, 0) == ENODEV);
+	reap.done = (uintptr_t)&done;
+	CHECK(!ioctl(fd, VIRTIO_ACCEL_IOC_REAP, &reap) && reap.nr == 0);
+	for (int i = 0, other; i < 500 && (other = try_open()) >= 0; i++) {
+		close(other);
+		sleep_ms(10);
+	}
+	CHECK(try_open() == -1);
+	close(fd);
+}
