@@ -118,22 +118,14 @@ static bool create_any(void)
 	/* The parent itself belongs to the system; only root can be without it and able to help. */
 	if (errno == ENOENT && !mkdir("/run/user", 0755) && create_below(base, true))
 		return true;
-	vaccel_debug("Cannot make a rundir in %s/vaccel: %s", base, strerror(errno));
-
 	env = secure_getenv("XDG_RUNTIME_DIR");
-	if (env && *env == '/') {
-		if (create_below(env, false))
-			return true;
-		vaccel_debug("Cannot make a rundir in %s/vaccel: %s", env, strerror(errno));
-	}
+	if (env && *env == '/' && create_below(env, false))
+		return true;
 
 	/* Shared with others, where a fixed name could be somebody else's. */
 	env = secure_getenv("TMPDIR");
-	if (env && *env == '/') {
-		if (make_in(env, "vaccel.XXXXXX"))
-			return true;
-		vaccel_debug("Cannot make a rundir in %s: %s", env, strerror(errno));
-	}
+	if (env && *env == '/' && make_in(env, "vaccel.XXXXXX"))
+		return true;
 	if (make_in("/tmp", "vaccel.XXXXXX"))
 		return true;
 	vaccel_error("Cannot make a run directory in %s, XDG_RUNTIME_DIR, TMPDIR or /tmp: %s; "

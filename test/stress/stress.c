@@ -134,6 +134,12 @@ static size_t pick_size(struct worker *w)
 	}
 }
 
+/* The element of an echo at index i */
+static int number(const struct echo *e, size_t i)
+{
+	return (int)((unsigned int)e->seed + (unsigned int)i * 7);
+}
+
 static void make_echo(struct worker *w, struct echo *e)
 {
 	size_t bytes = pick_size(w);
@@ -148,7 +154,7 @@ static void make_echo(struct worker *w, struct echo *e)
 	e->len = bytes / 4;
 	e->seed = rand_r(&w->seed);
 	for (size_t i = 0; i < e->len; i++)
-		e->a[i] = e->seed + (int)i * 7;
+		e->a[i] = number(e, i);
 	memset(e->b, ~(e->seed & 0xff), bytes + 4);
 	memcpy(&e->b[e->len], &e->seed, 4);
 }
@@ -158,7 +164,7 @@ static void check_echo(struct echo *e, int result)
 	if (result)
 		test_die("an echo of %zu bytes gives %d (%s)", e->len * 4, result, strerror(result));
 	for (size_t i = 0; i < e->len; i++)
-		if (e->b[i] != e->seed + (int)i * 7 || e->a[i] != e->b[i])
+		if (e->b[i] != number(e, i) || e->a[i] != e->b[i])
 			test_die("an echo of %zu bytes is wrong at %zu: %#x, sent %#x", e->len * 4,
 				 i * 4, (unsigned int)e->b[i], (unsigned int)e->a[i]);
 	if (memcmp(&e->b[e->len], &e->seed, 4))
