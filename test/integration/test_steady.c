@@ -181,9 +181,12 @@ static void test_memory(void **state)
 		run(i);
 	print_message("worker: %ld pages after %d calls, %ld after %u; here: %ld and %ld\n", worker,
 		      WARM_UP, resident(pid), calls, own, resident(getpid()));
-	/* A few pages of stacks and of threads that come and go */
-	assert_true(resident(pid) <= worker + 64);
-	assert_true(resident(getpid()) <= own + 64);
+	/*
+	 * Stacks and heaps of threads that come and go take their pages late. What would be lost with
+	 * each call is more: 50000 times 48 bytes are 585 pages.
+	 */
+	assert_true(resident(pid) <= worker + 512);
+	assert_true(resident(getpid()) <= own + 512);
 	finish();
 }
 

@@ -294,11 +294,13 @@ void test_memory_doubt(void)
 	int fd = must_open(), other = must_open(), status;
 	pid_t pid;
 
+	/* What earlier tests left must not be taken for the request. */
+	CHECK(counter_becomes("memory_pages", 0) && counter_becomes("inflight", 0));
 	CHECK(!simple(fd, FAKE_SLOW_MEMORY, 1000));
 	pid = fork();
 	if (!pid)
 		_exit(alloc(fd, 1, 4 * MiB));
-	CHECK(counter_becomes("inflight", 1));
+	CHECK(counter_becomes("memory_pages", 1024) && counter_becomes("inflight", 1));
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	CHECK(counter_becomes("inflight", 0));
