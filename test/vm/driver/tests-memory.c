@@ -254,6 +254,7 @@ void test_memory_kill(void)
 {
 	int fd = must_open(), status;
 
+	CHECK(counter_becomes("memory_pages", 0) && counter_becomes("inflight", 0));
 	for (int i = 0; i < 20; i++) {
 		uint32_t ms = i ? (uint32_t)i % 4 * 20 : 1500;
 		pid_t pid = fork();
@@ -266,8 +267,11 @@ void test_memory_kill(void)
 			_exit(on_memory(own, FAKE_DELAY, ms, 1, 0, 4 * MiB, NULL));
 		}
 		if (!i) {
+			/* When the device has the memory, what is in flight is the call. */
+			for (int n = 0; n < 1000 && ask(fd, FAKE_MEMORIES, NULL, 0) != 1; n++)
+				sleep_ms(1);
 			CHECK(counter_becomes("inflight", 1));
-			CHECK(counter_becomes("memory_pages", 1024));
+			CHECK(counter("memory_pages") == 1024);
 		} else {
 			sleep_ms((unsigned int)i * 3);
 		}
