@@ -94,9 +94,11 @@ dist:
 	scripts/in-root --dist packaging/dist/make-dist /src/dist \
 		"$(or $(ARCH),amd64 arm64 armhf)" "$(or $(TARGETS),deb tar vm image)"
 
-# What "make dist" made, tried in bare roots, under prefixes and in VMs of all architectures
+# What "make dist" made, tried in bare roots, under prefixes and in VMs of all architectures.
+# PARTS: some of deb, tar, vm (default: all)
 check-dist:
-	scripts/in-root --dist packaging/dist/check-dist /src/dist $(ARCH)
+	scripts/in-root --dist packaging/dist/check-dist /src/dist \
+		"$(or $(ARCH),amd64 arm64 armhf)" "$(or $(PARTS),deb tar vm)"
 
 clean:
 	rm -rf build

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154
+#
+# VMs, for check-dist, which sources it.
+
+# The host's side is that of this machine, from the archives.
+host=$work/host
+host_side() {
+	local name
+	[ ! -d "$host" ] || return 0
+	mkdir -p "$host"
+	for name in vaccel vhost-user-accel; do
+		check "amd64: $name for the host's side of VMs" tar xf \
+			"$dist/${name}_${version}_amd64.tar.gz" --strip-components=2 -C "$host"
+	done
+}
+
+# vm ARCH LABEL OPTION...: the page's example
+vm() {
+	local arch=$1 label=$2 dir=$work/vm-$1
+	shift 2
+	check "$arch: VM over $label" classify_says "$host/bin/qemu-vaccel" -t 900 --boot-timeout 600 \
+		-r "$dir/rootfs.img" --drive-cache -k "$dir"/*Image-* --vcpus 2 -m 2048 --no-kvm "$@" \
+		-c "classify /usr/local/share/vaccel/images/example.jpg"
+}
+
+check_vm() {
+	local arch=$1
+	host_side
+	mkdir -p "$work/vm-$arch"
+	check "$arch: VM artifacts unpacked" tar xf "$dist/vaccel-virtio-vm_${version}_$arch.tar.xz" \
+		-C "$work/vm-$arch"
+	case $arch in
+	amd64)
+		vm amd64 PCI -M pc
+		vm amd64 MMIO --no-pci
+		;;
+	arm64)
+		vm arm64 PCI --cmdline-append console=ttyAMA0,115200 -M virt
+		vm arm64 MMIO --cmdline-append console=ttyAMA0,115200 -M virt --no-pci
+		;;
+	armhf)
+		vm armhf MMIO --cmdline-append console=ttyAMA0,115200 -M virt,highmem=off --no-pci \
+			--cpu cortex-a15
+		;;
+	esac
+}
