@@ -28,7 +28,8 @@
 /* Without a worker for this long, requests are answered here. */
 #define STAND_IN_AFTER_MS 1000
 #define STAND_IN_TICK_MS 20
-#define OP_CHECK_MS 500
+/* How often operations are looked at that may take too long: ten times within the limit */
+#define MAX_CHECK_MS 1000
 /* A loop of crashes is reported once for each step of the delay; at the last one, this often. */
 #define REPORT_MS 60000
 
@@ -556,13 +557,20 @@ static int find_overdue(const struct device *dev, unsigned int *op, uint64_t *co
 	return -1;
 }
 
+static unsigned int check_ms(const struct device *dev)
+{
+	unsigned int limit_s = dev->opts.op_timeout_s;
+
+	return limit_s < MAX_CHECK_MS / 100 ? limit_s * 100 : MAX_CHECK_MS;
+}
+
 int device_worker_timeout(const struct device *dev)
 {
 	uint64_t now = now_ms();
 	int timeout = -1;
 
 	if (dev->worker.ready)
-		return dev->opts.op_timeout_s ? OP_CHECK_MS : -1;
+		return dev->opts.op_timeout_s ? (int)check_ms(dev) : -1;
 	if (!dev->worker.pid)
 		timeout = dev->restart_ms > now ? (int)(dev->restart_ms - now) : 0;
 	if (dev->away_ms && (timeout < 0 || timeout > STAND_IN_TICK_MS))
@@ -578,7 +586,7 @@ void device_worker_tick(struct device *dev)
 	int ret;
 
 	if (dev->worker.ready) {
-		if (!dev->opts.op_timeout_s || now - dev->last_check_ms < OP_CHECK_MS)
+		if (!dev->opts.op_timeout_s || now - dev->last_check_ms < check_ms(dev))
 			return;
 		dev->last_check_ms = now;
 		if (find_overdue(dev, &op, &context) < 0)

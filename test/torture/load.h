@@ -20,7 +20,7 @@
 enum bomb { BOMB_SEGV, BOMB_ABORT, BOMB_MEMORY, BOMB_TIME };
 
 struct load {
-	pthread_t threads[LOAD_THREADS];
+	pthread_t threads[LOAD_THREADS], ticker;
 	atomic_bool stop;
 	/* Calls, by how they ended */
 	atomic_uint good, lost;
