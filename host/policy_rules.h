@@ -59,6 +59,9 @@
 	  "Private memory of the worker, plugins included; 0: no limit")                           \
 	X(max_cpus, "max-cpus", NUMBER, "0", 0, 1024, 0, "N",                                      \
 	  "Processors that the worker may use at once; 0: all")                                    \
+	X(cgroup, "cgroup", TEXT, "", 0, 0, 0, "DIR",                                              \
+	  "Run the worker in this control group (version 2), with --max-memory and --max-cpus "    \
+	  "as its limits")                                                                         \
 	X(sandbox, "sandbox", LEVEL, SANDBOX_DEFAULT, 0, 0, 0, "LEVEL",                            \
 	  "auto: the strictest that works; strict: that, or do not start; basic: for plugins "     \
 	  "that read any file, use the network and start programs; none")                          \

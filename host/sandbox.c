@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
 #include <sched.h>
@@ -80,6 +81,33 @@ static int limit_cpus(uint64_t max)
 		if (CPU_ISSET(at, &all) && skip-- <= 0)
 			CPU_SET(at, &some);
 	return sched_setaffinity(0, sizeof(some), &some) ? -errno : 0;
+}
+
+/*
+ * Puts this process and what it starts into the operator's control group. Memory is all that the worker's
+ * limits let it have together: files in memory and the kernel's own count there, too.
+ */
+static void join_cgroup(const struct policy *p, struct sandbox_report *r)
+{
+	char path[POLICY_TEXT_MAX + 32], value[64];
+	uint64_t memory;
+
+	if (p->max_memory) {
+		if (__builtin_add_overflow(p->max_memory, p->max_resource_bytes, &memory) ||
+		    __builtin_add_overflow(memory, p->max_staging_bytes, &memory) ||
+		    memory > INT64_MAX)
+			memory = INT64_MAX;
+		snprintf(path, sizeof(path), "%s/memory.max", p->cgroup);
+		snprintf(value, sizeof(value), "%" PRIu64, memory);
+		miss(r, true, "memory.max of the control group", write_file(path, value));
+	}
+	if (p->max_cpus) {
+		snprintf(path, sizeof(path), "%s/cpu.max", p->cgroup);
+		snprintf(value, sizeof(value), "%" PRIu64 " 100000", p->max_cpus * 100000);
+		miss(r, true, "cpu.max of the control group", write_file(path, value));
+	}
+	snprintf(path, sizeof(path), "%s/cgroup.procs", p->cgroup);
+	miss(r, true, "a control group", write_file(path, "0"));
 }
 
 /* ---- Namespaces and privileges -------------------------------------------------------------- */
@@ -279,6 +307,8 @@ int sandbox_worker(const struct policy *p, const char *worker, const char *dir,
 	if (p->max_memory)
 		miss(r, true, "max-memory", set_limit(RLIMIT_DATA, p->max_memory));
 	miss(r, true, "max-cpus", limit_cpus(p->max_cpus));
+	if (*p->cgroup)
+		join_cgroup(p, r);
 	if (p->sandbox == SANDBOX_NONE)
 		return 0;
 
@@ -326,14 +356,11 @@ void sandbox_supervisor(const struct policy *p, const char *const *remove_from, 
 			if (!ret)
 				ret = landlock_allow(&l, dirname(path), LANDLOCK_RMDIR);
 		}
-		/* A leak checker looks at this process there. */
-		if (!ret && SYSCALLS_SANITIZED)
-			ret = landlock_allow(&l, "/proc", LANDLOCK_READ);
 		if (!ret && socket) {
 			snprintf(path, sizeof(path), "%s", socket);
 			ret = landlock_allow(&l, dirname(path), LANDLOCK_UNLINK);
 		}
-		/* A leak checker lists its threads. */
+		/* A leak checker looks at this process there. */
 		if (!ret && SYSCALLS_SANITIZED)
 			ret = landlock_allow(&l, "/proc", LANDLOCK_READ);
 		if (!ret)

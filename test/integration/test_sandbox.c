@@ -226,6 +226,76 @@ static void test_paths(void **state)
 	assert_int_equal(WEXITSTATUS(system(text)), 0);
 }
 
+static void make_control(const char *group, const char *name)
+{
+	char path[200];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", group, name);
+	fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static void expect_control(const char *group, const char *name, const char *value)
+{
+	char path[200], text[64] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", group, name);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	assert_true(fgets(text, sizeof(text), f) || !*value);
+	fclose(f);
+	assert_string_equal(text, value);
+}
+
+/* What is written to a control group; a directory with the same files takes the place of one. */
+static void test_cgroup(void **state)
+{
+	char group[160], option[200], none[200], *log;
+	const char *const all[] = { option, "--max-memory=64T", "--max-resource-bytes=1G",
+				    "--max-staging-bytes=2G", "--max-cpus=2", NULL };
+	const char *const more[] = { option, "--max-memory=18446744073709551615", NULL };
+	const char *const unlimited[] = { option, NULL };
+	const char *const missing[] = { none, "--max-memory=64T", "--max-cpus=1", NULL };
+
+	(void)state;
+	snprintf(group, sizeof(group), "%s/group", test_dir());
+	snprintf(option, sizeof(option), "--cgroup=%s", group);
+	snprintf(none, sizeof(none), "--cgroup=%s/none", test_dir());
+	assert_int_equal(mkdir(group, 0700), 0);
+	make_control(group, "memory.max");
+	make_control(group, "cpu.max");
+	make_control(group, "cgroup.procs");
+
+	start(all);
+	expect_control(group, "memory.max", "70371965403136");
+	expect_control(group, "cpu.max", "200000 100000");
+	expect_control(group, "cgroup.procs", "0");
+	finish();
+
+	make_control(group, "memory.max");
+	make_control(group, "cpu.max");
+	start(more);
+	expect_control(group, "memory.max", "9223372036854775807");
+	expect_control(group, "cpu.max", "");
+	finish();
+
+	make_control(group, "memory.max");
+	start(unlimited);
+	expect_control(group, "memory.max", "");
+	finish();
+
+	start(missing);
+	log = daemon_log(&host);
+	assert_non_null(strstr(log, "lacks: memory.max of the control group (No such file"));
+	assert_non_null(strstr(log, "cpu.max of the control group (No such file"));
+	assert_non_null(strstr(log, "a control group (No such file"));
+	free(log);
+	finish();
+}
+
 static void test_network(void **state)
 {
 	static const char *const network[] = { "--network", NULL };
@@ -351,7 +421,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_default), cmocka_unit_test(test_strict),
 		cmocka_unit_test(test_basic),	cmocka_unit_test(test_none),
-		cmocka_unit_test(test_paths),	cmocka_unit_test(test_network),
+		cmocka_unit_test(test_paths),	cmocka_unit_test(test_cgroup),
+		cmocka_unit_test(test_network),
 		cmocka_unit_test(test_processes), cmocka_unit_test(test_killed),
 	};
 	FILE *f;
