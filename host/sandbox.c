@@ -84,8 +84,8 @@ static int limit_cpus(uint64_t max)
 }
 
 /*
- * Puts this process and what it starts into the operator's control group. Memory is all that the worker's
- * limits let it have together: files in memory and the kernel's own count there, too.
+ * Puts this process and what it starts into the operator's control group. Memory is all that the
+ * worker's limits let it have together: files in memory and the kernel's own count there, too.
  */
 static void join_cgroup(const struct policy *p, struct sandbox_report *r)
 {

@@ -18,6 +18,28 @@ static uint32_t pick(uint32_t n)
 	return (seed >> 8) % n;
 }
 
+/*
+ * What the driver's code that was reached cannot be asked for here, so this is counted: how each
+ * ioctl ended (0 or an errno value).
+ */
+#define NR_ENDS 256
+
+struct fuzz_count {
+	unsigned long long executions, good, broken;
+	uint8_t ends[16][NR_ENDS];
+};
+
+static struct fuzz_count *count; /* of test_fuzz(), shared by its processes */
+
+static int note_ioctl(int fd, unsigned long request, void *arg)
+{
+	int r = ioctl(fd, request, arg), end = r < 0 ? errno : 0;
+
+	if (count && _IOC_NR(request) < 16 && end < NR_ENDS)
+		count->ends[_IOC_NR(request)][end] = 1;
+	return r;
+}
+
 /* Memory with a hole and a part that is read-only; 2 MiB. */
 static uint8_t *map_odd(void)
 {
@@ -65,9 +87,9 @@ static int random_call(int fd, uint8_t *p, bool submit)
 
 		if (pick(2) == 0)
 			s.call.flags = VIRTIO_ACCEL_SUBMIT_NOTIFY;
-		return ioctl(fd, VIRTIO_ACCEL_IOC_SUBMIT, &s);
+		return note_ioctl(fd, VIRTIO_ACCEL_IOC_SUBMIT, &s);
 	}
-	return ioctl(fd, VIRTIO_ACCEL_IOC_CALL, &c);
+	return note_ioctl(fd, VIRTIO_ACCEL_IOC_CALL, &c);
 }
 
 /* Calls of random sense; what the device gets must be well-formed, which it checks. */
@@ -104,7 +126,7 @@ static void random_reap(int fd, uint8_t *p)
 	/* More than there is room for is not under way. */
 	if (r.done == (uintptr_t)done && r.nr > 8)
 		r.done = (uintptr_t)p;
-	ioctl(fd, VIRTIO_ACCEL_IOC_REAP, &r);
+	note_ioctl(fd, VIRTIO_ACCEL_IOC_REAP, &r);
 }
 
 /* Registered memory: few ids, so that they are met again */
@@ -125,7 +147,7 @@ static void random_memory(int fd, uint8_t *p)
 	size_t len = 4096 << pick(5);
 	volatile uint8_t *at;
 
-	ioctl(fd, acts[act], pick(50) ? (void *)&m : p + MiB);
+	note_ioctl(fd, acts[act], pick(50) ? (void *)&m : p + MiB);
 	at = mmap(NULL, len, PROT_READ | (writable ? PROT_WRITE : 0),
 		  pick(8) ? MAP_SHARED : MAP_PRIVATE, fd, (off_t)pick(8) * 4096);
 	if (at == (void *)MAP_FAILED)
@@ -160,7 +182,7 @@ static bool random_act(int fd, uint8_t *p)
 	case 5:
 		return read(fd, p, pick(4096)) <= 0 && write(fd, p, pick(4096)) <= 0;
 	case 6:
-		ioctl(fd, VIRTIO_ACCEL_IOC_INFO, pick(2) ? p : p + MiB - 8 + pick(16));
+		note_ioctl(fd, VIRTIO_ACCEL_IOC_INFO, pick(2) ? p : p + MiB - 8 + pick(16));
 		break;
 	default:
 		for (int i = 0; i < 64; i++)
@@ -168,17 +190,13 @@ static bool random_act(int fd, uint8_t *p)
 				  pick(3) == 0 ? (uint64_t)pick(1 << 24) << pick(40) : pick(4);
 		/* A call needs sense: a device that gets rubbish would not know its driver. */
 		if (nr != _IOC_NR(VIRTIO_ACCEL_IOC_CALL) && nr != _IOC_NR(VIRTIO_ACCEL_IOC_SUBMIT))
-			ioctl(fd, _IOC(dir, _IOC_TYPE(VIRTIO_ACCEL_IOC_CALL), nr, size),
-			      pick(4) ? (void *)args : (void *)(uintptr_t)args[pick(64)]);
+			note_ioctl(fd, _IOC(dir, _IOC_TYPE(VIRTIO_ACCEL_IOC_CALL), nr, size),
+				   pick(4) ? (void *)args : (void *)(uintptr_t)args[pick(64)]);
 	}
 	return true;
 }
 
-struct fuzz_count {
-	unsigned long long executions, good, broken;
-};
-
-static void fuzz_process(uint32_t start, struct fuzz_count *count)
+static void fuzz_process(uint32_t start)
 {
 	uint8_t *p = map_odd();
 	int fd = must_open();
@@ -210,13 +228,14 @@ void test_fuzz(void)
 	const char *seconds = getenv("FUZZ_SECONDS"), *runs = getenv("FUZZ_RUNS");
 	uint64_t end = now_us() + (seconds ? strtoull(seconds, NULL, 10) : 60) * 1000000;
 	unsigned long long most = runs ? strtoull(runs, NULL, 10) : ~0ull;
-	struct fuzz_count *count = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-					MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned int requests = 0, ends = 0;
 	uint32_t next_seed = (uint32_t)now_us();
 	pid_t pids[4] = { 0 };
 	int fd;
 
 	printf("# seed %u\n", next_seed);
+	count = mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(count != MAP_FAILED);
 	for (unsigned int i = 0; now_us() < end && count->executions < most; i++) {
 		pid_t *pid = &pids[i % 4];
 
@@ -226,14 +245,22 @@ void test_fuzz(void)
 		}
 		*pid = fork();
 		if (!*pid)
-			fuzz_process(next_seed + i, count);
+			fuzz_process(next_seed + i);
 		sleep_ms(300);
 	}
 	for (int i = 0; i < 4; i++) {
 		kill(pids[i], SIGKILL);
 		waitpid(pids[i], NULL, 0);
 	}
-	printf("# fuzz: %llu executions, %llu of them good calls\n", count->executions, count->good);
+	for (int i = 0; i < 16; i++) {
+		unsigned int before = ends;
+
+		for (int j = 0; j < NR_ENDS; j++)
+			ends += count->ends[i][j];
+		requests += ends > before;
+	}
+	printf("# fuzz: %llu executions, %llu of them good calls, %u ends of %u ioctls\n",
+	       count->executions, count->good, ends, requests);
 	CHECK(count->good > 100 && !count->broken);
 	CHECK(counter_becomes("contexts", 0));
 	CHECK(counter_becomes("pinned_pages", 0) && counter_becomes("inflight", 0));
