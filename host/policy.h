@@ -22,11 +22,6 @@
 /** Levels of the sandbox, see sandbox.h */
 enum { SANDBOX_AUTO, SANDBOX_STRICT, SANDBOX_BASIC, SANDBOX_NONE, SANDBOX_NR };
 
-/* A build may have needs that a sandbox does not know, such as files for coverage. */
-#ifndef SANDBOX_DEFAULT
-#define SANDBOX_DEFAULT "auto"
-#endif
-
 /* Types of the members by KIND */
 #define POLICY_TYPE_NUMBER(field) uint64_t field
 #define POLICY_TYPE_SIZE(field)	  uint64_t field

@@ -62,7 +62,7 @@
 	X(cgroup, "cgroup", TEXT, "", 0, 0, 0, "DIR",                                              \
 	  "Run the worker in this control group (version 2), with --max-memory and --max-cpus "    \
 	  "as its limits")                                                                         \
-	X(sandbox, "sandbox", LEVEL, SANDBOX_DEFAULT, 0, 0, 0, "LEVEL",                            \
+	X(sandbox, "sandbox", LEVEL, "auto", 0, 0, 0, "LEVEL",                                     \
 	  "auto: the strictest that works; strict: that, or do not start; basic: for plugins "     \
 	  "that read any file, use the network and start programs; none")                          \
 	X(allow_path, "allow-path", TEXT, "", 0, 0, 0, "PATH[:rw]",                                \
