@@ -55,7 +55,7 @@ struct inflight_queue {
 	_Atomic uint64_t malformed; /* of these: refused, because they break the rules */
 	_Atomic uint64_t kicks;	    /* times that the guest woke a thread */
 	_Atomic uint64_t calls;	    /* times that the guest was notified */
-	_Atomic uint64_t handovers; /* times that a thread gave the lead to another one */
+	_Atomic uint64_t handovers; /* times that a thread had to wake another one to lead */
 	struct inflight_head heads[QUEUE_MAX_SIZE];
 };
 

@@ -4,12 +4,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,14 +30,15 @@ struct serve_queue {
 	struct serve *serve;
 	uint32_t index;
 	int kick;
-	int wake; /* eventfd: the queue stops */
+	int wake;   /* eventfd: a thread is needed, or the queue stops */
+	int events; /* epoll of both, by edges: each event wakes one of the threads that wait */
 
 	pthread_mutex_t lock; /* of the threads' life, down to @gone */
 	bool has_leader;
 	unsigned int nr_threads;
-	unsigned int nr_idle;
-	pthread_cond_t lead; /* the lead is free, or the queue stops */
-	pthread_cond_t gone; /* nr_threads became 0 */
+	unsigned int nr_idle; /* that wait for events */
+	uint64_t idle_since;  /* ns: when the last leader began to wait; 0: nothing to learn from it */
+	pthread_cond_t gone;  /* nr_threads became 0 */
 	atomic_bool stopping;
 
 	pthread_mutex_t pop_lock; /* the available ring, and against changes of the memory table */
@@ -78,16 +79,6 @@ static void signal_fd(int fd)
 	/* A full eventfd (EAGAIN) is signalled already; nothing helps against other errors. */
 	do
 		n = write(fd, &one, sizeof(one));
-	while (n < 0 && errno == EINTR);
-}
-
-static void drain_fd(int fd)
-{
-	uint64_t count;
-	ssize_t n;
-
-	do
-		n = read(fd, &count, sizeof(count));
 	while (n < 0 && errno == EINTR);
 }
 
@@ -141,22 +132,50 @@ fail_count:
 	return -ret;
 }
 
-/* Gives the lead to another thread. Return: false when there is none: the caller keeps it. */
-static bool hand_over(struct serve_queue *q)
+/* Makes the caller, who holds q->lock, the leader. */
+static void take_lead(struct serve_queue *q)
 {
-	bool handed = true;
+	q->has_leader = true;
+	if (q->idle_since)
+		poll_window_learn(&q->window, q->serve->poll_us * 1000ull,
+				  now_ns() - q->idle_since);
+	q->idle_since = 0;
+}
 
+static bool is_pending(struct serve_queue *q)
+{
+	bool pending;
+
+	pthread_mutex_lock(&q->pop_lock);
+	pending = virtqueue_pending(&q->vq);
+	pthread_mutex_unlock(&q->pop_lock);
+	return pending;
+}
+
+/*
+ * Gives up the lead, for an operation. A kick wakes one of the threads that wait; there is one.
+ * Return: false when no thread can be had: the caller keeps the lead.
+ */
+static bool leave_lead(struct serve_queue *q)
+{
+	bool left;
+
+	/* What is there already is looked for below, when another thread may lead. */
+	(void)virtqueue_want_kicks(&q->vq);
 	pthread_mutex_lock(&q->lock);
-	q->has_leader = false;
-	if (q->nr_idle)
-		pthread_cond_signal(&q->lead);
-	else
-		handed = spawn(q) == 0;
-	q->has_leader = !handed;
-	if (handed)
-		count(&q->vq.log->handovers);
+	left = q->nr_idle || spawn(q) == 0;
+	q->has_leader = !left;
 	pthread_mutex_unlock(&q->lock);
-	return handed;
+	if (!left) {
+		virtqueue_no_kicks(&q->vq);
+		return false;
+	}
+	/* Its kick may have come before, and woken a thread that could not lead. */
+	if (is_pending(q) || q->kick < 0) {
+		count(&q->vq.log->handovers);
+		signal_fd(q->wake);
+	}
+	return true;
 }
 
 /* Counts a request that breaks the rules, and tells the operator. */
@@ -252,7 +271,7 @@ static bool run(struct serve_queue *q, struct request *r, uint32_t status)
 
 		if (!is_short) {
 			atomic_fetch_add(&nr_running, 1);
-			leading = !hand_over(q);
+			leading = !leave_lead(q);
 		}
 		status = dispatch_call(d, &r->rq);
 		if (!is_short)
@@ -260,7 +279,7 @@ static bool run(struct serve_queue *q, struct request *r, uint32_t status)
 		if (r->rq.malformed)
 			report(q, status, r->rq.malformed);
 	} else if (status == VIRTIO_ACCEL_S_OK) {
-		leading = !hand_over(q);
+		leading = !leave_lead(q);
 		status = run_other(q->serve, r);
 	}
 	complete(q, r, status);
@@ -311,36 +330,40 @@ static bool spin(struct serve_queue *q, uint64_t start)
 	return found;
 }
 
-static void sleep_for_kick(struct serve_queue *q, bool broken)
+/*
+ * Gives up the lead, since there is nothing to do. Return: false when something became available
+ * meanwhile: the caller leads on.
+ */
+static bool rest(struct serve_queue *q, uint64_t since)
 {
-	struct pollfd fds[] = {
-		{ .fd = q->wake, .events = POLLIN },
-		{ .fd = broken ? -1 : q->kick, .events = POLLIN },
-	};
-	int timeout = q->kick < 0 && !broken ? NO_KICK_POLL_MS : -1;
+	bool resting = true;
 
-	if (!broken && virtqueue_want_kicks(&q->vq)) {
-		virtqueue_no_kicks(&q->vq);
-		return;
+	(void)virtqueue_want_kicks(&q->vq);
+	pthread_mutex_lock(&q->lock);
+	q->idle_since = since;
+	q->has_leader = false;
+	pthread_mutex_unlock(&q->lock);
+	if (!is_pending(q))
+		return true;
+	pthread_mutex_lock(&q->lock);
+	if (!q->has_leader) {
+		take_lead(q);
+		resting = false;
 	}
-	if (poll(fds, 2, timeout) > 0 && fds[1].revents & POLLIN) {
-		count(&q->vq.log->kicks);
-		drain_fd(q->kick);
-	} else if (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL))
-		poll(fds, 1, NO_KICK_POLL_MS); /* not an eventfd: look at the ring now and then */
-	if (!broken)
-		virtqueue_no_kicks(&q->vq);
+	pthread_mutex_unlock(&q->lock);
+	return resting;
 }
 
-/* Serves the queue until the lead was handed over or the queue stops. */
+/* Serves the queue, as its leader, until the lead is given up or the queue stops. */
 static void lead(struct serve_queue *q, struct request *r)
 {
-	bool worked = false, broken = false;
-	uint64_t start;
+	bool worked = false;
 
+	virtqueue_no_kicks(&q->vq);
 	while (!atomic_load(&q->stopping)) {
 		uint32_t status = 0;
-		int n = broken ? -1 : pop(q, r, &status);
+		uint64_t start;
+		int n = pop(q, r, &status);
 
 		if (n == 1) {
 			if (!run(q, r, status))
@@ -348,19 +371,29 @@ static void lead(struct serve_queue *q, struct request *r)
 			worked = true;
 			continue;
 		}
-		if (n < 0 && !broken) {
-			broken = true;
+		if (n < 0) {
 			report_broken(q);
+			/* Nobody leads it any more. */
+			(void)epoll_ctl(q->events, EPOLL_CTL_DEL, q->kick, NULL);
+			return;
 		}
 		start = now_ns();
-		if (worked && !broken && spin(q, start))
+		if (worked && spin(q, start))
 			continue;
-		sleep_for_kick(q, broken);
-		if (worked)
-			poll_window_learn(&q->window, q->serve->poll_us * 1000ull,
-					  now_ns() - start);
+		if (rest(q, worked ? start : 0))
+			return;
+		virtqueue_no_kicks(&q->vq);
 		worked = false;
 	}
+}
+
+static void wait_for_event(struct serve_queue *q)
+{
+	struct epoll_event event;
+	int timeout = q->kick < 0 ? NO_KICK_POLL_MS : -1;
+
+	if (epoll_wait(q->events, &event, 1, timeout) == 1 && event.data.fd == q->kick)
+		count(&q->vq.log->kicks);
 }
 
 static void *queue_thread(void *arg)
@@ -371,20 +404,25 @@ static void *queue_thread(void *arg)
 
 	free(start);
 	pthread_mutex_lock(&q->lock);
-	while (q->nr_idle <= MAX_IDLE || !q->has_leader) {
-		q->nr_idle++;
-		while (q->has_leader && !atomic_load(&q->stopping))
-			pthread_cond_wait(&q->lead, &q->lock);
-		q->nr_idle--;
-		if (atomic_load(&q->stopping))
+	while (!atomic_load(&q->stopping)) {
+		if (!q->has_leader) {
+			take_lead(q);
+			pthread_mutex_unlock(&q->lock);
+			lead(q, r);
+			pthread_mutex_lock(&q->lock);
+		}
+		if (q->nr_idle > MAX_IDLE)
 			break;
-		q->has_leader = true;
+		q->nr_idle++;
 		pthread_mutex_unlock(&q->lock);
-		lead(q, r);
+		wait_for_event(q);
 		pthread_mutex_lock(&q->lock);
+		q->nr_idle--;
 	}
 	request_delete(r);
 	atomic_fetch_sub(&nr_all_threads, 1);
+	/* They wake one another to stop. */
+	signal_fd(q->wake);
 	/* From here on q may be gone as soon as the lock is free. */
 	if (--q->nr_threads == 0)
 		pthread_cond_signal(&q->gone);
@@ -397,8 +435,9 @@ static void destroy(struct serve_queue *q)
 	pthread_mutex_destroy(&q->lock);
 	pthread_mutex_destroy(&q->pop_lock);
 	pthread_mutex_destroy(&q->used_lock);
-	pthread_cond_destroy(&q->lead);
 	pthread_cond_destroy(&q->gone);
+	if (q->events >= 0)
+		close(q->events);
 	if (q->wake >= 0)
 		close(q->wake);
 	if (q->kick >= 0)
@@ -406,6 +445,13 @@ static void destroy(struct serve_queue *q)
 	if (q->call >= 0)
 		close(q->call);
 	free(q);
+}
+
+static int watch(struct serve_queue *q, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.fd = fd };
+
+	return epoll_ctl(q->events, EPOLL_CTL_ADD, fd, &event);
 }
 
 int serve_start(struct serve *s, uint32_t index, const struct virtqueue_config *config, int kick,
@@ -431,14 +477,19 @@ int serve_start(struct serve *s, uint32_t index, const struct virtqueue_config *
 	pthread_mutex_init(&q->used_lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&q->lead, NULL);
 	pthread_cond_init(&q->gone, &attr);
 	pthread_condattr_destroy(&attr);
 
 	q->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	q->events = epoll_create1(EPOLL_CLOEXEC);
 	ret = -errno;
-	if (q->wake < 0)
+	if (q->wake < 0 || q->events < 0 || watch(q, q->wake))
 		goto fail;
+	/* What cannot be waited for is as good as none. */
+	if (q->kick >= 0 && watch(q, q->kick)) {
+		close(q->kick);
+		q->kick = -1;
+	}
 	ret = -EINVAL;
 	if (index >= VIRTIO_ACCEL_MAX_QUEUES)
 		goto fail;
@@ -481,7 +532,6 @@ int serve_stop(struct serve *s, uint32_t index, unsigned int drain_ms)
 
 	pthread_mutex_lock(&q->lock);
 	atomic_store(&q->stopping, true);
-	pthread_cond_broadcast(&q->lead);
 	signal_fd(q->wake);
 	while (q->nr_threads)
 		if (pthread_cond_timedwait(&q->gone, &q->lock, &until) == ETIMEDOUT)

@@ -2,9 +2,9 @@
 /*
  * The worker's virtqueues and the threads that serve them.
  *
- * One thread of a queue leads: it waits for requests and pops them. A request that is known to be
- * short runs right there; before any other one the leader hands the lead to another thread, so that
- * the queue never waits for an operation.
+ * The threads of a queue wait for its kicks, and a kick wakes one of them. It leads: it pops requests
+ * until there are no more, and runs them. Before one that is not known to be short it gives up the
+ * lead, so that the next kick wakes another thread: the queue never waits for an operation.
  */
 #ifndef HOST_SERVE_H
 #define HOST_SERVE_H
