@@ -113,13 +113,13 @@ if use noop; then
 	if [ -e "$programs/tf_inference" ]; then
 		model='Initialized model resource 1\nInitialized vAccel session 1\n'
 		handled='code:0 message:Operation handled by noop plugin\n'
-		model_dir=$data/models/shapes
+		models=$data/models
 		expect 0 "${model}Session load status => ${handled}Session run status => ${handled}Success!\nOutput tensor => type:1 nr_dims:4 size:602112B\nPrediction: class 317\nSession delete status => $handled" \
-			tf_inference "$image" "$model_dir" "$labels"
+			tf_inference "$image" "$models/tf/lstm2" "$labels"
 		expect 0 "${model}Session run status: 0\nSuccess!\nOutput tensor => type:1 nr_dims:4 size:602112B\nPrediction: class 317\n" \
-			tflite_inference "$image" "$model_dir/shapes.onnx" "$labels"
+			tflite_inference "$image" "$models/tf/lstm2.tflite" "$labels"
 		expect 0 "${model}Success!\nResult Tensor :\nOutput tensor => type:7 nr_dims:4 size:602112B\nPrediction: class 105\n" \
-			torch_inference "$image" "$model_dir/shapes.onnx" "$labels"
+			torch_inference "$image" "$models/torch/cnn_trace.pt" "$labels"
 	fi
 
 	# wrong arguments
