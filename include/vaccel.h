@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The whole vAccel interface. */
+/*
+ * The whole vAccel interface.
+ *
+ * Threads: each header says which of its functions may be called at the same time, and on what.
+ */
 #pragma once
 
 /* X.Y.Z[-commits-sha][-dirty] */

@@ -2,6 +2,8 @@
 /*
  * Result codes. Functions that return int give VACCEL_OK or one of these positive codes; each
  * has the value of the errno it is named after, so strerror() describes it.
+ *
+ * Threads: a result is returned to the thread that called, and kept nowhere else.
  */
 #pragma once
 

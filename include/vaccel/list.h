@@ -2,6 +2,8 @@
 /*
  * The link that library structures embed to be members of the library's own lists. A link that
  * is in no list, like the head of an empty list, points at itself. Programs only initialise it.
+ *
+ * Threads: the library changes links under locks of its own, so programs may not follow them.
  */
 #pragma once
 

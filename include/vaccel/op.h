@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operations: their codes, and how a plugin describes its implementation of one. */
+/*
+ * Operations: their codes, and how a plugin describes its implementation of one.
+ *
+ * Threads: the functions here may be called from any thread. The library calls a plugin's func from
+ * any thread, also from several at once, for the same session, too.
+ */
 #pragma once
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a path names. */
+/* What a path names. Threads: its functions may be called from any thread. */
 #pragma once
 
 #include "vaccel/utils/enum.h"
