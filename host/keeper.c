@@ -112,8 +112,9 @@ static void *serve_all(void *arg)
 /* In the new process: nothing of the supervisor's but the directory and the socket. */
 static void run(int dir, int sock)
 {
+	pthread_t threads[NR_THREADS - 1];
+	unsigned int nr_threads = 0;
 	sigset_t all;
-	pthread_t thread;
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
@@ -125,9 +126,13 @@ static void run(int dir, int sock)
 	prctl(PR_SET_NAME, "accel-keeper");
 	sandbox_keeper(keeper.dir);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	for (int i = 1; i < NR_THREADS; i++)
-		pthread_create(&thread, NULL, serve_all, NULL);
+	while (nr_threads < NR_THREADS - 1 &&
+	       !pthread_create(&threads[nr_threads], NULL, serve_all, NULL))
+		nr_threads++;
 	serve_all(NULL);
+	/* What the others have begun to write is written. */
+	while (nr_threads > 0)
+		pthread_join(threads[--nr_threads], NULL);
 	_exit(0);
 }
 
