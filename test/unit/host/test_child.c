@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The worker as the supervisor sees it, where it does not do what a worker does: it does not start,
+ * says something else, answers too little or not at all, does not leave. The forker is played here.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "child.h"
+#include "forker.h"
+
+#define WAIT_MS 20000
+
+static int refusal;		    /* of the forker */
+static void (*body)(int sock);	    /* of the next worker */
+static char removed[256];
+
+int forker_spawn(int sock, int fd, pid_t *pid)
+{
+	(void)sock;
+	if (refusal)
+		return refusal;
+	fflush(NULL);
+	*pid = fork();
+	if (*pid)
+		return *pid < 0 ? -errno : 0;
+	alarm(60);
+	body(fd);
+	_exit(0);
+}
+
+void forker_remove_tree(const char *path)
+{
+	snprintf(removed, sizeof(removed), "%s", path);
+}
+
+/* ---- Workers -------------------------------------------------------------------------------- */
+
+static void next_message(int sock, struct control_msg *msg)
+{
+	int fds[CONTROL_MAX_FDS];
+
+	if (control_recv(sock, msg, fds, WAIT_MS))
+		_exit(99);
+}
+
+static void say_with(int sock, uint32_t type, int status, bool with_fds)
+{
+	static struct control_msg msg;
+	const int fds[CONTROL_MAX_FDS] = { 0, 1, 2 };
+
+	memset(&msg, 0, sizeof(msg));
+	msg.type = type;
+	msg.status = status;
+	if (type == CONTROL_READY)
+		memset(msg.ready.rundir, '/', sizeof(msg.ready.rundir)); /* and no end */
+	if (control_send(sock, &msg, fds, with_fds ? CONTROL_MAX_FDS : 0))
+		_exit(98);
+}
+
+static void get_ready(int sock)
+{
+	static struct control_msg msg;
+
+	next_message(sock, &msg);
+	if (msg.type != CONTROL_SETUP || strcmp(msg.setup.vm, "vm"))
+		_exit(97);
+	say_with(sock, CONTROL_READY, 0, true);
+}
+
+static void good(int sock)
+{
+	static struct control_msg msg;
+
+	get_ready(sock);
+	for (;;) {
+		next_message(sock, &msg);
+		if (msg.type == CONTROL_QUIT)
+			_exit(0);
+		say_with(sock, msg.type, -EBUSY, true);
+	}
+}
+
+static void no_program(int sock)
+{
+	(void)sock;
+	_exit(127);
+}
+
+static void crashes(int sock)
+{
+	get_ready(sock);
+	signal(SIGSEGV, SIG_DFL);
+	raise(SIGSEGV);
+}
+
+static void says_nonsense(int sock)
+{
+	say_with(sock, CONTROL_STATS, 0, true);
+	pause();
+}
+
+static void ready_twice(int sock)
+{
+	get_ready(sock);
+	say_with(sock, CONTROL_READY, 0, false);
+	pause();
+}
+
+static void says_too_little(int sock)
+{
+	(void)!send(sock, "short", 5, 0);
+	pause();
+}
+
+static void answers_another(int sock)
+{
+	static struct control_msg msg;
+
+	get_ready(sock);
+	next_message(sock, &msg);
+	say_with(sock, CONTROL_VQ_STOP, 0, false);
+	pause();
+}
+
+static void answers_nothing(int sock)
+{
+	get_ready(sock);
+	for (;;)
+		pause();
+}
+
+/* ---- Tests ---------------------------------------------------------------------------------- */
+
+static int count_fds(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void start(struct child *c, void (*worker)(int sock))
+{
+	static const struct control_setup setup = { .vm = "vm" };
+
+	body = worker;
+	child_init(c);
+	assert_int_equal(child_start(c, -1, &setup, NULL, 0), 0);
+	assert_true(c->pid > 0 && !c->ready);
+}
+
+static void end(struct child *c, const char *how)
+{
+	char said[96];
+
+	child_kill(c, said, sizeof(said));
+	assert_string_equal(said, how);
+	assert_int_equal(c->pid, 0);
+	assert_int_equal(c->sock, -1);
+}
+
+static void does_its_work(void **state)
+{
+	struct control_msg msg = { .type = CONTROL_RESET };
+	int before = count_fds();
+	struct child c;
+	char how[96];
+
+	(void)state;
+	start(&c, good);
+	assert_int_equal(child_read(&c, WAIT_MS), 0);
+	assert_true(c.ready && strlen(c.rundir) == sizeof(c.rundir) - 1);
+	assert_int_equal(child_ask(&c, &msg, NULL, 0), -EBUSY);
+	*removed = '\0';
+	child_quit(&c, WAIT_MS, how, sizeof(how));
+	assert_string_equal(how, "exited with status 0");
+	assert_string_not_equal(removed, "");
+	child_kill(&c, how, sizeof(how));
+	assert_string_equal(how, "not running");
+	child_quit(&c, WAIT_MS, how, sizeof(how));
+	assert_string_equal(how, "not running");
+	/* Nor what came with its messages */
+	assert_int_equal(count_fds(), before);
+}
+
+static void does_not_start(void **state)
+{
+	static const struct control_setup setup = { .vm = "vm" };
+	int before = count_fds();
+	struct child c;
+
+	(void)state;
+	child_init(&c);
+	refusal = -EAGAIN;
+	assert_int_equal(child_start(&c, -1, &setup, NULL, 0), -EAGAIN);
+	assert_int_equal(c.pid, 0);
+	refusal = 0;
+	assert_int_equal(count_fds(), before);
+
+	start(&c, no_program);
+	assert_int_equal(child_read(&c, WAIT_MS), -EPIPE);
+	end(&c, "its executable could not be run");
+	assert_int_equal(count_fds(), before);
+}
+
+static void dies(void **state)
+{
+	struct control_msg msg = { .type = CONTROL_RESET };
+	struct child c;
+
+	(void)state;
+	start(&c, crashes);
+	assert_int_equal(child_read(&c, WAIT_MS), 0);
+	assert_int_equal(child_read(&c, WAIT_MS), -EPIPE);
+	assert_int_equal(child_ask(&c, &msg, NULL, 0), -EPIPE);
+	end(&c, "killed by signal 11 (Segmentation fault)");
+}
+
+static void talks_nonsense(void **state)
+{
+	static void (*const workers[])(int sock) = { says_nonsense, says_too_little };
+	struct control_msg msg = { .type = CONTROL_RESET };
+	int before = count_fds();
+	struct child c;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		start(&c, workers[i]);
+		assert_int_equal(child_read(&c, WAIT_MS), -EPROTO);
+		assert_false(c.ready);
+		end(&c, "killed by signal 9 (Killed)");
+	}
+	start(&c, ready_twice);
+	assert_int_equal(child_read(&c, WAIT_MS), 0);
+	assert_int_equal(child_read(&c, WAIT_MS), -EPROTO);
+	end(&c, "killed by signal 9 (Killed)");
+	start(&c, answers_another);
+	assert_int_equal(child_read(&c, WAIT_MS), 0);
+	assert_int_equal(child_ask(&c, &msg, NULL, 0), -EPIPE);
+	end(&c, "killed by signal 9 (Killed)");
+	assert_int_equal(count_fds(), before);
+}
+
+/* Each wait has an end. */
+static void says_nothing(void **state)
+{
+	struct control_msg msg = { .type = CONTROL_RESET };
+	struct child c;
+	char how[96];
+
+	(void)state;
+	start(&c, answers_nothing);
+	assert_int_equal(child_read(&c, WAIT_MS), 0);
+	assert_int_equal(child_read(&c, 0), -ETIMEDOUT);
+	assert_int_equal(child_ask(&c, &msg, NULL, 0), -EPIPE);
+	child_quit(&c, 50, how, sizeof(how));
+	assert_string_equal(how, "killed by signal 9 (Killed)");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(does_its_work), cmocka_unit_test(does_not_start),
+		cmocka_unit_test(dies),		 cmocka_unit_test(talks_nonsense),
+		cmocka_unit_test(says_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
