@@ -95,6 +95,7 @@ struct control_msg {
 		} ready;
 		struct sandbox_report confined;
 		struct {
+			uint32_t serial; /* the answer has that of its question */
 			pid_t pid;
 		} forked;
 	};

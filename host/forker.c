@@ -25,6 +25,8 @@
 #define CONFINE_MS 20000
 /* How long a worker may take to end when the supervisor was killed, see worker.c */
 #define LEAVE_MS 6000
+/* How long a killed worker that nobody waits for may take to be gone */
+#define STRAY_MS 1000
 
 /* ---- The worker's first steps --------------------------------------------------------------- */
 
@@ -173,14 +175,29 @@ int forker_start(struct forker *f, const struct policy *policy, const char *work
 	return msg.status ? EX_CONFIG : 0;
 }
 
+/* A worker that came too late: whoever asked for it has given up, and its socket is closed. */
+static void end_stray(pid_t pid)
+{
+	if (pid <= 0)
+		return;
+	kill(pid, SIGKILL);
+	for (int waited = 0; waited < STRAY_MS && waitpid(pid, NULL, WNOHANG) == 0; waited += 10)
+		poll(NULL, 0, 10);
+}
+
 int forker_spawn(int sock, int fd, pid_t *pid)
 {
-	struct control_msg msg = { .type = CONTROL_FORK };
+	static uint32_t serial;
+	struct control_msg msg = { .type = CONTROL_FORK, .forked.serial = ++serial };
 	int fds[CONTROL_MAX_FDS], ret;
 
 	ret = control_send(sock, &msg, &fd, 1);
-	if (!ret)
+	while (!ret) {
 		ret = control_recv(sock, &msg, fds, CONTROL_ANSWER_MS);
+		if (ret || msg.forked.serial == serial)
+			break;
+		end_stray(msg.forked.pid);
+	}
 	if (ret)
 		return ret;
 	*pid = msg.forked.pid;

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -277,6 +278,58 @@ static uint64_t open_session(struct transport *t)
 	return c.session;
 }
 
+/* The processes that the supervisor has started, zombies included. *@forker: the one that starts workers */
+static int count_children(pid_t *forker)
+{
+	char path[64], name[32];
+	int n = 0, pid;
+	FILE *f, *s;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", host.pid, host.pid);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	for (; fscanf(f, "%d", &pid) == 1; n++) {
+		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+		s = fopen(path, "re");
+		if (s && fscanf(s, "%31s", name) == 1 && !strcmp(name, "accel-forker"))
+			*forker = pid;
+		if (s)
+			fclose(s);
+	}
+	fclose(f);
+	return n;
+}
+
+static bool cannot_start(void *arg)
+{
+	char *log = daemon_log(&host);
+	bool found = strstr(log, "the worker cannot start again");
+
+	(void)arg;
+	free(log);
+	return found;
+}
+
+/* A machine so busy that workers come when the supervisor has given them up. */
+static void test_late_workers(void **state)
+{
+	struct transport *t;
+	pid_t forker = 0;
+
+	(void)state;
+	assert_int_equal(transport_open_native(host.socket, &t), 0);
+	(void)open_session(t);
+	assert_int_equal(count_children(&forker), 2);
+	assert_true(forker > 0);
+	assert_int_equal(kill(forker, SIGSTOP), 0);
+	assert_int_equal(kill(daemon_worker(&host), SIGKILL), 0);
+	assert_true(test_wait(cannot_start, NULL, ANSWER_MS));
+	assert_int_equal(kill(forker, SIGCONT), 0);
+	(void)open_session(t);
+	assert_int_equal(count_children(&forker), 2);
+	t->ops->close(t);
+}
+
 static void *call_busy(void *arg)
 {
 	struct caller *c = arg;
@@ -348,6 +401,7 @@ int main(void)
 		cmocka_unit_test(test_killed_idle),
 		cmocka_unit_test(test_control_without_worker),
 		cmocka_unit_test(test_front_end_gone),
+		cmocka_unit_test(test_late_workers),
 		cmocka_unit_test(test_transport),
 		cmocka_unit_test(test_supervisor_killed),
 	};
