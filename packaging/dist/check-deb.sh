@@ -3,46 +3,119 @@
 #
 # Debian packages, for check-dist, which sources it.
 
-# Our own archive of no bugs to close; everything else that lintian finds is explained where it is.
-lint() {
-	lintian --allow-root --fail-on error,warning \
-		--suppress-tags initial-upload-closes-no-bugs "$@"
+# Our own archive has no bugs to close; everything else that lintian finds is explained where it is.
+check_lint() {
+	check "lintian" lintian --allow-root --fail-on error,warning \
+		--suppress-tags initial-upload-closes-no-bugs "$dist"/*.deb
 }
 
-in_bare() { env -i PATH="$PATH" HOME=/root DEBIAN_FRONTEND=noninteractive chroot "$bare" "$@"; }
+in_bare() {
+	env -i PATH="$PATH" HOME=/root DEBIAN_FRONTEND=noninteractive \
+		chroot "$bare" "$@"
+}
+
+# in_bare_page HEADING ARCH [EXPRESSION]: a page's commands, changed by sed's EXPRESSION, where the
+# packages lie
+in_bare_page() {
+	page "$1" "$2" | sed "${3-}" >"$bare/tmp/page"
+	in_bare bash -c 'cd /tmp/debs && bash /tmp/page'
+}
 
 # All files but what apt, dpkg and the caches write for any package
 files() {
 	(cd "$bare" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./tmp \
-		-o -path ./var/lib/dpkg -o -path ./var/lib/apt -o -path ./var/cache -o -path ./var/log \
-		-o -path ./etc/ld.so.cache \) -prune -o -printf '%p\n' | LC_ALL=C sort)
+		-o -path ./run -o -path ./var/lib/dpkg -o -path ./var/lib/apt -o -path ./var/cache \
+		-o -path ./var/log -o -path ./etc/ld.so.cache \) -prune -o -printf '%p\n' | LC_ALL=C sort)
 }
 
-check_debs() {
-	local mirror packages=(libvaccel0 libvaccel-dev vaccel-plugins vaccel-plugin-blas \
-		vaccel-plugin-onnx vaccel-virtio vaccel-tools vhost-user-accel)
-	bare=$work/bare
+# The newer QEMU is in Debian's backports, as on a user's machine.
+make_bare() {
+	local mirror
 	mirror=$(sed -n 's/^deb \(\[.*\] \)*\([^ ]*\) .*/\2/p' /etc/apt/sources.list | head -n 1)
-	check "deb: a bare Debian 13" mmdebstrap --mode=root --variant=apt \
-		--aptopt='Apt::Install-Recommends "false"' trixie "$bare" "$mirror"
-	cp "$dist"/*_amd64.deb "$bare/tmp/"
-	cp /etc/resolv.conf "$bare/etc/resolv.conf"
-	in_bare apt-get -qq update >/dev/null 2>&1
-	# What our packages depend on stays, so that what is left is ours.
-	in_bare sh -c 'apt-get install -qq -y --simulate /tmp/*.deb |
-		sed -n "s/^Inst \([^ ]*\) .*/\1/p"' >"$work/all" 2>/dev/null
-	check "deb: what they depend on" in_bare apt-get install -qq -y \
-		$(grep -vE "^($(IFS='|'; echo "${packages[*]}"))$" "$work/all")
+	emulate "$1"
+	mmdebstrap --mode=root --skip=check/qemu --architectures="$1" --variant=apt \
+		--aptopt='Apt::Install-Recommends "false"' --aptopt='APT::Get::Assume-Yes "true"' \
+		--aptopt='Dpkg::Use-Pty "0"' --dpkgopt=force-unsafe-io \
+		--skip=cleanup/apt/lists trixie "$bare" \
+		"deb $mirror trixie main" "deb $mirror trixie-backports main" &&
+		cp /etc/resolv.conf "$bare/etc/resolv.conf" && mount -t proc proc "$bare/proc" &&
+		mkdir "$bare/tmp/debs" && cp "$dist"/*_"$1".deb "$dist"/*_all.deb "$bare/tmp/debs/"
+}
+
+# What our packages depend on stays, so that what is left after them is ours.
+install_what_they_need() {
+	in_bare sh -c 'cd /tmp/debs && apt-get install --simulate -t trixie-backports ./*.deb' \
+		>"$work/all" || return
+	# shellcheck disable=SC2046
+	in_bare apt-get install -t trixie-backports \
+		$(sed -n 's/^Inst \([^ ]*\) .*/\1/p' "$work/all" | grep -vFx "$ours")
+}
+
+# The packages as they are, with a lower version, to have something to upgrade from
+make_older() {
+	local deb tree=$work/older
+	mkdir -p "$bare/tmp/older"
+	for deb in "$bare"/tmp/debs/*_"$1".deb; do
+		rm -rf "$tree"
+		dpkg-deb -R "$deb" "$tree" && sed -i "s/$version-1/0.0.1-1/" "$tree/DEBIAN/control" &&
+			dpkg-deb --root-owner-group -b "$tree" "$bare/tmp/older/" || return
+	done
+	rm -rf "$tree"
+}
+
+# A host process that was started before the upgrade serves after it.
+upgrade_while_it_runs() {
+	local pid
+	in_bare vhost-user-accel --socket-path=/tmp/accel &
+	pid=$!
+	await "$bare/tmp/accel" && in_bare sh -c 'dpkg -i /tmp/debs/*.deb' &&
+		in_bare dpkg-query -W -f '${Version}\n' vhost-user-accel | grep -qFx "$version-1" &&
+		classify_says in_bare env VACCEL_PLUGINS=libvaccel-virtio.so \
+			VACCEL_VIRTIO_SOCKET=/tmp/accel classify /usr/share/vaccel/images/example.jpg
+	local status=$?
+	kill $pid
+	wait $pid
+	return $status
+}
+
+# Of the driver's package, apt's dependencies are many; the same file for all architectures, it is
+# tried on amd64. So is the launcher's.
+check_debs() {
+	local arch=$1 ours
+	bare=$work/bare-$arch
+	check "$arch deb: a bare Debian 13" make_bare "$arch"
+	if [ "$arch" != amd64 ]; then
+		rm -f "$bare"/tmp/debs/*_all.deb
+	fi
+	ours=$(cd "$bare/tmp/debs" && for deb in *.deb; do dpkg-deb -f "$deb" Package; done)
+	check "$arch deb: what they depend on" install_what_they_need
 	files >"$work/before"
-	check "deb: installed" in_bare sh -c 'dpkg -i /tmp/*.deb'
-	check "deb: classify with noop" classify_says in_bare env VACCEL_PLUGINS=libvaccel-noop.so \
-		classify /usr/share/vaccel/images/example.jpg
-	check "deb: a product with blas" in_bare env VACCEL_PLUGINS=libvaccel-blas.so sgemm --check
-	check "deb: through vhost-user-accel" classify_says in_bare sh -c '
-		vhost-user-accel --socket-path=/tmp/accel --once & sleep 2
-		VACCEL_PLUGINS=libvaccel-virtio.so VACCEL_VIRTIO_SOCKET=/tmp/accel \
-			classify /usr/share/vaccel/images/example.jpg; status=$?; wait; exit $status'
-	check "deb: removed" in_bare dpkg --purge "${packages[@]}"
+	if [ "$arch" = amd64 ]; then
+		check "$arch deb: guest's packages" in_bare_page DEB "$arch"
+		check "$arch deb: the driver waits for the kernel's headers" sh -c \
+			'grep -iq "headers" "$1" && test -e "$2"/usr/src/virtio-accel-*/dkms.conf' - \
+			"$work/log" "$bare"
+		check "$arch deb: host's packages" in_bare_page 'DEB on the host' "$arch"
+		check "$arch deb: launcher" in_bare_page Launcher "$arch"
+	else
+		check "$arch deb: guest's packages but the driver's" in_bare_page DEB "$arch" '/dkms/d'
+		check "$arch deb: host's packages" in_bare_page 'DEB on the host' "$arch" \
+			"$([ "$arch" != armhf ] || echo '/onnx/d')"
+	fi
+	check "$arch deb: development files" in_bare_page Development "$arch"
+	check "$arch deb: all are installed" in_bare dpkg-query -W $ours
+	check "$arch deb: classify with noop" classify_says in_bare env \
+		VACCEL_PLUGINS=libvaccel-noop.so classify /usr/share/vaccel/images/example.jpg
+	check "$arch deb: a product with blas" in_bare env VACCEL_PLUGINS=libvaccel-blas.so sgemm --check
+	check "$arch deb: vhost-user-accel starts" in_bare vhost-user-accel --version
+	check "$arch deb: removed" in_bare dpkg --purge $ours
 	files >"$work/after"
-	check "deb: nothing is left" diff "$work/before" "$work/after"
+	check "$arch deb: nothing is left" diff "$work/before" "$work/after"
+	if [ "$arch" = amd64 ]; then
+		check "$arch deb: an older version" make_older "$arch"
+		check "$arch deb: the older version is installed" in_bare sh -c 'dpkg -i /tmp/older/*.deb'
+		check "$arch deb: upgraded while vhost-user-accel runs" upgrade_while_it_runs
+	fi
+	umount "$bare/proc"
+	rm -rf --one-file-system "$bare"
 }

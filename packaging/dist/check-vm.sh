@@ -24,6 +24,15 @@ vm() {
 		-c "classify /usr/local/share/vaccel/images/example.jpg"
 }
 
+# These unpack the archive once more.
+vm_page() {
+	mkdir "$work/page" && ln -s "$dist"/vaccel-virtio-vm_*_amd64.tar.xz "$work/page/" &&
+		(cd "$work/page" && PATH=$host/bin:$PATH bash <(page 'The prebuilt VM' amd64))
+	local status=$?
+	rm -rf "$work/page"
+	return $status
+}
+
 check_vm() {
 	local arch=$1
 	host_side
@@ -32,7 +41,7 @@ check_vm() {
 		-C "$work/vm-$arch"
 	case $arch in
 	amd64)
-		vm amd64 PCI -M pc
+		check "amd64: the page's commands for the prebuilt VM" classify_says vm_page
 		vm amd64 MMIO --no-pci
 		;;
 	arm64)
