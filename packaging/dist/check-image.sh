@@ -4,15 +4,17 @@
 # The container image, for check-dist, which sources it.
 
 # Podman as the page calls it, with a store of its own and without what a machine in a machine may
-# lack (networks, higher limits). Without /dev/kvm there is nothing to hand on.
+# lack (networks, higher limits). Without /dev/kvm there is nothing to hand on. Its cache is at a fixed
+# place, where this root is read-only.
 make_podman() {
-	mkdir -p "$work/bin" && cat >"$work/bin/podman" <<-EOF
+	mount -t tmpfs tmpfs /var/cache && mkdir -p "$work/bin" && cat >"$work/bin/podman" <<-EOF
 		#!/bin/bash
 		arguments=("\$@")
 		if [ "\$1" = run ]; then
 			arguments=(run --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --network none "\${@:2}")
 			[ -e /dev/kvm ] || arguments=("\${arguments[@]/--device=\/dev\/kvm/--tty}")
 		fi
+		export TMPDIR=$work PODMAN_IGNORE_CGROUPSV1_WARNING=1
 		exec /usr/bin/podman --root "$work/containers" --runroot "$work/containers-run" \
 			--runtime runc --cgroup-manager cgroupfs --events-backend file "\${arguments[@]}"
 	EOF
