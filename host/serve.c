@@ -310,7 +310,8 @@ static bool spin(struct serve_queue *q, uint64_t start)
 {
 	uint64_t limit = q->serve->poll_us * 1000ull;
 	uint64_t window = poll_window_get(&q->window, limit);
-	bool found = false;
+	uint64_t last = start, now = start;
+	bool found = false, lost = false;
 
 	if (!window || !may_spin())
 		return false;
@@ -319,12 +320,19 @@ static bool spin(struct serve_queue *q, uint64_t start)
 			found = virtqueue_pending(&q->vq);
 			cpu_relax();
 		}
-		if (found || atomic_load_explicit(&q->stopping, memory_order_relaxed))
+		if (found || lost || atomic_load_explicit(&q->stopping, memory_order_relaxed))
 			break;
 		/* The one that we wait for may need this very processor. */
 		sched_yield();
-	} while (now_ns() - start < window);
+		last = now;
+		now = now_ns();
+		lost = now - last > POLL_WINDOW_LOST_NS;
+	} while (lost || now - start < window);
 	atomic_fetch_sub(&nr_spinners, 1);
+	if (found)
+		poll_window_won(&q->window);
+	else if (lost)
+		poll_window_lost(&q->window);
 	if (found && !poll_window_is_open(&q->window, limit))
 		poll_window_learn(&q->window, limit, now_ns() - start);
 	return found;

@@ -7,7 +7,11 @@
  * processor to answer on. What sleeping costs counts as waiting, which could keep a window shut: so
  * now and then a wait polls up to the limit, whatever was learnt.
  *
- * Used by the guest's plugin and by the host; the driver does the same.
+ * A thread that polls yields its processor now and then. When somebody else has used it for long,
+ * processors are scarce: a request would wait until the poller runs again, whereas a sleeper is
+ * woken. So the next waits do not poll, the more of them the more often that happened.
+ *
+ * Used by the guest's plugin and by the host; the driver does the same, but cannot yield.
  */
 #pragma once
 
@@ -18,10 +22,15 @@
 
 #define POLL_WINDOW_PROBE 16 /* one wait of these polls up to the limit */
 #define POLL_WINDOW_LEAST 16 /* a window of less than this part of the limit is shut */
+#define POLL_WINDOW_LOST_NS 20000 /* a yield of more has let somebody else run */
+#define POLL_WINDOW_BANS 16	  /* waits without polling after that; doubles each time, */
+#define POLL_WINDOW_MAX_BANS 1024 /* up to this */
 
 struct poll_window {
 	_Atomic uint64_t ns;
 	atomic_uint waits; /* since it was fully open */
+	atomic_uint bans;  /* waits to come that must not poll */
+	atomic_uint last_bans;
 };
 
 /* Fully open: the first waits tell. */
@@ -29,13 +38,20 @@ static inline void poll_window_init(struct poll_window *w, uint64_t limit_ns)
 {
 	atomic_init(&w->ns, limit_ns);
 	atomic_init(&w->waits, 0);
+	atomic_init(&w->bans, 0);
+	atomic_init(&w->last_bans, 0);
 }
 
 /* How long to poll now, in nanoseconds. Any thread. */
 static inline uint64_t poll_window_get(struct poll_window *w, uint64_t limit_ns)
 {
 	uint64_t ns = atomic_load_explicit(&w->ns, memory_order_relaxed);
+	unsigned int bans = atomic_load_explicit(&w->bans, memory_order_relaxed);
 
+	if (bans) {
+		atomic_store_explicit(&w->bans, bans - 1, memory_order_relaxed);
+		return 0;
+	}
 	if (ns < limit_ns && atomic_fetch_add_explicit(&w->waits, 1, memory_order_relaxed) %
 					     POLL_WINDOW_PROBE == POLL_WINDOW_PROBE - 1)
 		return limit_ns;
@@ -52,6 +68,26 @@ static inline void poll_window_learn(struct poll_window *w, uint64_t limit_ns, u
 	else if ((ns /= 2) < limit_ns / POLL_WINDOW_LEAST)
 		ns = 0;
 	atomic_store_explicit(&w->ns, ns, memory_order_relaxed);
+}
+
+/* Polling was in vain, and cost somebody's time. Any thread. */
+static inline void poll_window_lost(struct poll_window *w)
+{
+	unsigned int bans = 2 * atomic_load_explicit(&w->last_bans, memory_order_relaxed);
+
+	if (!bans)
+		bans = POLL_WINDOW_BANS;
+	else if (bans > POLL_WINDOW_MAX_BANS)
+		bans = POLL_WINDOW_MAX_BANS;
+	atomic_store_explicit(&w->last_bans, bans, memory_order_relaxed);
+	atomic_store_explicit(&w->bans, bans, memory_order_relaxed);
+}
+
+/* Polling ended with what was waited for. Any thread. */
+static inline void poll_window_won(struct poll_window *w)
+{
+	if (atomic_load_explicit(&w->last_bans, memory_order_relaxed))
+		atomic_store_explicit(&w->last_bans, 0, memory_order_relaxed);
 }
 
 /* Whether there is something to learn from a short wait. */

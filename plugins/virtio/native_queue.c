@@ -188,16 +188,27 @@ static void spin(struct native_transport *n, struct native_queue *q, struct nati
 		 uint64_t start)
 {
 	uint64_t window = poll_window_get(&q->window, n->poll_ns);
+	uint64_t last = start, now = start;
+	bool lost = false;
 
 	if (!window || !may_spin(n))
 		return;
 	do {
 		for (int i = 0; i < LOOKS_PER_CLOCK && !is_done(rq); i++)
 			look(n, q);
+		if (lost || is_done(rq))
+			break;
 		/* To those who are waited for, if they share this processor. */
 		sched_yield();
-	} while (!is_done(rq) && now_ns() - start < window);
+		last = now;
+		now = now_ns();
+		lost = now - last > POLL_WINDOW_LOST_NS;
+	} while (lost || now - start < window);
 	atomic_fetch_sub(&n->spinners, 1);
+	if (is_done(rq))
+		poll_window_won(&q->window);
+	else if (lost)
+		poll_window_lost(&q->window);
 }
 
 /* Sleeps until the device or the back end's end is heard of. Called and returns with the lock. */

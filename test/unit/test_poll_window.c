@@ -51,11 +51,42 @@ static void test_off(void **state)
 	}
 }
 
+static unsigned int waits_without_polling(struct poll_window *w)
+{
+	unsigned int nr = 0;
+
+	while (poll_window_get(w, LIMIT) == 0)
+		nr++;
+	return nr;
+}
+
+/* Where polling takes the processor from others, it is tried ever more rarely. */
+static void test_scarce(void **state)
+{
+	struct poll_window w;
+	unsigned int nr = POLL_WINDOW_BANS;
+
+	(void)state;
+	poll_window_init(&w, LIMIT);
+	for (int i = 0; i < 10; i++) {
+		poll_window_lost(&w);
+		/* That the sleepers are woken quickly changes nothing. */
+		poll_window_learn(&w, LIMIT, 1);
+		assert_int_equal(waits_without_polling(&w), nr);
+		nr = 2 * nr < POLL_WINDOW_MAX_BANS ? 2 * nr : POLL_WINDOW_MAX_BANS;
+	}
+	poll_window_won(&w);
+	assert_int_equal(waits_without_polling(&w), 0);
+	poll_window_lost(&w);
+	assert_int_equal(waits_without_polling(&w), POLL_WINDOW_BANS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_closes_and_opens),
 		cmocka_unit_test(test_off),
+		cmocka_unit_test(test_scarce),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
