@@ -48,6 +48,16 @@ static unsigned int now_ms(void)
 	return now;
 }
 
+unsigned int load_paused_ms(void)
+{
+	unsigned int ms;
+
+	pthread_mutex_lock(&watch.lock);
+	ms = watch.paused;
+	pthread_mutex_unlock(&watch.lock);
+	return ms;
+}
+
 static void *tick(void *arg)
 {
 	struct load *l = arg;
@@ -210,8 +220,9 @@ unsigned int load_report(struct load *l, unsigned int *checked)
 	printf("# %u calls with a result, %u with a lost session, %u sessions to be opened again; "
 	       "the longest call took %u ms, the longest that was not killed for its time %u ms\n",
 	       l->good, l->lost, l->again, l->longest_ms, l->longest_plain_ms);
-	if (watch.paused)
-		printf("# this program stood still for %u ms, which count for no call\n", watch.paused);
+	if (load_paused_ms())
+		printf("# this program stood still for %u ms, which count for no call\n",
+		       load_paused_ms());
 	broken += rule("no call gave a wrong result or another error", !l->wrong);
 	broken += rule("each call ended within 2 s", !l->late);
 	broken += rule("calls ended well, and some were lost", l->good && l->lost);

@@ -37,6 +37,9 @@ int load_start(struct load *l);
 /** load_stop() - ends them */
 void load_stop(struct load *l);
 
+/** load_paused_ms() - for how long this program stood still since load_start() */
+unsigned int load_paused_ms(void);
+
 /** load_progress() - waits until calls have ended well. Return: false if none did in 10 s. */
 bool load_progress(struct load *l);
 

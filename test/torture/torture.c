@@ -24,6 +24,7 @@
 
 #define ADDRESS_SPACE ((rlim_t)3 << 29) /* of the worker: 1.5 GiB */
 #define DEATH_MS 10000
+#define PAUSE_MS 1000
 
 static struct daemon host;
 static struct load load;
@@ -163,6 +164,7 @@ int main(int argc, char **argv)
 {
 	int kills = argc > 1 ? atoi(argv[1]) : 1000;
 	unsigned int fds, own_fds, checked, broken;
+	long long restarts;
 	long memory;
 
 	if (kills < 1 || !getenv("BOMB_PLUGIN")) {
@@ -194,7 +196,10 @@ int main(int argc, char **argv)
 	check(resident_kib(host.pid) < memory + 1024, "its memory is as before");
 	check(count_entries("/proc/self/fd", 0) <= own_fds,
 	      "the program's descriptors are as before");
-	check(daemon_stat(&host, "restarts") == kills + 1, "there was one restart for each death");
+	restarts = daemon_stat(&host, "restarts");
+	/* A start that takes seconds, because the machine stands still, is given up and tried again. */
+	check(restarts == kills + 1 || (load_paused_ms() > PAUSE_MS && restarts > kills),
+	      "there was one restart for each death");
 	vaccel_cleanup();
 	check(stop_daemon(&host) == 0, "the host process ends as it should");
 	check(count_entries(getenv("XDG_RUNTIME_DIR"), 0) == 0, "no file of a dead worker is left");
