@@ -7,12 +7,13 @@
 #   check.sh PROGRAMS_DIR PLUGINS_DIR DATA_DIR
 #
 # The directories of the programs, of the plugins, and of images/ and models/. libmytestlib.so is in
-# one of the first two.
+# one of the first two. Meson names in MESON_EXE_WRAPPER what runs programs of another architecture.
 #
 # With HOST_PLUGIN in the environment the programs use the plugin virtio, and HOST_PLUGIN is the one
 # (noop, exec, ...) that a host has on its other end; the host's libmytestlib.so is HOST_LIB.
 
 programs=$1 plugins=$2 data=$3
+run=${MESON_EXE_WRAPPER-}
 lib=$programs/libmytestlib.so
 [ -e "$lib" ] || lib=$plugins/libmytestlib.so
 host=${HOST_PLUGIN-}
@@ -33,7 +34,7 @@ expect() {
 	status=$1 text=$2 program=$3
 	shift 3
 	nr=$((nr + 1))
-	"$programs/$program" "$@" >"$tmp/out" 2>"$tmp/err"
+	$run "$programs/$program" "$@" >"$tmp/out" 2>"$tmp/err"
 	got=$?
 	# shellcheck disable=SC2059
 	printf "$text" >"$tmp/expected"
@@ -103,7 +104,7 @@ if use noop; then
 
 	if [ -z "$host" ]; then
 		nr=$((nr + 1))
-		"$programs/local_and_virtio" "$lib" >"$tmp/out" 2>"$tmp/err" || failed=$((failed + 1))
+		$run "$programs/local_and_virtio" "$lib" >"$tmp/out" 2>"$tmp/err" || failed=$((failed + 1))
 		expect_error '^Could not initialize virtio session$'
 	else
 		both_sides 10
@@ -153,7 +154,7 @@ fi
 if use mbench; then
 	expect 0 "$session" mbench 5 "$lib" 2
 	nr=$((nr + 1))
-	"$programs/mbench" 0 "$lib" >"$tmp/out" 2>"$tmp/err"
+	$run "$programs/mbench" 0 "$lib" >"$tmp/out" 2>"$tmp/err"
 	if [ $? != 22 ]; then
 		failed=$((failed + 1))
 		echo "FAILED: mbench 0 did not end with status 22"
@@ -166,14 +167,14 @@ kind=ordinary
 if use blas; then
 	for variant in '' _generic; do
 		nr=$((nr + 1))
-		if ! "$programs/sgemm$variant" --check >"$tmp/out" 2>"$tmp/err" ||
+		if ! $run "$programs/sgemm$variant" --check >"$tmp/out" 2>"$tmp/err" ||
 			! grep -q '^sgemm check: OK' "$tmp/out"; then
 			failed=$((failed + 1))
 			echo "FAILED: sgemm$variant --check"
 			cat "$tmp/out" "$tmp/err"
 		fi
 		nr=$((nr + 1))
-		if ! "$programs/sgemm$variant" --registered --check >"$tmp/out" 2>"$tmp/err" ||
+		if ! $run "$programs/sgemm$variant" --registered --check >"$tmp/out" 2>"$tmp/err" ||
 			! grep -q '^sgemm check: OK' "$tmp/out" ||
 			! grep -qx "sgemm memory: $kind" "$tmp/out"; then
 			failed=$((failed + 1))
@@ -187,7 +188,7 @@ if use onnx; then
 	for shape in circle.jpg cross.png square.png star.jpg triangle.jpg; do
 		for variant in '' _generic; do
 			nr=$((nr + 1))
-			"$programs/classify$variant" "$data/images/$shape" 1 "$data/models/shapes" >"$tmp/out" 2>"$tmp/err"
+			$run "$programs/classify$variant" "$data/images/$shape" 1 "$data/models/shapes" >"$tmp/out" 2>"$tmp/err"
 			grep -q "^classification tags: ${shape%.*} [01]\.[0-9]*\$" "$tmp/out" && continue
 			failed=$((failed + 1))
 			echo "FAILED: classify$variant $shape"
@@ -199,7 +200,8 @@ fi
 # One report with the times of both sides: what is measured here, and on the host.
 if [ -n "$host" ] && use noop; then
 	nr=$((nr + 1))
-	VACCEL_PROFILING_ENABLED=1 VACCEL_LOG_LEVEL=3 "$programs/classify" "$image" 3 >"$tmp/out" 2>&1
+	VACCEL_PROFILING_ENABLED=1 VACCEL_LOG_LEVEL=3 $run \
+		"$programs/classify" "$image" 3 >"$tmp/out" 2>&1
 	for side in '' 'host: '; do
 		grep -q "\[prof\] ${side}vaccel_image_classify_op: total_time: [1-9][0-9]* nsec nr_entries: 3\$" \
 			"$tmp/out" && continue

@@ -14,8 +14,14 @@ struct vop_arena_block {
 	struct vop_arena_block *next;
 	size_t size;
 	size_t used;
-	uint8_t data[] __attribute__((aligned(16)));
+	uint8_t data[]; /* from first() on */
 };
+
+/* malloc() aligns to 8 bytes only on some machines with 32 bits. */
+static size_t first(const struct vop_arena_block *b)
+{
+	return -(uintptr_t)b->data & 15;
+}
 
 void *vop_arena_alloc(struct vop_arena *a, size_t size)
 {
@@ -32,13 +38,13 @@ void *vop_arena_alloc(struct vop_arena *a, size_t size)
 	if (!b) {
 		size_t data = padded > BLOCK_SIZE ? padded : BLOCK_SIZE, total;
 
-		if (__builtin_add_overflow(data, sizeof(*b), &total))
+		if (__builtin_add_overflow(data, sizeof(*b) + 15, &total))
 			return NULL;
 		b = malloc(total);
 		if (!b)
 			return NULL;
-		b->size = data;
-		b->used = 0;
+		b->used = first(b);
+		b->size = b->used + data;
 		b->next = a->blocks;
 		a->blocks = b;
 	}
@@ -59,7 +65,7 @@ void vop_arena_reset(struct vop_arena *a)
 			free(b);
 		} else {
 			kept += b->size;
-			b->used = 0;
+			b->used = first(b);
 			link = &b->next;
 		}
 	}

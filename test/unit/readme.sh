@@ -18,7 +18,7 @@ fail() {
 options() { grep -oE -- '(^|[^-a-z])--[a-z][-a-z]*' | grep -oE -- '--[a-z][-a-z]*' | sort -u; }
 
 bash "$root/packaging/vm/qemu-vaccel" --help | grep -E '^ {2,6}-' | cut -c 1-28 | options >"$work/launcher"
-"$accel" --help | options | grep -vxE -- '--(help|usage|version)' >"$work/accel"
+${MESON_EXE_WRAPPER-} "$accel" --help | options | grep -vxE -- '--(help|usage|version)' >"$work/accel"
 sed -n '/^### Run a command/,/^### Run without/p' "$readme" | sed -n '/^| `-/s/|[^|]*|$//p' |
 	options >"$work/launcher.readme"
 sed -n '/^### Options of/,/^### Environment/p' "$readme" | sed -n '/^| `-/s/|[^|]*|$//p' |

@@ -58,7 +58,7 @@ static void init_rejects(void **state)
 	assert_int_equal(vaccel_arg_init(&arg, &c, 0, VACCEL_ARG_RAW, 0), VACCEL_EINVAL);
 	assert_int_equal(vaccel_arg_init(&arg, &c, 1, VACCEL_ARG_MAX, 0), VACCEL_EINVAL);
 	assert_int_equal(vaccel_arg_init(&arg, &c, 1, -1, 0), VACCEL_EINVAL);
-	assert_int_equal(vaccel_arg_init(&arg, NULL, PTRDIFF_MAX, VACCEL_ARG_RAW, 0),
+	assert_int_equal(vaccel_arg_init(&arg, NULL, TOO_MUCH, VACCEL_ARG_RAW, 0),
 			 VACCEL_ENOMEM);
 	assert_int_equal(arg.size, 77);
 	assert_int_equal(vaccel_arg_release(NULL), VACCEL_EINVAL);

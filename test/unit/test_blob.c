@@ -201,7 +201,7 @@ static void from_memory(void **state)
 			 VACCEL_EINVAL);
 	assert_int_equal(vaccel_blob_from_buf(NULL, bytes, 4, true, "name", NULL, false),
 			 VACCEL_EINVAL);
-	assert_int_equal(vaccel_blob_from_buf(&p, bytes, PTRDIFF_MAX, true, "name", NULL, false),
+	assert_int_equal(vaccel_blob_from_buf(&p, bytes, TOO_MUCH, true, "name", NULL, false),
 			 VACCEL_ENOMEM);
 	assert_null(p);
 }

@@ -221,12 +221,15 @@ static void test_env(void **state)
 /* Runs this program again as child(what), with its output in out; returns its exit status. */
 static int run_child(const char *what)
 {
+	const char *wrapper = getenv("MESON_EXE_WRAPPER"); /* of another architecture */
 	int status;
 	pid_t pid;
 
 	capture_start(&out, STDOUT_FILENO);
 	pid = fork();
 	if (!pid) {
+		if (wrapper)
+			execl(wrapper, wrapper, self, what, NULL);
 		execl(self, self, what, NULL);
 		_exit(126);
 	}

@@ -508,6 +508,7 @@ static void test_outputs(void **state)
 	assert_int_equal(remote_RESOURCE_CREATE(NULL, VACCEL_RESOURCE_MODEL, 0, &model), 0);
 	assert_int_equal(remote_RESOURCE_ADD(NULL, model, 0, 3, "model"), 0);
 	assert_int_equal(remote_RESOURCE_REGISTER(&sess, model), 0);
+	memset(out, 0, sizeof(out));
 	for (int round = 0; round < 3; round++) {
 		assert_int_equal(run_model(&sess, model, in, out, 6), VACCEL_ENOMEM);
 		for (int i = 0; i < 6; i++)

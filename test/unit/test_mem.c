@@ -199,7 +199,7 @@ static void test_no_memory(void **state)
 	(void)state;
 	capture_start(&out, STDOUT_FILENO);
 	assert_int_equal(vaccel_mem_alloc(&local_sess, SIZE_MAX, &p), VACCEL_ENOMEM);
-	assert_int_equal(vaccel_mem_alloc(&local_sess, PTRDIFF_MAX, &p), VACCEL_ENOMEM);
+	assert_int_equal(vaccel_mem_alloc(&local_sess, TOO_MUCH, &p), VACCEL_ENOMEM);
 	assert_contains(capture_end(&out), "Could not allocate");
 	assert_ptr_equal(p, &p);
 }

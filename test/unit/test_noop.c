@@ -195,7 +195,9 @@ static void images(void **state)
 		capture_start(&c, STDOUT_FILENO);
 		assert_int_equal(calls[i](&sess, NULL, name, 1, sizeof(name)), VACCEL_EINVAL);
 		assert_int_equal(calls[i](&sess, NULL, name, 0, sizeof(name)), VACCEL_EINVAL);
-		assert_int_equal(calls[i](&sess, "x", name, SIZE_MAX, sizeof(name)), VACCEL_EINVAL);
+		if (SIZE_MAX > UINT32_MAX) /* else it is a length like others */
+			assert_int_equal(calls[i](&sess, "x", name, SIZE_MAX, sizeof(name)),
+					 VACCEL_EINVAL);
 		capture_end(&c);
 	}
 	assert_int_equal(vaccel_image_classification(&sess, "x", NULL, NULL, 1, 0, 0), 0);
@@ -379,6 +381,9 @@ static void missing_arguments(void **state)
 				continue;
 			if (p->kind == VOP_VAL && !strstr(p->name, "len") && !strstr(p->name, "nr_") &&
 			    !strstr(p->name, "ndata"))
+				continue;
+			/* With 32 bits -1 becomes a length like others. */
+			if (p->kind == VOP_VAL && p->ctype == VOP_U32 && SIZE_MAX == UINT32_MAX)
 				continue;
 			if (p->kind == VOP_VAL)
 				s.vals[i].i = -1;

@@ -115,6 +115,7 @@ static void test_guest_requests(void **state)
 	struct native_call nc = {.extent = NULL};
 
 	(void)state;
+	skip_if_emulated("madvise(MADV_DONTFORK) fails");
 	guest_start(5);
 	load("context-close");
 	assert_int_equal(native_request(guest, VIRTIO_ACCEL_T_CONTEXT_CLOSE, -1, &nc), 0);
@@ -162,6 +163,7 @@ static void test_guest_memory(void **state)
 	uint64_t reply[2] = {0};
 
 	(void)state;
+	skip_if_emulated("madvise(MADV_DONTFORK) fails");
 	guest_start(5);
 	assert_int_equal(native_mem_alloc(&guest->mem, 12288, NATIVE_HOLD_LONG, &memory), 0);
 	assert_int_equal(native_mem_alloc(&guest->mem, 8192, NATIVE_HOLD_LONG, &other), 0);

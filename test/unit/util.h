@@ -13,6 +13,18 @@
 
 #include <cmocka.h>
 
+/* More than malloc() ever gives, also where half of the address space can be had */
+#define TOO_MUCH ((size_t)PTRDIFF_MAX + 1)
+
+/* Meson names what runs the tests of another architecture. */
+static inline void skip_if_emulated(const char *why)
+{
+	if (!getenv("MESON_EXE_WRAPPER"))
+		return;
+	print_message("skipped: under emulation %s\n", why);
+	skip();
+}
+
 /* What a standard stream receives between start and end; 64 KiB at most. */
 struct capture {
 	int fd; /* stream */

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "../util.h"
 #include "host/join.h"
 
 #define MIB  ((size_t)1 << 20)
@@ -80,9 +81,10 @@ static void joins(void **state)
 	assert_true(nr_mappings() > before);
 	join_release(&j);
 	assert_int_equal(nr_mappings(), before);
-	/* Nothing is left of the range either. */
-	assert_int_equal(msync(j.map, j.map_len, MS_ASYNC), -1);
 	assert_int_equal(memory[9 * MIB + 100], 0x5a);
+	/* Nothing is left of the range either. */
+	skip_if_emulated("what is not mapped cannot be told");
+	assert_int_equal(msync(j.map, j.map_len, MS_ASYNC), -1);
 }
 
 static void refuses(void **state)
