@@ -36,6 +36,7 @@ shell_in_image() {
 	(
 		exec 3>"$work/typed"
 		for ((i = 0; i < 600; i++)); do
+			[ -e "$work/typed" ] || exit
 			! grep -q '[#$] ' "$work/shell" || break
 			sleep 1
 		done
@@ -44,6 +45,7 @@ shell_in_image() {
 	) &
 	image_page "$work/image" Shell amd64 <"$work/typed" >"$work/shell"
 	local status=$?
+	rm "$work/typed"
 	wait $!
 	cat "$work/shell"
 	[ $status = 5 ] && has "$work/shell" 'This is a dummy classification tag!'
