@@ -29,7 +29,7 @@ image_page() {
 	return "${PIPESTATUS[0]}"
 }
 
-# The first command boots to a shell, where we type.
+# The first command boots to a shell, where we type; the current directory is shared.
 shell_in_image() {
 	mkfifo "$work/typed"
 	: >"$work/shell"
@@ -41,6 +41,7 @@ shell_in_image() {
 			sleep 1
 		done
 		echo 'classify /usr/local/share/vaccel/images/example.jpg' >&3
+		echo 'ls /mnt/host' >&3
 		echo 'exit 5' >&3
 	) &
 	image_page "$work/image" Shell amd64 <"$work/typed" >"$work/shell"
@@ -48,7 +49,8 @@ shell_in_image() {
 	rm "$work/typed"
 	wait $!
 	cat "$work/shell"
-	[ $status = 5 ] && has "$work/shell" 'This is a dummy classification tag!'
+	[ $status = 5 ] && has "$work/shell" 'This is a dummy classification tag!' &&
+		has "$work/shell" rootfs.img
 }
 
 # The page's example, compared line by line with vAccel's own transcript
