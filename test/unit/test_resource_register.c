@@ -231,6 +231,21 @@ static void urls_in_transport(void **state)
 }
 
 #ifdef HAVE_CURL
+/* Registering fails with this result, and the message names the resource and the reason. */
+static void register_fails(struct vaccel_resource *res, int result, const char *reason)
+{
+	static struct capture out;
+	const char *text;
+	int ret;
+
+	capture_start(&out, STDOUT_FILENO);
+	ret = vaccel_resource_register(res, &local);
+	text = capture_end(&out);
+	assert_int_equal(ret, result);
+	assert_contains(text, res->paths[res->nr_paths - 1]);
+	assert_contains(text, reason);
+}
+
 static void downloads(void **state)
 {
 	struct http_server server;
@@ -279,7 +294,7 @@ static void downloads(void **state)
 	assert_int_equal(vaccel_resource_release(&res), 0);
 
 	assert_int_equal(vaccel_resource_init_multi(&res, one_missing, 2, 0), 0);
-	assert_int_equal(vaccel_resource_register(&res, &local), VACCEL_EREMOTEIO);
+	register_fails(&res, VACCEL_EREMOTEIO, "404");
 	assert_null(res.rundir);
 	assert_null(res.blobs);
 	assert_int_equal(vaccel_resource_register(&res, &local), VACCEL_EREMOTEIO);
@@ -287,7 +302,7 @@ static void downloads(void **state)
 	assert_int_equal(vaccel_resource_release(&res), 0);
 
 	assert_int_equal(vaccel_resource_init(&res, url[4], 0), 0);
-	assert_int_equal(vaccel_resource_register(&res, &local), VACCEL_EREMOTEIO);
+	register_fails(&res, VACCEL_EREMOTEIO, "Could not download");
 	assert_int_equal(vaccel_resource_release(&res), 0);
 
 	assert_int_equal(vaccel_resource_init(&res, url[5], 0), 0);
@@ -326,7 +341,7 @@ static void downloads(void **state)
 
 	http_stop(&server);
 	assert_int_equal(vaccel_resource_init(&res, url[0], 0), 0);
-	assert_int_equal(vaccel_resource_register(&res, &local), VACCEL_EREMOTEIO);
+	register_fails(&res, VACCEL_EREMOTEIO, "Could not download");
 	assert_int_equal(vaccel_resource_release(&res), 0);
 }
 #endif
