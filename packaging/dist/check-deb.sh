@@ -39,7 +39,8 @@ make_bare() {
 		--skip=cleanup/apt/lists trixie "$bare" \
 		"deb $mirror trixie main" "deb $mirror trixie-backports main" &&
 		cp /etc/resolv.conf "$bare/etc/resolv.conf" && mount -t proc proc "$bare/proc" &&
-		mkdir "$bare/tmp/debs" && cp "$dist"/*_"$1".deb "$dist"/*_all.deb "$bare/tmp/debs/"
+		mkdir "$bare/tmp/debs" && cp "$dist"/*_"$1".deb "$bare/tmp/debs/" || return
+	[ "$1" != amd64 ] || cp "$dist"/*_all.deb "$bare/tmp/debs/"
 }
 
 # What our packages depend on stays, so that what is left after them is ours.
@@ -91,9 +92,6 @@ check_debs() {
 	local arch=$1 ours
 	bare=$work/bare-$arch
 	check "$arch deb: a bare Debian 13" make_bare "$arch"
-	if [ "$arch" != amd64 ]; then
-		rm -f "$bare"/tmp/debs/*_all.deb
-	fi
 	ours=$(cd "$bare/tmp/debs" && for deb in *.deb; do dpkg-deb -f "$deb" Package; done)
 	check "$arch deb: what they depend on" install_what_they_need
 	files >"$work/before"
