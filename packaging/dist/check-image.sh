@@ -24,9 +24,7 @@ make_podman() {
 # image_page DIRECTORY HEADING ARCH [EXPRESSION]: with a terminal, because the page says -it
 image_page() {
 	page "$2" "$3" | sed "${4-}" >"$work/commands"
-	(cd "$1" && PATH=$work/bin:$PATH TERM=dumb \
-		timeout 900 script -qec "bash $work/commands" /dev/null) | tr -d '\r'
-	return "${PIPESTATUS[0]}"
+	(cd "$1" && PATH=$work/bin:$PATH TERM=dumb timeout 900 script -qec "bash $work/commands" /dev/null)
 }
 
 # The first command boots to a shell, where we type; the current directory is shared.
@@ -56,7 +54,7 @@ shell_in_image() {
 # The page's example, compared line by line with vAccel's own transcript
 transcript_in_image() {
 	image_page "$work/image" "$@" >"$work/transcript" || { cat "$work/transcript"; return 1; }
-	grep -v '^qemu-vaccel: warning: KVM' "$work/transcript" | "$here/../../test/vm/normalise" |
+	grep -v '^qemu-vaccel: warning: KVM' "$work/transcript" | tr -d '\r' | "$here/../../test/vm/normalise" |
 		diff "$here/../../test/vm/classify.transcript" -
 }
 
