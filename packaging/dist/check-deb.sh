@@ -28,16 +28,17 @@ files() {
 		-o -path ./var/log -o -path ./etc/ld.so.cache \) -prune -o -printf '%p\n' | LC_ALL=C sort)
 }
 
-# The newer QEMU is in Debian's backports, as on a user's machine.
+# The newer QEMU is in Debian's backports, as on a user's machine; the launcher is tried on amd64.
 make_bare() {
-	local mirror
+	local mirror backports=()
 	mirror=$(sed -n 's/^deb \(\[.*\] \)*\([^ ]*\) .*/\2/p' /etc/apt/sources.list | head -n 1)
+	[ "$1" != amd64 ] || backports=("deb $mirror trixie-backports main")
 	emulate "$1"
 	mmdebstrap --mode=root --skip=check/qemu --architectures="$1" --variant=apt \
 		--aptopt='Apt::Install-Recommends "false"' --aptopt='APT::Get::Assume-Yes "true"' \
 		--aptopt='Dpkg::Use-Pty "0"' --dpkgopt=force-unsafe-io \
 		--skip=cleanup/apt/lists trixie "$bare" \
-		"deb $mirror trixie main" "deb $mirror trixie-backports main" &&
+		"deb $mirror trixie main" "${backports[@]}" &&
 		cp /etc/resolv.conf "$bare/etc/resolv.conf" && mount -t proc proc "$bare/proc" &&
 		mkdir "$bare/tmp/debs" && cp "$dist"/*_"$1".deb "$bare/tmp/debs/" || return
 	[ "$1" != amd64 ] || cp "$dist"/*_all.deb "$bare/tmp/debs/"
@@ -45,10 +46,10 @@ make_bare() {
 
 # What our packages depend on stays, so that what is left after them is ours.
 install_what_they_need() {
-	in_bare sh -c 'cd /tmp/debs && apt-get install --simulate -t trixie-backports ./*.deb' \
+	in_bare sh -c 'cd /tmp/debs && apt-get install --simulate ${1:+-t "$1"} ./*.deb' - "$newer" \
 		>"$work/all" || return
 	# shellcheck disable=SC2046
-	in_bare apt-get install -t trixie-backports \
+	in_bare apt-get install ${newer:+-t "$newer"} \
 		$(sed -n 's/^Inst \([^ ]*\) .*/\1/p' "$work/all" | grep -vFx "$ours")
 }
 
@@ -89,7 +90,8 @@ driver_waits() {
 # Of the driver's package, apt's dependencies are many; the same file for all architectures, it is
 # tried on amd64. So is the launcher's.
 check_debs() {
-	local arch=$1 ours
+	local arch=$1 ours newer=''
+	[ "$arch" != amd64 ] || newer=trixie-backports
 	bare=$work/bare-$arch
 	check "$arch deb: a bare Debian 13" make_bare "$arch"
 	ours=$(cd "$bare/tmp/debs" && for deb in *.deb; do dpkg-deb -f "$deb" Package; done)
