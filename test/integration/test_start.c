@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * How vhost-user-accel starts and ends: sockets that it makes, gets, or cannot have; what it says when
- * it is given something wrong; its exit status.
+ * How vhost-user-accel starts and ends: sockets that it makes, gets, or cannot have; what it says
+ * when it is given something wrong; its exit status.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,7 +41,7 @@ static const char *in_dir(const char *name)
 	return path;
 }
 
-/* Starts the program; @fd, if there is one, becomes GIVEN_FD. What it says goes to the file "said". */
+/* Starts the program; @fd, if there is one, becomes GIVEN_FD. What it says goes to a file. */
 static pid_t launch(const char *const *args, int fd)
 {
 	const char *argv[16] = { getenv("VHOST_USER_ACCEL") };
@@ -193,7 +193,7 @@ static bool connects(void *path)
 	return works;
 }
 
-/* What a process left that was killed is no obstacle; with --once the first front end is the last. */
+/* What a killed process has left is no obstacle; with --once the first front end is the last. */
 static void test_once(void **state)
 {
 	char option[200];

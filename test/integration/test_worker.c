@@ -278,7 +278,7 @@ static uint64_t open_session(struct transport *t)
 	return c.session;
 }
 
-/* The processes that the supervisor has started, zombies included. *@forker: the one that starts workers */
+/* The processes that the supervisor has started, zombies included; *forker starts workers. */
 static int count_children(pid_t *forker)
 {
 	char path[64], name[32];

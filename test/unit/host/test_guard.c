@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Memory that a front end takes away while it is looked at: an error where we expect it, else the end. */
+/* Memory that a front end takes away while it is looked at: an error where we look for it. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
