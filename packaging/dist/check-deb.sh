@@ -9,11 +9,6 @@ check_lint() {
 		--suppress-tags initial-upload-closes-no-bugs "$dist"/*.deb
 }
 
-in_bare() {
-	env -i PATH="$PATH" HOME=/root DEBIAN_FRONTEND=noninteractive \
-		chroot "$bare" "$@"
-}
-
 # in_bare_page HEADING ARCH [EXPRESSION]: a page's commands, changed by sed's EXPRESSION, where the
 # packages lie
 in_bare_page() {

@@ -15,6 +15,12 @@ host_side() {
 	done
 }
 
+unpack_vm() {
+	mkdir -p "$work/vm-$1"
+	check "$1: VM artifacts unpacked" tar xf "$dist/vaccel-virtio-vm_${version}_$1.tar.xz" \
+		-C "$work/vm-$1"
+}
+
 # vm ARCH LABEL OPTION...: the page's example
 vm() {
 	local arch=$1 label=$2 dir=$work/vm-$1
@@ -36,9 +42,7 @@ vm_page() {
 check_vm() {
 	local arch=$1
 	host_side
-	mkdir -p "$work/vm-$arch"
-	check "$arch: VM artifacts unpacked" tar xf "$dist/vaccel-virtio-vm_${version}_$arch.tar.xz" \
-		-C "$work/vm-$arch"
+	unpack_vm "$arch"
 	case $arch in
 	amd64)
 		check "amd64: the page's commands for the prebuilt VM" classify_says vm_page
