@@ -254,11 +254,11 @@ static void expect_control(const char *group, const char *name, const char *valu
 static void test_cgroup(void **state)
 {
 	char group[160], option[200], none[200], *log;
-	const char *const all[] = { option, "--max-memory=64T", "--max-resource-bytes=1G",
+	const char *const all[] = { option, "--max-memory=1024T", "--max-resource-bytes=1G",
 				    "--max-staging-bytes=2G", "--max-cpus=2", NULL };
 	const char *const more[] = { option, "--max-memory=18446744073709551615", NULL };
 	const char *const unlimited[] = { option, NULL };
-	const char *const missing[] = { none, "--max-memory=64T", "--max-cpus=1", NULL };
+	const char *const missing[] = { none, "--max-memory=1024T", "--max-cpus=1", NULL };
 
 	(void)state;
 	snprintf(group, sizeof(group), "%s/group", test_dir());
@@ -270,7 +270,7 @@ static void test_cgroup(void **state)
 	make_control(group, "cgroup.procs");
 
 	start(all);
-	expect_control(group, "memory.max", "70371965403136");
+	expect_control(group, "memory.max", "1125903128068096");
 	expect_control(group, "cpu.max", "200000 100000");
 	expect_control(group, "cgroup.procs", "0");
 	finish();
