@@ -32,6 +32,7 @@
 #define SESSIONS    64
 #define LARGE	    ((size_t)1 << 18)	/* floats: 1 MiB for each vector */
 #define RESOURCE    ((size_t)1 << 30)
+#define MAX_RESOURCES 8			/* more than max-resource-bytes allows */
 #define MAX_SAMPLES 1000000
 #define MATRIX	    160			/* rows and columns */
 /* A victim that is not always calling */
@@ -46,6 +47,7 @@ static unsigned int passed, failed;
 static struct shared {
 	atomic_bool flooding;
 	atomic_uint flood_calls, resources;
+	atomic_int refused;	/* how the first resource ended that was too much */
 } *shared;
 
 static uint64_t now_ns(void)
@@ -90,28 +92,49 @@ static void *flood_calls(void *arg)
 	return NULL;
 }
 
+/* Return: vaccel_resource_register()'s. */
+static int add_resource(struct vaccel_session *sess, struct vaccel_resource *res, char *data)
+{
+	int ret;
+
+	data[0]++; /* what the host has is not sent again */
+	ret = vaccel_resource_init_from_buf(res, data, RESOURCE, VACCEL_RESOURCE_DATA, "data", false);
+	if (ret)
+		test_die("the flooder makes no resource");
+	ret = vaccel_resource_register(res, sess);
+	if (ret)
+		vaccel_resource_release(res);
+	else
+		shared->resources++;
+	return ret;
+}
+
+/* As many as there may be, and then the last of them again and again */
 static void *flood_resources(void *arg)
 {
 	char *data = malloc(RESOURCE);
+	struct vaccel_resource res[MAX_RESOURCES], *last;
 	struct vaccel_session sess;
+	unsigned int nr = 0;
+	int ret = 0;
 
 	(void)arg;
 	if (!data || vaccel_session_init(&sess, VACCEL_PLUGIN_REMOTE))
 		test_die("the flooder gets no session for resources");
 	memset(data, 1, RESOURCE); /* holes would not be sent */
-	for (;;) {
-		struct vaccel_resource res;
-
-		if (vaccel_resource_init_from_buf(&res, data, RESOURCE, VACCEL_RESOURCE_DATA, "data",
-						  false))
-			continue;
-		if (!vaccel_resource_register(&res, &sess)) {
-			shared->resources++;
-			vaccel_resource_unregister(&res, &sess);
-		}
-		vaccel_resource_release(&res);
+	while (nr < MAX_RESOURCES && !ret) {
+		ret = add_resource(&sess, &res[nr], data);
+		nr += !ret;
 	}
-	return NULL;
+	if (!nr || !ret)
+		test_die("the flooder got %u resources", nr);
+	shared->refused = ret;
+	last = &res[nr - 1];
+	do {
+		vaccel_resource_unregister(last, &sess);
+		vaccel_resource_release(last);
+	} while (!add_resource(&sess, last, data));
+	test_die("the flooder gets no resource any more");
 }
 
 static pid_t start_flooder(void)
@@ -125,8 +148,13 @@ static pid_t start_flooder(void)
 	/* VMs are started by different services: the kernel is fair to each of them. */
 	setsid();
 	start_library(&flooder_host);
-	for (uintptr_t i = 0; i < SESSIONS; i++)
-		if (pthread_create(&thread, NULL, i ? flood_calls : flood_resources, (void *)i))
+	if (pthread_create(&thread, NULL, flood_resources, NULL))
+		test_die("no threads");
+	/* They would leave it no time. */
+	while (!shared->refused)
+		usleep(1000);
+	for (uintptr_t i = 1; i < SESSIONS; i++)
+		if (pthread_create(&thread, NULL, flood_calls, (void *)i))
 			test_die("no threads");
 	pause();
 	_exit(0);
@@ -237,7 +265,7 @@ int main(int argc, char **argv)
 
 	measure_both(&sess, "alone", seconds, before);
 	kill(flooder, SIGCONT);
-	if (!test_wait(floods, NULL, 60000))
+	if (!test_wait(floods, NULL, 120000))
 		test_die("the flooder does not flood");
 	measure_both(&sess, "flooded", seconds, during);
 	memory = peak_kib(daemon_worker(&flooder_host));
@@ -255,6 +283,8 @@ int main(int argc, char **argv)
 	      "the flood at most doubles the median time of the victim's long calls");
 	check(during[0].mean <= 2 * before[0].mean, "and their mean time");
 	check(during[1].p50 <= 2 * before[1].p50, "and the median time of its small calls");
+	check(shared->refused == VACCEL_ENOMEM,
+	      "the flooder's resources end at the limit");
 	check(memory > 0 && memory < LIMIT_KIB, "the flooder's worker stays below its memory limit");
 	check(after[0].p50 <= 2 * before[0].p50, "afterwards all is as before");
 	vaccel_session_release(&sess);
