@@ -77,8 +77,8 @@ upgrade_while_it_runs() {
 
 # There are no headers of the running kernel: no error, but a message, and dkms goes on later.
 driver_waits() {
-	in_bare dkms status | tee "$work/dkms"
-	grep -q '^virtio-accel/.*: added' "$work/dkms" &&
+	in_bare dkms status | tee "$work/status"
+	grep -q '^virtio-accel/.*: added' "$work/status" &&
 		in_bare dpkg-reconfigure -f noninteractive virtio-accel-dkms 2>&1 | grep 'install the linux-headers'
 }
 
