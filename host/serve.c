@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -310,7 +309,7 @@ static bool spin(struct serve_queue *q, uint64_t start)
 {
 	uint64_t limit = q->serve->poll_us * 1000ull;
 	uint64_t window = poll_window_get(&q->window, limit);
-	uint64_t last = start, now = start;
+	uint64_t now = start;
 	bool found = false, lost = false;
 
 	if (!window || !may_spin())
@@ -323,10 +322,7 @@ static bool spin(struct serve_queue *q, uint64_t start)
 		if (found || lost || atomic_load_explicit(&q->stopping, memory_order_relaxed))
 			break;
 		/* The one that we wait for may need this very processor. */
-		sched_yield();
-		last = now;
-		now = now_ns();
-		lost = now - last > POLL_WINDOW_LOST_NS;
+		lost = poll_window_yield(&now);
 	} while (lost || now - start < window);
 	atomic_fetch_sub(&nr_spinners, 1);
 	if (found)

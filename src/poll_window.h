@@ -17,7 +17,9 @@
 
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 #include <unistd.h>
 
 #define POLL_WINDOW_PROBE 16 /* one wait of these polls up to the limit */
@@ -68,6 +70,21 @@ static inline void poll_window_learn(struct poll_window *w, uint64_t limit_ns, u
 	else if ((ns /= 2) < limit_ns / POLL_WINDOW_LEAST)
 		ns = 0;
 	atomic_store_explicit(&w->ns, ns, memory_order_relaxed);
+}
+
+/*
+ * Yields the processor. @now: when it was last read from CLOCK_MONOTONIC in ns, updated.
+ * Return: whether somebody else has used the processor for long.
+ */
+static inline bool poll_window_yield(uint64_t *now)
+{
+	uint64_t before = *now;
+	struct timespec ts;
+
+	sched_yield();
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	*now = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	return *now - before > POLL_WINDOW_LOST_NS;
 }
 
 /* Polling was in vain, and cost somebody's time. Any thread. */

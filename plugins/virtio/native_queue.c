@@ -188,7 +188,7 @@ static void spin(struct native_transport *n, struct native_queue *q, struct nati
 		 uint64_t start)
 {
 	uint64_t window = poll_window_get(&q->window, n->poll_ns);
-	uint64_t last = start, now = start;
+	uint64_t now = start;
 	bool lost = false;
 
 	if (!window || !may_spin(n))
@@ -199,10 +199,7 @@ static void spin(struct native_transport *n, struct native_queue *q, struct nati
 		if (lost || is_done(rq))
 			break;
 		/* To those who are waited for, if they share this processor. */
-		sched_yield();
-		last = now;
-		now = now_ns();
-		lost = now - last > POLL_WINDOW_LOST_NS;
+		lost = poll_window_yield(&now);
 	} while (lost || now - start < window);
 	atomic_fetch_sub(&n->spinners, 1);
 	if (is_done(rq))
