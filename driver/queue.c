@@ -461,6 +461,24 @@ void accel_reap(struct work_struct *work)
 	accel_send_closes(dev);
 }
 
+/* An interrupt that a queue has for itself comes where those sleep who use the queue. */
+static void accel_spread_interrupts(struct virtqueue *vqs[], unsigned int nr)
+{
+	cpumask_var_t mask;
+	unsigned int i, cpu;
+
+	if (!zalloc_cpumask_var(&mask, GFP_KERNEL))
+		return;
+	for (i = 0; i < nr; i++) {
+		cpumask_clear(mask);
+		for_each_possible_cpu(cpu)
+			if (cpu % nr == i)
+				cpumask_set_cpu(cpu, mask);
+		virtqueue_set_affinity(vqs[i], mask);
+	}
+	free_cpumask_var(mask);
+}
+
 /**
  * accel_start() - finds the virtqueues and starts the device
  * @dev: the device, stopped
@@ -497,6 +515,7 @@ int accel_start(struct accel_device *dev)
 		dev->vdev->config->del_vqs(dev->vdev);
 		return -EINVAL;
 	}
+	accel_spread_interrupts(vqs, nr);
 
 	mutex_lock(&dev->state_mutex);
 	dev->nr_queues = nr;

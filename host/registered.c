@@ -2,6 +2,7 @@
 #include "registered.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -15,7 +16,7 @@ struct registered_memory {
 	struct registered_memory *next; /* in its bucket */
 	uint64_t context;
 	uint32_t id;
-	uint32_t holds; /* the table's and those of requests; under the lock */
+	_Atomic uint32_t holds; /* the table's and those of requests; more only under the lock */
 	uint8_t *base;
 	uint64_t size;
 	size_t nr_mapped; /* pieces that are mapped a second time */
@@ -180,7 +181,7 @@ static struct registered_memory *take_out(struct registered *t, struct registere
 
 	*link = m->next;
 	t->nr--;
-	return --m->holds ? NULL : m;
+	return atomic_fetch_sub(&m->holds, 1) > 1 ? NULL : m;
 }
 
 uint32_t registered_remove(struct registered *t, uint64_t context, uint32_t id)
@@ -266,7 +267,7 @@ uint32_t registered_hold(struct registered *t, uint64_t context, uint32_t id, ui
 	else if (offset > m->size || len > m->size - offset)
 		status = VIRTIO_ACCEL_S_INVAL;
 	else
-		m->holds++;
+		atomic_fetch_add_explicit(&m->holds, 1, memory_order_relaxed);
 	pthread_mutex_unlock(&t->lock);
 	if (!status) {
 		*at = m->base + offset;
@@ -277,12 +278,7 @@ uint32_t registered_hold(struct registered *t, uint64_t context, uint32_t id, ui
 
 void registered_unhold(struct registered *t, struct registered_memory *m)
 {
-	bool last;
-
-	pthread_mutex_lock(&t->lock);
-	last = --m->holds == 0;
-	pthread_mutex_unlock(&t->lock);
-	if (last)
+	if (atomic_fetch_sub(&m->holds, 1) == 1)
 		unmap(t, m);
 }
 

@@ -200,10 +200,13 @@ static uint32_t parse_segments(struct request *r, const struct memory *mem, stru
 {
 	struct virtio_accel_segment table[REQUEST_MAX_SEGMENTS];
 	size_t at = 0, starts[REQUEST_MAX_SEGMENTS + 1];
-	struct run_reader rr = { .stream = s, .left = nr_runs };
+	struct run_reader rr; /* an initialiser would clear its block, too */
 	uint64_t sum = 0;
 	uint32_t status;
 
+	rr.stream = s;
+	rr.left = nr_runs;
+	rr.next = rr.nr = 0;
 	stream_read(s, table, nr_segments * sizeof(table[0]));
 	for (uint32_t i = 0; i < nr_segments; i++) {
 		status = check_segment(r->header.type, &table[i]);
