@@ -3,6 +3,9 @@
 #
 # Debian packages, for check-dist, which sources it.
 
+# shellcheck source=/dev/null
+. "$here/check-vm.sh"
+
 # Our own archive has no bugs to close; everything else that lintian finds is explained where it is.
 check_lint() {
 	check "lintian" lintian --allow-root --fail-on error,warning \
@@ -52,7 +55,7 @@ install_what_they_need() {
 make_older() {
 	local deb tree=$work/older
 	mkdir -p "$bare/tmp/older"
-	for deb in "$bare"/tmp/debs/*_"$1".deb; do
+	for deb in "$bare"/tmp/debs/*.deb; do
 		rm -rf "$tree"
 		dpkg-deb -R "$deb" "$tree" && sed -i "s/$version-1/$version-0.9/" "$tree/DEBIAN/control" &&
 			dpkg-deb --root-owner-group -b "$tree" "$bare/tmp/older/" || return
@@ -60,18 +63,38 @@ make_older() {
 	rm -rf "$tree"
 }
 
-# A host process that was started before the upgrade serves after it.
-upgrade_while_it_runs() {
-	local pid
-	in_bare vhost-user-accel --socket-path=/tmp/accel &
+# tags N: that many calls of the VM that writes to $work/running have their answer
+tags() {
+	local i
+	for ((i = 0; i < 1200; i++)); do
+		[ "$(grep -c 'This is a dummy classification tag!' "$work/running")" -lt "$1" ] || return 0
+		sleep 0.5
+	done
+	cat "$work/running"
+	return 1
+}
+
+# A VM that has run since before the upgrade calls before it, after it, and once more when its worker has
+# died: the new worker is one of the new version, its supervisor one of the old.
+upgrade_with_a_vm() {
+	local pid supervisor share=$bare/tmp/share status=1 image=/usr/local/share/vaccel/images/example.jpg
+	mkdir -p "$share" "$bare/tmp/vm"
+	mount --bind "$work/vm-amd64" "$bare/tmp/vm" || return
+	in_bare sh -c "exec qemu-vaccel -t 900 --boot-timeout 600 --no-kvm --share /tmp/share \
+		-r /tmp/vm/rootfs.img -k /tmp/vm/bzImage-* -m 1024 -c '
+			for step in upgraded killed end; do
+				classify $image
+				until [ -e /mnt/host/\$step ]; do sleep 0.5; done
+			done'" >"$work/running" 2>&1 &
 	pid=$!
-	await "$bare/tmp/accel" && in_bare sh -c 'dpkg -i /tmp/debs/*.deb' &&
+	tags 1 && in_bare sh -c 'dpkg -i /tmp/debs/*.deb' &&
 		in_bare dpkg-query -W -f '${Version}\n' vhost-user-accel | grep -qFx "$version-1" &&
-		classify_says in_bare env VACCEL_PLUGINS=libvaccel-virtio.so \
-			VACCEL_VIRTIO_SOCKET=/tmp/accel classify /usr/share/vaccel/images/example.jpg
-	local status=$?
-	kill $pid
-	wait $pid
+		touch "$share/upgraded" && tags 2 &&
+		supervisor=$(pgrep -d, -f "socket-path=/tmp/$(basename "$bare"/tmp/qemu-vaccel.*)/accel.sock") &&
+		pkill -KILL -P "$supervisor" -f vhost-user-accel-worker && touch "$share/killed" && tags 3 && status=0
+	touch "$share/end"
+	wait $pid || status=1
+	umount "$bare/tmp/vm"
 	return $status
 }
 
@@ -114,7 +137,8 @@ check_debs() {
 	if [ "$arch" = amd64 ]; then
 		check "$arch deb: an older version" make_older "$arch"
 		check "$arch deb: the older version is installed" in_bare sh -c 'dpkg -i /tmp/older/*.deb'
-		check "$arch deb: upgraded while vhost-user-accel runs" upgrade_while_it_runs
+		[ -e "$work/vm-amd64/rootfs.img" ] || unpack_vm amd64
+		check "$arch deb: upgraded while a VM runs" upgrade_with_a_vm
 	fi
 	umount "$bare/proc"
 	rm -rf --one-file-system "$bare"

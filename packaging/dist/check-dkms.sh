@@ -62,6 +62,46 @@ load_in_vm() {
 		grep -qx "$kernel" "$work/classify" && grep -qx "$source" "$work/classify"
 }
 
+# $bare as a VM's disk, without what only compilers need, and with what our VM's init wants
+make_dkms_image() {
+	local tree=$work/dkms-tree file
+	rm -rf "$tree"
+	cp -al "$bare" "$tree" || return
+	rm -rf "$tree"/{kernels,boot,proc,tmp,sbin/init,usr/lib/gcc,usr/src/linux-*,usr/share/doc}
+	mkdir -p "$tree"/{proc,tmp,mnt/host}
+	cp --remove-destination /usr/bin/busybox "$tree/usr/bin/" &&
+		install -m 755 "$here/../vm/guest/init" "$tree/usr/sbin/init" &&
+		for file in hostname virtio-accel-group environment; do
+			debugfs -R "cat /etc/$file" "$work/vm-amd64/rootfs.img" 2>/dev/null >"$work/file" &&
+				cp --remove-destination "$work/file" "$tree/etc/$file" || return
+		done
+	for file in vaccel vaccel-virtio; do
+		tar xf "$dist/${file}_${version}_amd64.tar.gz" --strip-components=2 -C "$tree/usr/local" || return
+	done
+	chroot "$tree" ldconfig && mke2fs -q -t ext4 -d "$tree" -m 0 "$work/dkms.img" 2G
+	local status=$?
+	rm -rf "$tree"
+	return $status
+}
+
+# The package is removed in a VM that has the module loaded: it says that the module stays, a program
+# that comes later still has its answer, and then the module goes for good.
+removed_while_loaded() {
+	local kernel=$1 series=$2
+	make_dkms_image && make_dkms_initrd "$kernel" &&
+		classify_says "$host/bin/qemu-vaccel" -t 900 --boot-timeout 600 --no-kvm --no-share \
+			-r "$work/dkms.img" -k "$bare/kernels/$series/vmlinuz" \
+			--initrd "$work/dkms-initrd.img" -m 1024 -c '
+				ldconfig
+				modinfo -F filename virtio_accel
+				dpkg --purge virtio-accel-dkms || exit
+				dpkg --audit
+				classify /usr/local/share/vaccel/images/example.jpg || exit
+				rmmod virtio_accel && ! modprobe virtio_accel && echo gone' &&
+		grep -q "/updates/dkms/virtio_accel.ko" "$work/classify" &&
+		has "$work/classify" "virtio_accel stays loaded" && grep -qx gone "$work/classify"
+}
+
 check_dkms() {
 	local series kernel module
 	[ "$1" = amd64 ] || return 0
@@ -76,6 +116,7 @@ check_dkms() {
 		check "dkms: built for $kernel" in_bare dkms install "$module" -k "$kernel"
 		check "dkms: loaded in a VM with $kernel" load_in_vm "$kernel" "$series"
 	done
+	check "dkms: removed in a VM while $kernel has the module loaded" removed_while_loaded "$kernel" "$series"
 	check "dkms: removed" in_bare dpkg --purge virtio-accel-dkms
 	check "dkms: nothing is left" test -z "$(find "$bare"/usr/src/virtio-accel-* "$bare"/var/lib/dkms/virtio-accel \
 		"$bare"/usr/lib/modules/*/updates -name '*virtio*' 2>/dev/null)"
