@@ -42,13 +42,15 @@ make_bare() {
 	[ "$1" != amd64 ] || cp "$dist"/*_all.deb "$bare/tmp/debs/"
 }
 
-# What our packages depend on stays, so that what is left after them is ours.
+# What our packages depend on stays, so that what is left after them is ours. With the launcher comes
+# what it recommends.
 install_what_they_need() {
 	in_bare sh -c 'cd /tmp/debs && apt-get install --simulate ${1:+-t "$1"} ./*.deb' - "$newer" \
 		>"$work/all" || return
 	# shellcheck disable=SC2046
 	in_bare apt-get install ${newer:+-t "$newer"} \
-		$(sed -n 's/^Inst \([^ ]*\) .*/\1/p' "$work/all" | grep -vFx "$ours")
+		$(sed -n 's/^Inst \([^ ]*\) .*/\1/p' "$work/all" | grep -vFx "$ours") \
+		${newer:+virtiofsd}
 }
 
 # The packages as they are, with a lower version, to have something to upgrade from
@@ -63,11 +65,10 @@ make_older() {
 	rm -rf "$tree"
 }
 
-# tags N: that many calls of the VM that writes to $work/running have their answer
+# tags PID N: that many calls of the VM of this launcher, which writes to $work/running, have their answer
 tags() {
-	local i
-	for ((i = 0; i < 1200; i++)); do
-		[ "$(grep -c 'This is a dummy classification tag!' "$work/running")" -lt "$1" ] || return 0
+	while kill -0 "$1" 2>/dev/null; do
+		[ "$(grep -c 'This is a dummy classification tag!' "$work/running")" -lt "$2" ] || return 0
 		sleep 0.5
 	done
 	cat "$work/running"
@@ -87,11 +88,11 @@ upgrade_with_a_vm() {
 				until [ -e /mnt/host/\$step ]; do sleep 0.5; done
 			done'" >"$work/running" 2>&1 &
 	pid=$!
-	tags 1 && in_bare sh -c 'dpkg -i /tmp/debs/*.deb' &&
+	tags $pid 1 && in_bare sh -c 'dpkg -i /tmp/debs/*.deb' &&
 		in_bare dpkg-query -W -f '${Version}\n' vhost-user-accel | grep -qFx "$version-1" &&
-		touch "$share/upgraded" && tags 2 &&
+		touch "$share/upgraded" && tags $pid 2 &&
 		supervisor=$(pgrep -d, -f "socket-path=/tmp/$(basename "$bare"/tmp/qemu-vaccel.*)/accel.sock") &&
-		pkill -KILL -P "$supervisor" -f vhost-user-accel-worker && touch "$share/killed" && tags 3 && status=0
+		pkill -KILL -P "$supervisor" -f vhost-user-accel-worker && touch "$share/killed" && tags $pid 3 && status=0
 	touch "$share/end"
 	wait $pid || status=1
 	umount "$bare/tmp/vm"
