@@ -66,9 +66,9 @@ load_in_vm() {
 make_dkms_image() {
 	local tree=$work/dkms-tree file
 	rm -rf "$tree"
-	cp -al "$bare" "$tree" || return
-	rm -rf "$tree"/{kernels,boot,proc,tmp,sbin/init,usr/lib/gcc,usr/src/linux-*,usr/share/doc}
-	mkdir -p "$tree"/{proc,tmp,mnt/host}
+	cp -alx "$bare" "$tree" || return
+	rm -rf "$tree"/{kernels,boot,tmp,sbin/init,usr/lib/gcc,usr/src/linux-*,usr/share/doc}
+	mkdir -p "$tree"/{tmp,mnt/host}
 	cp --remove-destination /usr/bin/busybox "$tree/usr/bin/" &&
 		install -m 755 "$here/../vm/guest/init" "$tree/usr/sbin/init" &&
 		for file in hostname virtio-accel-group environment; do
