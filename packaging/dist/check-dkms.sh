@@ -13,7 +13,7 @@ dkms_kernels='6.1 6.12 7.3'
 make_dkms_root() {
 	local base
 	base=$(sed -n 's/^deb \(\[.*\] \)*\([^ ]*\) .*/\2/p' /etc/apt/sources.list | head -n 1)
-	mmdebstrap --mode=root --variant=apt --include=dkms,gcc,libc6-dev,make,xz-utils,pahole,libelf1t64 \
+	mmdebstrap --mode=root --variant=apt --include=dkms,gcc,libc6-dev,make,xz-utils,pahole,libelf1t64,libcurl4t64 \
 		--aptopt='Apt::Install-Recommends "false"' --dpkgopt=force-unsafe-io \
 		--setup-hook="printf 'deb %s %s main\n' $base trixie-backports $base bookworm \
 			>\"\$1/etc/apt/sources.list.d/kernels.list\"
