@@ -31,7 +31,7 @@ void test_kill(void)
 	pid_t pid;
 
 	CHECK(ask(fd, FAKE_CONTEXTS, NULL, 0) == 1);
-	pid = start_call(FAKE_DELAY, 1500, 4 * MiB);
+	pid = start_call(FAKE_DELAY, LONG_CALL, 4 * MiB);
 	CHECK(counter_becomes("pinned_pages", 1024));
 	CHECK(counter_becomes("inflight", 1));
 	start = now_us();

@@ -223,7 +223,7 @@ static void *delayed(void *arg)
 {
 	struct delayed *d = arg;
 
-	d->result = on_memory(d->fd, FAKE_DELAY, 1000, 1, 0, 4 * MiB, NULL);
+	d->result = on_memory(d->fd, FAKE_DELAY, LONG_CALL, 1, 0, 4 * MiB, NULL);
 	return NULL;
 }
 
@@ -256,7 +256,7 @@ void test_memory_kill(void)
 
 	CHECK(counter_becomes("memory_pages", 0) && counter_becomes("inflight", 0));
 	for (int i = 0; i < 20; i++) {
-		uint32_t ms = i ? (uint32_t)i % 4 * 20 : 1500;
+		uint32_t ms = i ? (uint32_t)i % 4 * 20 : LONG_CALL;
 		pid_t pid = fork();
 
 		if (!pid) {
@@ -300,8 +300,7 @@ void test_memory_doubt(void)
 
 	/* What earlier tests left must not be taken for the request. */
 	CHECK(counter_becomes("memory_pages", 0) && counter_becomes("inflight", 0));
-	/* Longer than a busy machine may take until the program is killed. */
-	CHECK(!simple(fd, FAKE_SLOW_MEMORY, 5000));
+	CHECK(!simple(fd, FAKE_SLOW_MEMORY, LONG_CALL));
 	pid = fork();
 	if (!pid)
 		_exit(alloc(fd, 1, 4 * MiB));
