@@ -1,15 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Scattered pieces of guest memory as one range, without copying them. */
+/*
+ * Scattered pieces of guest memory as one range, without copying them.
+ *
+ * Programs use the same memory again and again, so ranges are kept after the call that they were made
+ * for, while there is room. A range is known by the pieces' addresses in this process, which serves
+ * one VM: join_clear() has to be called before guest memory is unmapped.
+ */
 #ifndef HOST_JOIN_H
 #define HOST_JOIN_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
-struct joined {
-	void *map;
-	size_t map_len; /* bytes, whole pages */
-};
+/** What is kept at most: ranges, the runs of all of them (each is a mapping), and their bytes. */
+#define JOIN_KEPT	64
+#define JOIN_KEPT_RUNS	16384
+#define JOIN_KEPT_BYTES ((uint64_t)4 << 30)
+
+/** Runs this short are cheaper to copy than to map, unless the range is used this many times. */
+#define JOIN_MIN_RUN ((uint64_t)64 << 10)
+#define JOIN_AFTER   8
+
+struct join;
 
 /**
  * join_runs() - maps runs of a shared mapping a second time, one behind the other
@@ -21,9 +34,12 @@ struct joined {
  * Any thread. Return: where the first byte of the first run is in the new range; NULL when it cannot
  * be done, or when copying is cheaper.
  */
-void *join_runs(const struct iovec *runs, size_t nr, uint64_t len, struct joined *j);
+void *join_runs(const struct iovec *runs, size_t nr, uint64_t len, struct join **j);
 
-/** join_release() - unmaps the range; the runs stay as they are */
-void join_release(const struct joined *j);
+/** join_release() - the range is not used any more; the runs stay as they are. Any thread. */
+void join_release(struct join *j);
+
+/** join_clear() - unmaps what is kept. Nothing may be in use. */
+void join_clear(void);
 
 #endif

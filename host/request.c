@@ -342,7 +342,7 @@ uint32_t request_finish(struct request *r, uint32_t status)
 	while (r->nr_held)
 		registered_unhold(r->registered, r->held[--r->nr_held]);
 	while (r->nr_joined)
-		join_release(&r->joined[--r->nr_joined]);
+		join_release(r->joined[--r->nr_joined]);
 	if (r->max_runs > RUNS_KEPT)
 		drop_runs(r);
 	if (r->chain.resp_len < sizeof(resp))

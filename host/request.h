@@ -27,7 +27,7 @@ struct request {
 	struct registered_memory *held[REQUEST_MAX_SEGMENTS]; /* until request_finish() */
 	uint32_t nr_held;
 	struct iovec joined_run[REQUEST_MAX_SEGMENTS]; /* segments that were made one range */
-	struct joined joined[REQUEST_MAX_SEGMENTS];    /* until request_finish() */
+	struct join *joined[REQUEST_MAX_SEGMENTS];     /* until request_finish() */
 	uint32_t nr_joined;
 	_Alignas(16) uint8_t message[REQUEST_MAX_MESSAGE];
 	_Alignas(16) uint8_t reply[REQUEST_MAX_REPLY];

@@ -326,7 +326,7 @@ static bool spin(struct serve_queue *q, uint64_t start)
 	} while (lost || now - start < window);
 	atomic_fetch_sub(&nr_spinners, 1);
 	if (found)
-		poll_window_won(&q->window);
+		poll_window_won(&q->window, 0);
 	else if (lost)
 		poll_window_lost(&q->window);
 	if (found && !poll_window_is_open(&q->window, limit))
@@ -595,5 +595,6 @@ int serve_mem_remove(struct serve *s, uint64_t gpa, uint64_t size, uint64_t uadd
 	if (serve_running(s))
 		return -EBUSY;
 	registered_clear(s->registered);
+	join_clear();
 	return memory_remove(&s->mem, gpa, size, uaddr);
 }

@@ -18,6 +18,7 @@
 
 #include "control.h"
 #include "dispatch.h"
+#include "join.h"
 #include "log.h"
 #include "sandbox.h"
 #include "serve.h"
@@ -94,6 +95,7 @@ static int reset(uint32_t generation)
 	if (!fresh)
 		return -ENOMEM;
 	registered_clear(serve.registered);
+	join_clear();
 	dispatch_delete(serve.dispatch);
 	serve.dispatch = fresh;
 	return 0;
@@ -224,6 +226,7 @@ int main(int argc, char **argv)
 		_exit(EX_SOFTWARE);
 	dispatch_delete(serve.dispatch);
 	registered_delete(serve.registered);
+	join_clear();
 	memory_clear(&serve.mem);
 	inflight_area_unmap(serve.area);
 	/* libvaccel cleans up in its unload-time destructor. */

@@ -12,6 +12,7 @@
 #include <linux/virtio_ring.h>
 #include <sys/mman.h>
 
+#include "join.h"
 #include "registered.h"
 #include "request.h"
 #include "../unit/host/guest.h"
@@ -296,5 +297,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (in.left)
 		take_action(&in);
 	registered_clear(memories);
+	join_clear();
 	return 0;
 }

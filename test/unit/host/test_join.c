@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* join_runs(): scattered pieces of shared memory as one range, without a copy. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +19,7 @@
 
 #define MIB  ((size_t)1 << 20)
 #define SIZE (16 * MIB)
+#define PAGE ((size_t)4096)
 
 static uint8_t *memory;
 
@@ -60,8 +63,8 @@ static void joins(void **state)
 		{memory + 4 * MIB, MIB - 4095},
 	};
 	uint64_t len = 5 * MIB - 100 - 4095;
-	unsigned int before = nr_mappings();
-	struct joined j;
+	unsigned int before = nr_mappings(), mapped;
+	struct join *j, *again;
 	uint8_t *at, *base = join_runs(runs, 4, len, &j);
 
 	(void)state;
@@ -79,13 +82,152 @@ static void joins(void **state)
 	assert_int_equal(base[MIB - 100 + 7], 0xa5);
 	assert_int_equal(base[4 * MIB - 100 + 7], 0xa5);
 
-	assert_true(nr_mappings() > before);
-	join_release(&j);
+	/* Who comes meanwhile or later gets the same. */
+	mapped = nr_mappings();
+	assert_true(mapped > before);
+	assert_ptr_equal(join_runs(runs, 4, len, &again), base);
+	join_release(again);
+	join_release(j);
+	assert_ptr_equal(join_runs(runs, 4, len, &again), base);
+	join_release(again);
+	assert_int_equal(nr_mappings(), mapped);
+	join_clear();
 	assert_int_equal(nr_mappings(), before);
 	assert_int_equal(memory[9 * MIB + 100], 0x5a);
 	/* Nothing is left of the range either. */
 	skip_if_emulated("what is not mapped cannot be told");
-	assert_int_equal(msync(j.map, j.map_len, MS_ASYNC), -1);
+	assert_int_equal(msync(base - 100, 5 * MIB, MS_ASYNC), -1);
+}
+
+/* Pages of the memory, @first and every @step-th behind it */
+static void scatter(struct iovec *runs, size_t nr, size_t first, size_t step)
+{
+	for (size_t i = 0; i < nr; i++)
+		runs[i] = (struct iovec){memory + (first + i * step) * PAGE, PAGE};
+}
+
+/* Short runs are worth a mapping when they come again and again. */
+static void short_runs(void **state)
+{
+	struct iovec runs[16], others[16];
+	uint8_t *base = NULL;
+	struct join *j;
+
+	(void)state;
+	scatter(runs, 16, 3, 5);
+	scatter(others, 16, 3, 5);
+	others[15].iov_len--;
+	for (int i = 1; i < JOIN_AFTER; i++) {
+		assert_null(join_runs(runs, 16, 16 * PAGE, &j));
+		assert_null(join_runs(others, 16, 16 * PAGE - 1, &j));
+	}
+	for (int i = 0; i < 3; i++) {
+		uint8_t *now = join_runs(runs, 16, 16 * PAGE, &j);
+
+		assert_non_null(now);
+		assert_true(!base || now == base);
+		base = now;
+		for (size_t n = 0; n < 16; n++)
+			assert_memory_equal(now + n * PAGE, runs[n].iov_base, PAGE);
+		join_release(j);
+	}
+	join_clear();
+	assert_null(join_runs(runs, 16, 16 * PAGE, &j));
+}
+
+/* As often as it takes until short runs are joined. Return: whether they are. */
+static bool is_joined(const struct iovec *runs, size_t nr)
+{
+	struct join *j;
+
+	for (int i = 0; i < JOIN_AFTER; i++) {
+		if (join_runs(runs, nr, nr * PAGE, &j)) {
+			join_release(j);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What is in use is not given up; what was not used for long is, when there is no room. */
+static void room(void **state)
+{
+	struct iovec runs[JOIN_KEPT + 1][2], long_runs[2];
+	unsigned int before = nr_mappings();
+	uint8_t *base;
+	struct join *j;
+
+	(void)state;
+	for (size_t i = 0; i <= JOIN_KEPT; i++) {
+		scatter(runs[i], 2, 2 * i, 7);
+		assert_int_equal(is_joined(runs[i], 2), i < JOIN_KEPT);
+	}
+	/* Long runs are mapped all the same, and not kept. */
+	long_runs[0] = (struct iovec){memory + 8 * MIB, MIB};
+	long_runs[1] = (struct iovec){memory, MIB};
+	base = join_runs(long_runs, 2, 2 * MIB, &j);
+	assert_memory_equal(base, memory + 8 * MIB, MIB);
+	assert_memory_equal(base + MIB, memory, MIB);
+	assert_int_equal(nr_mappings(), before + 2 * JOIN_KEPT + 2);
+	join_release(j);
+	assert_int_equal(nr_mappings(), before + 2 * JOIN_KEPT);
+
+	/* The first is held, the second the oldest that is not, and the others are used. */
+	base = join_runs(runs[0], 2, 2 * PAGE, &j);
+	for (size_t i = 0; i < 1100; i++)
+		assert_true(is_joined(runs[2 + i % (JOIN_KEPT - 2)], 2));
+	assert_true(is_joined(runs[JOIN_KEPT], 2));
+	assert_false(is_joined(runs[1], 2));
+	assert_int_equal(nr_mappings(), before + 2 * JOIN_KEPT);
+	assert_memory_equal(base, runs[0][0].iov_base, PAGE);
+	join_release(j);
+	join_clear();
+	assert_int_equal(nr_mappings(), before);
+}
+
+struct caller {
+	pthread_t thread;
+	const struct iovec *runs;
+	unsigned int bad;
+};
+
+static void *call(void *arg)
+{
+	struct caller *c = arg;
+
+	for (int i = 0; i < 2000; i++) {
+		const struct iovec *runs = c->runs + i % 3 * 2;
+		struct join *j;
+		uint8_t *base = join_runs(runs, 2, 2 * PAGE, &j);
+
+		if (!base)
+			continue;
+		c->bad += memcmp(base, runs[0].iov_base, PAGE) ||
+			  memcmp(base + PAGE, runs[1].iov_base, PAGE);
+		join_release(j);
+	}
+	return NULL;
+}
+
+static void threads(void **state)
+{
+	unsigned int before = nr_mappings();
+	struct caller callers[4];
+	struct iovec runs[6];
+
+	(void)state;
+	scatter(runs, 6, 1, 3);
+	for (int i = 0; i < 4; i++) {
+		callers[i] = (struct caller){.runs = runs};
+		assert_int_equal(pthread_create(&callers[i].thread, NULL, call, &callers[i]), 0);
+	}
+	for (int i = 0; i < 4; i++) {
+		pthread_join(callers[i].thread, NULL);
+		assert_int_equal(callers[i].bad, 0);
+	}
+	assert_int_equal(nr_mappings(), before + 6);
+	join_clear();
+	assert_int_equal(nr_mappings(), before);
 }
 
 static void refuses(void **state)
@@ -94,7 +236,7 @@ static void refuses(void **state)
 	static struct iovec many[8193];
 	unsigned int before = nr_mappings();
 	uint8_t *private;
-	struct joined j;
+	struct join *j;
 
 	(void)state;
 	assert_null(join_runs(runs, 1, MIB, &j));
@@ -114,7 +256,8 @@ static void refuses(void **state)
 		many[i] = (struct iovec){memory + (i % 2) * 4 * MIB, 65536};
 	assert_null(join_runs(many, 8193, 8193 * (uint64_t)65536, &j));
 	assert_non_null(join_runs(many, 8192, 8192 * (uint64_t)65536, &j));
-	join_release(&j);
+	join_release(j);
+	join_clear();
 
 	/* Memory that is not shared cannot be mapped twice. */
 	private = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -131,6 +274,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(joins),
 		cmocka_unit_test(refuses),
+		cmocka_unit_test(short_runs),
+		cmocka_unit_test(room),
+		cmocka_unit_test(threads),
 	};
 
 	if (getenv("VALGRIND")) {
