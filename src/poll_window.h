@@ -9,7 +9,9 @@
  *
  * A thread that polls yields its processor now and then. When somebody else has used it for long,
  * processors are scarce: a request would wait until the poller runs again, whereas a sleeper is
- * woken. So the next waits do not poll, the more of them the more often that happened.
+ * woken. So the next waits do not poll, the more of them the more often that happened. The same goes for
+ * a caller whose polling has taken longer than sleeping does: its processor was what the other side
+ * has waited for.
  *
  * Used by the guest's plugin and by the host; the driver does the same, but cannot yield.
  */
@@ -27,12 +29,14 @@
 #define POLL_WINDOW_LOST_NS 20000 /* a yield of more has let somebody else run */
 #define POLL_WINDOW_BANS 16	  /* waits without polling after that; doubles each time, */
 #define POLL_WINDOW_MAX_BANS 1024 /* up to this */
+#define POLL_WINDOW_QUICK_NS 15000 /* no sleep is shorter than this */
 
 struct poll_window {
 	_Atomic uint64_t ns;
 	atomic_uint waits; /* since it was fully open */
 	atomic_uint bans;  /* waits to come that must not poll */
 	atomic_uint last_bans;
+	_Atomic uint64_t slept_ns; /* how long those wait that sleep at once, mostly; 0: unknown */
 };
 
 /* Fully open: the first waits tell. */
@@ -42,6 +46,7 @@ static inline void poll_window_init(struct poll_window *w, uint64_t limit_ns)
 	atomic_init(&w->waits, 0);
 	atomic_init(&w->bans, 0);
 	atomic_init(&w->last_bans, 0);
+	atomic_init(&w->slept_ns, 0);
 }
 
 /* How long to poll now, in nanoseconds. Any thread. */
@@ -100,9 +105,35 @@ static inline void poll_window_lost(struct poll_window *w)
 	atomic_store_explicit(&w->bans, bans, memory_order_relaxed);
 }
 
-/* Polling ended with what was waited for. Any thread. */
-static inline void poll_window_won(struct poll_window *w)
+/* A caller has slept at once, and waited this long. Any thread. */
+static inline void poll_window_slept(struct poll_window *w, uint64_t waited_ns)
 {
+	uint64_t ns = atomic_load_explicit(&w->slept_ns, memory_order_relaxed);
+
+	/* One that took very long tells nothing. */
+	if (!ns || waited_ns < ns)
+		ns = ((ns ? ns : waited_ns) + waited_ns) / 2;
+	else
+		ns += ns / 16;
+	atomic_store_explicit(&w->slept_ns, ns, memory_order_relaxed);
+}
+
+/*
+ * Polling ended with what was waited for. @waited_ns: how long that took, or 0 if sleeping could not
+ * have made it shorter. Any thread.
+ */
+static inline void poll_window_won(struct poll_window *w, uint64_t waited_ns)
+{
+	if (waited_ns > POLL_WINDOW_QUICK_NS) {
+		uint64_t ns = atomic_load_explicit(&w->slept_ns, memory_order_relaxed);
+
+		if (waited_ns > ns) {
+			poll_window_lost(w);
+			return;
+		}
+		/* What is known of sleeping gets old. */
+		atomic_store_explicit(&w->slept_ns, ns - ns / 1024, memory_order_relaxed);
+	}
 	if (atomic_load_explicit(&w->last_bans, memory_order_relaxed))
 		atomic_store_explicit(&w->last_bans, 0, memory_order_relaxed);
 }

@@ -183,8 +183,8 @@ static bool may_spin(struct native_transport *n)
 	return false;
 }
 
-/* Looks at the ring for a while from @start on, without sleeping. */
-static void spin(struct native_transport *n, struct native_queue *q, struct native_request *rq,
+/* Looks at the ring for a while from @start on, without sleeping. Return: whether it did. */
+static bool spin(struct native_transport *n, struct native_queue *q, struct native_request *rq,
 		 uint64_t start)
 {
 	uint64_t window = poll_window_get(&q->window, n->poll_ns);
@@ -192,7 +192,7 @@ static void spin(struct native_transport *n, struct native_queue *q, struct nati
 	bool lost = false;
 
 	if (!window || !may_spin(n))
-		return;
+		return false;
 	do {
 		for (int i = 0; i < LOOKS_PER_CLOCK && !is_done(rq); i++)
 			look(n, q);
@@ -203,9 +203,10 @@ static void spin(struct native_transport *n, struct native_queue *q, struct nati
 	} while (lost || now - start < window);
 	atomic_fetch_sub(&n->spinners, 1);
 	if (is_done(rq))
-		poll_window_won(&q->window);
+		poll_window_won(&q->window, now - start);
 	else if (lost)
 		poll_window_lost(&q->window);
+	return true;
 }
 
 /* Sleeps until the device or the back end's end is heard of. Called and returns with the lock. */
@@ -318,8 +319,9 @@ void native_queue_wait(struct native_transport *n, struct native_request *rq, in
 	uint64_t start = now_ns();
 	uint64_t end = start + (uint64_t)(timeout_ms < 0 ? 0 : timeout_ms) * 1000000u;
 	struct native_queue *q = rq->queue;
+	bool spun = spin(n, q, rq, start);
+	uint64_t waited;
 
-	spin(n, q, rq, start);
 	if (is_done(rq)) {
 		if (!poll_window_is_open(&q->window, n->poll_ns))
 			poll_window_learn(&q->window, n->poll_ns, now_ns() - start);
@@ -344,7 +346,10 @@ void native_queue_wait(struct native_transport *n, struct native_request *rq, in
 	appoint_leader(q);
 	pthread_mutex_unlock(&q->lock);
 	pthread_cond_destroy(&rq->wake);
-	poll_window_learn(&q->window, n->poll_ns, now_ns() - start);
+	waited = now_ns() - start;
+	poll_window_learn(&q->window, n->poll_ns, waited);
+	if (!spun)
+		poll_window_slept(&q->window, waited);
 }
 
 /* ---- Requests that nobody waits for one by one ---------------------------------------------- */

@@ -75,10 +75,40 @@ static void test_scarce(void **state)
 		assert_int_equal(waits_without_polling(&w), nr);
 		nr = 2 * nr < POLL_WINDOW_MAX_BANS ? 2 * nr : POLL_WINDOW_MAX_BANS;
 	}
-	poll_window_won(&w);
+	poll_window_won(&w, 1000);
 	assert_int_equal(waits_without_polling(&w), 0);
 	poll_window_lost(&w);
 	assert_int_equal(waits_without_polling(&w), POLL_WINDOW_BANS);
+}
+
+/* Polling that ends well, but later than sleeping does, is no better than polling in vain. */
+static void test_slower_than_sleeping(void **state)
+{
+	const uint64_t slept = 30000, polled = 40000;
+	struct poll_window w;
+	unsigned int nr = 0;
+
+	(void)state;
+	poll_window_init(&w, LIMIT);
+	/* As nothing is known of sleeping, it is tried. */
+	poll_window_won(&w, polled);
+	assert_int_equal(waits_without_polling(&w), POLL_WINDOW_BANS);
+	/* A single long one does not change what most are like. */
+	for (int i = 0; i < POLL_WINDOW_BANS; i++)
+		poll_window_slept(&w, i % 4 ? slept : 100 * slept);
+	poll_window_won(&w, polled);
+	assert_int_equal(waits_without_polling(&w), 2 * POLL_WINDOW_BANS);
+
+	/* Polling is better now, until that should be looked at again. */
+	for (int i = 0; i < 100; i++)
+		poll_window_slept(&w, 2 * polled);
+	do
+		poll_window_won(&w, polled);
+	while (!waits_without_polling(&w) && ++nr < 10000);
+	assert_in_range(nr, 100, 2000);
+	/* No sleep is that short. */
+	poll_window_won(&w, POLL_WINDOW_QUICK_NS);
+	assert_int_equal(waits_without_polling(&w), 0);
 }
 
 int main(void)
@@ -87,6 +117,7 @@ int main(void)
 		cmocka_unit_test(test_closes_and_opens),
 		cmocka_unit_test(test_off),
 		cmocka_unit_test(test_scarce),
+		cmocka_unit_test(test_slower_than_sleeping),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
