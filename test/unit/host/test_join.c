@@ -53,6 +53,13 @@ static unsigned int nr_mappings(void)
 	return nr;
 }
 
+/* An emulator has a list of its own. */
+static void expect_mappings(unsigned int nr)
+{
+	if (!getenv("MESON_EXE_WRAPPER"))
+		assert_int_equal(nr_mappings(), nr);
+}
+
 static void joins(void **state)
 {
 	/* backwards, from within a page to within a page, and one piece twice */
@@ -90,9 +97,9 @@ static void joins(void **state)
 	join_release(j);
 	assert_ptr_equal(join_runs(runs, 4, len, &again), base);
 	join_release(again);
-	assert_int_equal(nr_mappings(), mapped);
+	expect_mappings(mapped);
 	join_clear();
-	assert_int_equal(nr_mappings(), before);
+	expect_mappings(before);
 	assert_int_equal(memory[9 * MIB + 100], 0x5a);
 	/* Nothing is left of the range either. */
 	skip_if_emulated("what is not mapped cannot be told");
@@ -168,9 +175,9 @@ static void room(void **state)
 	base = join_runs(long_runs, 2, 2 * MIB, &j);
 	assert_memory_equal(base, memory + 8 * MIB, MIB);
 	assert_memory_equal(base + MIB, memory, MIB);
-	assert_int_equal(nr_mappings(), before + 2 * JOIN_KEPT + 2);
+	expect_mappings(before + 2 * JOIN_KEPT + 2);
 	join_release(j);
-	assert_int_equal(nr_mappings(), before + 2 * JOIN_KEPT);
+	expect_mappings(before + 2 * JOIN_KEPT);
 
 	/* The first is held, the second the oldest that is not, and the others are used. */
 	base = join_runs(runs[0], 2, 2 * PAGE, &j);
@@ -178,11 +185,11 @@ static void room(void **state)
 		assert_true(is_joined(runs[2 + i % (JOIN_KEPT - 2)], 2));
 	assert_true(is_joined(runs[JOIN_KEPT], 2));
 	assert_false(is_joined(runs[1], 2));
-	assert_int_equal(nr_mappings(), before + 2 * JOIN_KEPT);
+	expect_mappings(before + 2 * JOIN_KEPT);
 	assert_memory_equal(base, runs[0][0].iov_base, PAGE);
 	join_release(j);
 	join_clear();
-	assert_int_equal(nr_mappings(), before);
+	expect_mappings(before);
 }
 
 struct caller {
@@ -225,9 +232,9 @@ static void threads(void **state)
 		pthread_join(callers[i].thread, NULL);
 		assert_int_equal(callers[i].bad, 0);
 	}
-	assert_int_equal(nr_mappings(), before + 6);
+	expect_mappings(before + 6);
 	join_clear();
-	assert_int_equal(nr_mappings(), before);
+	expect_mappings(before);
 }
 
 static void refuses(void **state)
@@ -266,7 +273,7 @@ static void refuses(void **state)
 	runs[1] = (struct iovec){private, MIB};
 	assert_null(join_runs(runs, 2, 2 * MIB, &j));
 	munmap(private, MIB);
-	assert_int_equal(nr_mappings(), before);
+	expect_mappings(before);
 }
 
 int main(void)
