@@ -57,6 +57,15 @@ static bool is_zero(const uint8_t *data, uint64_t len)
 	return !data[0] && !memcmp(data, data + 1, len - 1);
 }
 
+/*
+ * What a request about a resource that was there has returned. These name no session, so a worker that
+ * took the place of a dead one knows only that it has no such resource.
+ */
+static int lost_or(int ret)
+{
+	return ret == VACCEL_ENOENT ? VACCEL_ESESS : ret;
+}
+
 static int send_bytes(int64_t id, uint32_t index, const uint8_t *data, uint64_t size)
 {
 	int ret = VACCEL_OK;
@@ -66,7 +75,8 @@ static int send_bytes(int64_t id, uint32_t index, const uint8_t *data, uint64_t 
 
 		/* What is never written is zero: holes of a file stay holes. */
 		if (!is_zero(data + done, len))
-			ret = remote_RESOURCE_WRITE(NULL, id, index, done, data + done, len);
+			ret = lost_or(remote_RESOURCE_WRITE(NULL, id, index, done, data + done,
+							    len));
 	}
 	return ret;
 }
@@ -109,7 +119,7 @@ static int send_blob(const struct vaccel_resource *res, int64_t id, uint32_t ind
 		ret = remote_RESOURCE_ADD(NULL, id, blob->type, size, unique);
 	}
 	if (ret)
-		return ret;
+		return lost_or(ret);
 	if (blob->type != VACCEL_BLOB_BUFFER && !remote_claim(id, index, data, size))
 		return VACCEL_OK;
 	return send_bytes(id, index, data, size);
@@ -192,8 +202,8 @@ int remote_resource_sync(struct vaccel_resource *res, struct vaccel_session *ses
 		struct vaccel_blob *blob = res->blobs[i];
 
 		if (blob->type == VACCEL_BLOB_BUFFER)
-			ret = remote_RESOURCE_READ(NULL, res->remote_id, (uint32_t)i, 0, blob->data,
-						   blob->size);
+			ret = lost_or(remote_RESOURCE_READ(NULL, res->remote_id, (uint32_t)i, 0,
+							   blob->data, blob->size));
 	}
 	return ret;
 }

@@ -184,6 +184,55 @@ static void without_a_worker(void **state)
 	vaccel_session_release(&fresh);
 }
 
+struct upload {
+	struct vaccel_session sess;
+	struct vaccel_resource res;
+	char *data;
+	int ret;
+};
+
+static void *upload(void *arg)
+{
+	struct upload *u = arg;
+
+	u->ret = vaccel_resource_register(&u->res, &u->sess);
+	return NULL;
+}
+
+/* The worker dies in a request that sends a part of a resource, or between two. */
+static void loses_uploads(void **state)
+{
+	const size_t size = 64 << 20;
+	struct upload u = { .data = malloc(size) };
+	unsigned int nr_lost = 0;
+	pthread_t thread;
+
+	(void)state;
+	assert_non_null(u.data);
+	memset(u.data, 1, size);
+	for (unsigned int i = 0; i < 16; i++) {
+		assert_true(test_wait(opens_session, &u.sess, 20000));
+		assert_int_equal(vaccel_resource_init_from_buf(&u.res, u.data, size,
+							       VACCEL_RESOURCE_DATA, "data", false), 0);
+		assert_int_equal(pthread_create(&thread, NULL, upload, &u), 0);
+		usleep(i * 1500);
+		kill(daemon_worker(&host), SIGKILL);
+		pthread_join(thread, NULL);
+		if (u.ret) {
+			/* EAGAIN: there is no other worker yet. */
+			assert_true(u.ret == VACCEL_ESESS || u.ret == EAGAIN);
+			nr_lost++;
+		} else {
+			assert_int_equal(vaccel_resource_unregister(&u.res, &u.sess), 0);
+		}
+		vaccel_resource_release(&u.res);
+		vaccel_session_release(&u.sess);
+	}
+	print_message("%u of 16 uploads lost\n", nr_lost);
+	assert_true(nr_lost > 0);
+	free(u.data);
+}
+
 /* A copy of the plugin, which can be taken away */
 static void copy_plugin(void)
 {
@@ -200,6 +249,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(survives_kills),
 		cmocka_unit_test(without_a_worker),
+		cmocka_unit_test(loses_uploads),
 	};
 	struct vaccel_config config;
 	char *log;
