@@ -65,6 +65,10 @@ struct accel_device {
 	struct mutex state_mutex;
 	bool running;
 	struct work_struct fail_work;
+	int irq;			/* the only interrupt of all queues, or 0 */
+	unsigned int strays;		/* times in a row that it came to a CPU of another queue */
+	unsigned int stray_queue;	/* the last of these */
+	struct work_struct follow_work;
 	struct notifier_block reboot_notifier;
 
 	struct llist_head orphans;	/* answered, to be freed by the reaper */
@@ -195,6 +199,7 @@ void accel_look(struct accel_device *dev);
 void accel_close_context(struct accel_device *dev, struct accel_request *close);
 void accel_reap(struct work_struct *work);
 void accel_fail(struct work_struct *work);
+void accel_follow(struct work_struct *work);
 
 /* request.c */
 struct accel_request *accel_request_alloc(struct accel_context *ctx);

@@ -200,6 +200,7 @@ static int accel_probe(struct virtio_device *vdev)
 	init_llist_head(&dev->orphans);
 	INIT_WORK(&dev->reaper, accel_reap);
 	INIT_WORK(&dev->fail_work, accel_fail);
+	INIT_WORK(&dev->follow_work, accel_follow);
 	device_initialize(&dev->dev);
 	dev->dev.class = &accel_class;
 	dev->dev.parent = &vdev->dev;

@@ -17,7 +17,10 @@
  * VIRTIO_RING_F_EVENT_IDX is not negotiated (see main.c): with it the core cannot really turn an
  * interrupt off, and each answer found by polling would leave an interrupt that nobody handles.
  */
+#include <linux/interrupt.h>
 #include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/platform_device.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
@@ -37,6 +40,9 @@ MODULE_PARM_DESC(poll_us, "microseconds to poll before sleeping (default 50, 0: 
 /* A window of less than this part of poll_us is shut; one wait of so many spins all the same. */
 #define ACCEL_WINDOW_LEAST	16
 #define ACCEL_WINDOW_PROBE	16
+
+/* Interrupts in a row on the wrong CPU, after which they are moved */
+#define ACCEL_STRAYS		32
 
 /* Return: the longest time to spin in nanoseconds. */
 static u32 accel_spin_limit(void)
@@ -122,12 +128,53 @@ static void accel_arm(struct accel_queue *q)
 	}
 }
 
+/* The CPUs that use queue @i. */
+static void accel_queue_cpus(const struct accel_device *dev, unsigned int i, struct cpumask *mask)
+{
+	unsigned int cpu;
+
+	cpumask_clear(mask);
+	for_each_possible_cpu(cpu)
+		if (cpu % dev->nr_queues == i)
+			cpumask_set_cpu(cpu, mask);
+}
+
+/*
+ * A caller that sleeps on another CPU than the one that the interrupt comes to costs one more
+ * wake-up. So the only interrupt of all queues follows the one that uses it.
+ */
+static void accel_count_stray(struct accel_device *dev, unsigned int queue)
+{
+	if (raw_smp_processor_id() % dev->nr_queues == queue) {
+		dev->strays = 0;
+	} else if (++dev->strays == ACCEL_STRAYS) {
+		dev->strays = 0;
+		dev->stray_queue = queue;
+		queue_work(accel_wq, &dev->follow_work);
+	}
+}
+
+void accel_follow(struct work_struct *work)
+{
+	struct accel_device *dev = container_of(work, struct accel_device, follow_work);
+	cpumask_var_t mask;
+
+	if (!zalloc_cpumask_var(&mask, GFP_KERNEL))
+		return;
+	accel_queue_cpus(dev, READ_ONCE(dev->stray_queue), mask);
+	/* Where it cannot be moved it stays. */
+	(void)irq_set_affinity(dev->irq, mask);
+	free_cpumask_var(mask);
+}
+
 static void accel_interrupt(struct virtqueue *vq)
 {
 	struct accel_device *dev = vq->vdev->priv;
 	struct accel_queue *q = &dev->queues[vq->index];
 	unsigned long flags;
 
+	if (dev->irq)
+		accel_count_stray(dev, vq->index);
 	spin_lock_irqsave(&q->lock, flags);
 	if (q->vq) {
 		q->interrupts++;
@@ -461,19 +508,30 @@ void accel_reap(struct work_struct *work)
 	accel_send_closes(dev);
 }
 
+/* Return: the interrupt that all queues share because the transport has but one, or 0. */
+static int accel_only_irq(struct virtio_device *vdev)
+{
+	struct device *parent = vdev->dev.parent;
+	int irq = 0;
+
+	if (dev_is_pci(parent) && !to_pci_dev(parent)->msix_enabled)
+		irq = to_pci_dev(parent)->irq;
+	else if (dev_is_platform(parent))
+		irq = platform_get_irq_optional(to_platform_device(parent), 0);
+	return max(irq, 0);
+}
+
 /* An interrupt that a queue has for itself comes where those sleep who use the queue. */
-static void accel_spread_interrupts(struct virtqueue *vqs[], unsigned int nr)
+static void accel_spread_interrupts(struct accel_device *dev, struct virtqueue *vqs[])
 {
 	cpumask_var_t mask;
-	unsigned int i, cpu;
+	unsigned int i;
 
-	if (!zalloc_cpumask_var(&mask, GFP_KERNEL))
+	dev->irq = accel_only_irq(dev->vdev);
+	if (dev->irq || !zalloc_cpumask_var(&mask, GFP_KERNEL))
 		return;
-	for (i = 0; i < nr; i++) {
-		cpumask_clear(mask);
-		for_each_possible_cpu(cpu)
-			if (cpu % nr == i)
-				cpumask_set_cpu(cpu, mask);
+	for (i = 0; i < dev->nr_queues; i++) {
+		accel_queue_cpus(dev, i, mask);
 		virtqueue_set_affinity(vqs[i], mask);
 	}
 	free_cpumask_var(mask);
@@ -515,10 +573,10 @@ int accel_start(struct accel_device *dev)
 		dev->vdev->config->del_vqs(dev->vdev);
 		return -EINVAL;
 	}
-	accel_spread_interrupts(vqs, nr);
 
 	mutex_lock(&dev->state_mutex);
 	dev->nr_queues = nr;
+	accel_spread_interrupts(dev, vqs);
 	dev->ring_size = ring_size;
 	virtio_device_ready(dev->vdev);
 	for (i = 0; i < nr; i++) {
@@ -574,6 +632,7 @@ void accel_stop(struct accel_device *dev)
 		wake_up_all(&q->room);
 	}
 	dev->vdev->config->del_vqs(dev->vdev);
+	cancel_work_sync(&dev->follow_work);
 unlock:
 	mutex_unlock(&dev->state_mutex);
 }

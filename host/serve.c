@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "background.h"
 #include "log.h"
 #include "poll_window.h"
 #include "request.h"
@@ -30,7 +31,8 @@ struct serve_queue {
 	uint32_t index;
 	int kick;
 	int wake;   /* eventfd: a thread is needed, or the queue stops */
-	int events; /* epoll of both, by edges: each event wakes one of the threads that wait */
+	int events; /* epoll of these two and of the background's timer, by edges: each event wakes
+		     * one of the threads that wait */
 
 	pthread_mutex_t lock; /* of the threads' life, down to @gone */
 	bool has_leader;
@@ -47,7 +49,12 @@ struct serve_queue {
 
 	pthread_mutex_t used_lock; /* the used ring, the in-flight record, call */
 	int call;
+
+	struct background background;
 };
+
+/* The calling thread cannot be had for another operation, see background.h. */
+static _Thread_local bool is_spent;
 
 static atomic_uint nr_all_threads;
 static atomic_uint nr_spinners; /* threads that poll, of all queues */
@@ -259,6 +266,24 @@ static uint32_t run_other(struct serve *s, const struct request *r)
 	}
 }
 
+/* Runs an operation that is not known to be short. Return: its status. */
+static uint32_t run_long(struct serve_queue *q, struct request *r, bool *leading)
+{
+	struct background_op op;
+	uint32_t status;
+
+	atomic_fetch_add(&nr_running, 1);
+	*leading = !leave_lead(q);
+	/* Who leads cannot be spared. */
+	if (!*leading)
+		background_begin(&q->background, &op);
+	status = dispatch_call(q->serve->dispatch, &r->rq);
+	if (!*leading)
+		is_spent = background_end(&q->background, &op);
+	atomic_fetch_sub(&nr_running, 1);
+	return status;
+}
+
 /* Runs a popped request. Return: whether this thread still leads. */
 static bool run(struct serve_queue *q, struct request *r, uint32_t status)
 {
@@ -266,15 +291,10 @@ static bool run(struct serve_queue *q, struct request *r, uint32_t status)
 	bool leading = true;
 
 	if (status == VIRTIO_ACCEL_S_OK && r->header.type == VIRTIO_ACCEL_T_CALL) {
-		bool is_short = dispatch_is_short(d, &r->rq);
-
-		if (!is_short) {
-			atomic_fetch_add(&nr_running, 1);
-			leading = !leave_lead(q);
-		}
-		status = dispatch_call(d, &r->rq);
-		if (!is_short)
-			atomic_fetch_sub(&nr_running, 1);
+		if (dispatch_is_short(d, &r->rq))
+			status = dispatch_call(d, &r->rq);
+		else
+			status = run_long(q, r, &leading);
 		if (r->rq.malformed)
 			report(q, status, r->rq.malformed);
 	} else if (status == VIRTIO_ACCEL_S_OK) {
@@ -396,8 +416,15 @@ static void wait_for_event(struct serve_queue *q)
 	struct epoll_event event;
 	int timeout = q->kick < 0 ? NO_KICK_POLL_MS : -1;
 
-	if (epoll_wait(q->events, &event, 1, timeout) == 1 && event.data.fd == q->kick)
-		count(&q->vq.log->kicks);
+	while (epoll_wait(q->events, &event, 1, timeout) == 1) {
+		if (event.data.fd == q->background.timer) {
+			background_tick(&q->background);
+			continue;
+		}
+		if (event.data.fd == q->kick)
+			count(&q->vq.log->kicks);
+		break;
+	}
 }
 
 static void *queue_thread(void *arg)
@@ -415,7 +442,7 @@ static void *queue_thread(void *arg)
 			lead(q, r);
 			pthread_mutex_lock(&q->lock);
 		}
-		if (q->nr_idle > MAX_IDLE)
+		if (q->nr_idle > MAX_IDLE || is_spent)
 			break;
 		q->nr_idle++;
 		pthread_mutex_unlock(&q->lock);
@@ -426,7 +453,8 @@ static void *queue_thread(void *arg)
 	request_delete(r);
 	atomic_fetch_sub(&nr_all_threads, 1);
 	/* They wake one another to stop. */
-	signal_fd(q->wake);
+	if (atomic_load(&q->stopping))
+		signal_fd(q->wake);
 	/* From here on q may be gone as soon as the lock is free. */
 	if (--q->nr_threads == 0)
 		pthread_cond_signal(&q->gone);
@@ -440,6 +468,7 @@ static void destroy(struct serve_queue *q)
 	pthread_mutex_destroy(&q->pop_lock);
 	pthread_mutex_destroy(&q->used_lock);
 	pthread_cond_destroy(&q->gone);
+	background_exit(&q->background);
 	if (q->events >= 0)
 		close(q->events);
 	if (q->wake >= 0)
@@ -483,11 +512,13 @@ int serve_start(struct serve *s, uint32_t index, const struct virtqueue_config *
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&q->gone, &attr);
 	pthread_condattr_destroy(&attr);
+	background_init(&q->background);
 
 	q->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	q->events = epoll_create1(EPOLL_CLOEXEC);
 	ret = -errno;
-	if (q->wake < 0 || q->events < 0 || watch(q, q->wake))
+	if (q->wake < 0 || q->events < 0 || watch(q, q->wake) ||
+	    (q->background.timer >= 0 && watch(q, q->background.timer)))
 		goto fail;
 	/* What cannot be waited for is as good as none. */
 	if (q->kick >= 0 && watch(q, q->kick)) {

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -163,6 +164,69 @@ static void many_long_ops_delay_nobody(void **state)
 	assert_int_equal(open_gate(&b, gate), HELD);
 	take_all(q);
 	assert_int_equal(vaccel_async_delete(q), 0);
+}
+
+/* ---- Long operations in the background ------------------------------------------------------ */
+
+/* Whether the kernel has what is needed, see host/background.h */
+static bool has_autogroups(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/sched_autogroup_enabled", "r");
+	int on = f ? fgetc(f) : EOF;
+
+	if (f)
+		fclose(f);
+	return on == '1';
+}
+
+/* Return: how many threads of the worker have the policy SCHED_IDLE. */
+static int nr_in_background(void)
+{
+	struct dirent *d;
+	char path[64];
+	int nr = 0;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)daemon_worker(&host));
+	tasks = opendir(path);
+	assert_non_null(tasks);
+	while ((d = readdir(tasks)))
+		if (*d->d_name != '.' && sched_getscheduler(atoi(d->d_name)) == SCHED_IDLE)
+			nr++;
+	closedir(tasks);
+	return nr;
+}
+
+static bool are_in_background(void *nr)
+{
+	return nr_in_background() == *(int *)nr;
+}
+
+/* Long operations give way, short ones do not, and their threads are not used again. */
+static void long_ops_give_way(void **state)
+{
+	int many = 5, none = 0;
+
+	(void)state;
+	if (!has_autogroups()) {
+		print_message("the kernel has no autogroups: not tested\n");
+		skip();
+	}
+	for (int gate = 10; gate < 13; gate++) {
+		struct vaccel_async *q = queue_of(5);
+		float in[5], out[5];
+
+		for (int i = 0; i < many; i++)
+			assert_int_equal(submit_held(q, &in[i], &out[i], gate), 0);
+		assert_true(test_wait(are_in_background, &many, 10000));
+		for (int i = 0; i < 200; i++)
+			assert_int_equal(vaccel_noop(&b), 0);
+		assert_int_equal(nr_in_background(), many);
+		assert_int_equal(open_gate(&b, gate), many);
+		take_all(q);
+		assert_true(test_wait(are_in_background, &none, 10000));
+		assert_int_equal(vaccel_async_delete(q), 0);
+	}
 }
 
 /* ---- Operations that need each other -------------------------------------------------------- */
@@ -342,6 +406,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(long_op_delays_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_long_ops_delay_nobody, setup, teardown),
+		cmocka_unit_test_setup_teardown(long_ops_give_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(threads_run_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(submitted_run_at_once, setup, teardown),
 		cmocka_unit_test(flood_overtakes_nobody),

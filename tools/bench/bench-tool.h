@@ -99,6 +99,9 @@ void bench_die(int status, const char *format, ...) __attribute__((noreturn, for
 /* bench_alloc() - zeroed memory, or the end of the program; free() it */
 void *bench_alloc(size_t size);
 
+/* bench_data() - the same for a buffer of an operation, in the same kind of pages each time */
+void *bench_data(size_t size);
+
 /* ---- crew.c: the same work in several threads, the caller's being one of them ---- */
 
 struct crew;

@@ -10,7 +10,7 @@
 #include "bench.h"
 #include "vaccel.h"
 
-#define CALIBRATE_NS    2000000
+#define CALIBRATE_NS    10000000
 #define CALIBRATE_TIMES 10
 
 /* One thread's */
@@ -154,7 +154,7 @@ static void data(struct lane *l, const struct bench_case *c, struct vaccel_arg *
 {
 	arg->type = VACCEL_ARG_UINT8_ARRAY;
 	arg->size = c->size;
-	arg->buf = c->path == PATH_REGISTERED ? registered(l, c->size) : bench_alloc(c->size);
+	arg->buf = c->path == PATH_REGISTERED ? registered(l, c->size) : bench_data(c->size);
 	/* A first touch costs more than most operations. */
 	memset(arg->buf, 1, arg->size);
 }

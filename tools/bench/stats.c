@@ -2,11 +2,17 @@
 /* Time, numbers, and the end of the program. */
 #include "bench-tool.h"
 
+#include <malloc.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
+
+#define OWN_MAPPING 65536
+#define HUGE_PAGE   (2 << 20)
 
 uint64_t now_ns(void)
 {
@@ -70,6 +76,25 @@ void *bench_alloc(size_t size)
 
 	if (!p)
 		bench_die(EX_OSERR, "no memory for %zu bytes", size);
+	return p;
+}
+
+/*
+ * Below HUGE_PAGE the kernel gives huge pages or not, as the addresses happen to lie, which makes
+ * calls twice as fast in one run and not in the next: then small ones, which is the harder case.
+ */
+void *bench_data(size_t size)
+{
+	void *p;
+
+	/* Each in a mapping of its own, always */
+	mallopt(M_MMAP_THRESHOLD, OWN_MAPPING);
+	p = bench_alloc(size);
+	if (size >= OWN_MAPPING && size < HUGE_PAGE) {
+		size_t in_page = (uintptr_t)p % (size_t)sysconf(_SC_PAGESIZE);
+
+		(void)madvise((char *)p - in_page, size + in_page, MADV_NOHUGEPAGE);
+	}
 	return p;
 }
 

@@ -149,8 +149,8 @@ static struct stream_side *stream_new(enum peer peer, uint64_t size)
 	};
 	ss->size = size;
 	ss->fd = -1;
-	ss->in = bench_alloc(size);
-	ss->out = bench_alloc(size);
+	ss->in = bench_data(size);
+	ss->out = bench_data(size);
 	memset(ss->in, 1, size);
 	memset(ss->out, 1, size);
 	return ss;

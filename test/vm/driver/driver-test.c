@@ -31,6 +31,7 @@ static const struct {
 	{ "limits", test_limits },
 	{ "sleep", test_sleep },
 	{ "window", test_window },
+	{ "follow", test_follow },
 	{ "threads", test_threads },
 	{ "full", test_full },
 	{ "async", test_async },

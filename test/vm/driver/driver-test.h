@@ -74,6 +74,7 @@ void test_full(void);
 void test_compat(void);
 void test_speed(void);
 void test_window(void);
+void test_follow(void);
 
 /* tests-memory.c */
 void test_memory(void);

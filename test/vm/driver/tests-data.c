@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -478,6 +479,59 @@ void test_window(void)
 	       counter("polled") - before);
 	CHECK(counter("polled") - before > 10);
 	write_file("/sys/module/virtio_accel/parameters/poll_us", "50");
+	close(fd);
+}
+
+/* Interrupts so far of our device's line, on one CPU; -1: there is no such line. */
+static long long interrupts_on(int cpu)
+{
+	char line[512], name[80];
+	long long nr[2] = { 0, 0 };
+	FILE *f = fopen("/proc/interrupts", "r");
+	bool found = false;
+
+	/* One line may serve several devices: "virtio1, virtio3" */
+	snprintf(name, sizeof(name), " %s", bus_name());
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		char *at = strstr(line, name);
+
+		found = at && strchr(",\n", at[strlen(name)]) &&
+			sscanf(line, " %*[^:]: %lld %lld", &nr[0], &nr[1]) == 2;
+	}
+	if (f)
+		fclose(f);
+	return found ? nr[cpu] : -1;
+}
+
+/* The only interrupt of all queues comes to the CPU where the caller sleeps. */
+void test_follow(void)
+{
+	int fd = must_open();
+	cpu_set_t all, one;
+
+	CHECK(!sched_getaffinity(0, sizeof(all), &all) && CPU_COUNT(&all) == 2);
+	CHECK(interrupts_on(0) >= 0);
+	write_file("/sys/module/virtio_accel/parameters/poll_us", "0");
+	for (int i = 0; i < 4; i++) {
+		int cpu = i % 2;
+		long long before;
+
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		CHECK(!sched_setaffinity(0, sizeof(one), &one));
+		/* More than it takes to notice; then its next interrupt moves it. */
+		for (int k = 0; k < 60; k++)
+			CHECK(!simple(fd, FAKE_ECHO, 0));
+		sleep_ms(100);
+		CHECK(!simple(fd, FAKE_ECHO, 0));
+		before = interrupts_on(cpu);
+		for (int k = 0; k < 20; k++)
+			CHECK(!simple(fd, FAKE_ECHO, 0));
+		printf("# %lld of 20 came to CPU %d\n", interrupts_on(cpu) - before, cpu);
+		CHECK(interrupts_on(cpu) - before >= 20);
+	}
+	write_file("/sys/module/virtio_accel/parameters/poll_us", "50");
+	sched_setaffinity(0, sizeof(all), &all);
 	close(fd);
 }
 
