@@ -157,13 +157,15 @@ static void accel_count_stray(struct accel_device *dev, unsigned int queue)
 void accel_follow(struct work_struct *work)
 {
 	struct accel_device *dev = container_of(work, struct accel_device, follow_work);
+	int irq = READ_ONCE(dev->irq);
 	cpumask_var_t mask;
 
-	if (!zalloc_cpumask_var(&mask, GFP_KERNEL))
+	if (!irq || !zalloc_cpumask_var(&mask, GFP_KERNEL))
 		return;
 	accel_queue_cpus(dev, READ_ONCE(dev->stray_queue), mask);
 	/* Where it cannot be moved it stays. */
-	(void)irq_set_affinity(dev->irq, mask);
+	if (irq_set_affinity(irq, mask))
+		WRITE_ONCE(dev->irq, 0);
 	free_cpumask_var(mask);
 }
 
@@ -173,7 +175,7 @@ static void accel_interrupt(struct virtqueue *vq)
 	struct accel_queue *q = &dev->queues[vq->index];
 	unsigned long flags;
 
-	if (dev->irq)
+	if (READ_ONCE(dev->irq))
 		accel_count_stray(dev, vq->index);
 	spin_lock_irqsave(&q->lock, flags);
 	if (q->vq) {

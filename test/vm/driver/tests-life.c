@@ -305,16 +305,23 @@ void test_unplug(void)
 	struct virtio_accel_done done;
 	int fd = must_open();
 	pthread_t threads[4];
-	void *e;
+	struct timespec until;
+	void *e = NULL;
+	int err = 0;
 
 	for (int i = 0; i < 4; i++)
 		CHECK(!pthread_create(&threads[i], NULL, call_never, &fd));
 	CHECK(counter_becomes("inflight", 4));
 	printf("# unplug the device\n");
-	for (int i = 0; i < 4; i++) {
-		pthread_join(threads[i], &e);
-		CHECK((intptr_t)e == ENODEV);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 60;
+	for (int i = 0; i < 4 && !err; i++) {
+		err = pthread_timedjoin_np(threads[i], &e, &until);
+		CHECK(!err && (intptr_t)e == ENODEV);
 	}
+	/* A kernel without PCI hotplug, for one, never takes it away. */
+	if (err)
+		return;
 	CHECK(simple(fd, FAKE_ECHO, 0) == ENODEV);
 	reap.done = (uintptr_t)&done;
 	CHECK(!ioctl(fd, VIRTIO_ACCEL_IOC_REAP, &reap) && reap.nr == 0);
