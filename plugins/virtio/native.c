@@ -389,7 +389,7 @@ static int start_queue(struct native_transport *n, unsigned int index)
 	return vu_set_state(c, VU_SET_VRING_ENABLE, index, 1);
 }
 
-/* One queue per processor, as many as the device has. */
+/* As many queues as processors, if the device has them. */
 static int start_queues(struct native_transport *n, unsigned int cpus)
 {
 	bool event_idx = n->features & 1ull << VIRTIO_RING_F_EVENT_IDX;

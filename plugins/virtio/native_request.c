@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Requests of the native transport in shared memory, see native.h. */
-#define _GNU_SOURCE
 #include <endian.h>
 #include <errno.h>
-#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "native.h"
@@ -162,11 +161,18 @@ static int collect(struct native_transport *n, struct native_call *nc)
 	return 0;
 }
 
+/*
+ * Threads are spread over the queues, rather than processors: two that share a queue wake each other
+ * when answers come, and the kernel puts threads that do on one processor.
+ */
 static struct native_queue *pick_queue(struct native_transport *n)
 {
-	int cpu = sched_getcpu();
+	static atomic_uint threads;
+	static _Thread_local unsigned int thread; /* from 1; 0: not numbered yet */
 
-	return &n->queues[cpu < 0 ? 0 : (unsigned int)cpu % n->nr_queues];
+	if (!thread)
+		thread = atomic_fetch_add(&threads, 1) + 1;
+	return &n->queues[thread % n->nr_queues];
 }
 
 static void free_extent(struct native_transport *n, struct native_call *nc)
