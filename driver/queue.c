@@ -128,6 +128,12 @@ static void accel_arm(struct accel_queue *q)
 	}
 }
 
+/* Return: the queue that callers on a CPU use. */
+static unsigned int accel_cpu_queue(const struct accel_device *dev, unsigned int cpu)
+{
+	return cpu % dev->nr_queues;
+}
+
 /* The CPUs that use queue @i. */
 static void accel_queue_cpus(const struct accel_device *dev, unsigned int i, struct cpumask *mask)
 {
@@ -135,7 +141,7 @@ static void accel_queue_cpus(const struct accel_device *dev, unsigned int i, str
 
 	cpumask_clear(mask);
 	for_each_possible_cpu(cpu)
-		if (cpu % dev->nr_queues == i)
+		if (accel_cpu_queue(dev, cpu) == i)
 			cpumask_set_cpu(cpu, mask);
 }
 
@@ -145,7 +151,7 @@ static void accel_queue_cpus(const struct accel_device *dev, unsigned int i, str
  */
 static void accel_count_stray(struct accel_device *dev, unsigned int queue)
 {
-	if (raw_smp_processor_id() % dev->nr_queues == queue) {
+	if (accel_cpu_queue(dev, raw_smp_processor_id()) == queue) {
 		dev->strays = 0;
 	} else if (++dev->strays == ACCEL_STRAYS) {
 		dev->strays = 0;
@@ -154,6 +160,12 @@ static void accel_count_stray(struct accel_device *dev, unsigned int queue)
 	}
 }
 
+/**
+ * accel_follow() - moves the only interrupt to the CPUs of the queue that it came for last
+ * @work: the device's follow_work
+ *
+ * In a work item, because an interrupt cannot move interrupts.
+ */
 void accel_follow(struct work_struct *work)
 {
 	struct accel_device *dev = container_of(work, struct accel_device, follow_work);
@@ -242,7 +254,7 @@ unlock:
 
 static struct accel_queue *accel_this_queue(struct accel_device *dev)
 {
-	return &dev->queues[raw_smp_processor_id() % dev->nr_queues];
+	return &dev->queues[accel_cpu_queue(dev, raw_smp_processor_id())];
 }
 
 /**
