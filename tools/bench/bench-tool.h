@@ -59,8 +59,12 @@ struct side {
 	unsigned int threads;
 	bool by_rate;	/* compared by calls per second, not by the time of a call */
 
-	/* nr calls in each thread; ns receives how long each of them took. 0 or an errno value */
-	int (*run)(struct side *s, unsigned int nr, uint64_t *ns);
+	/*
+	 * A round: calls in all threads until one of them has made nr. ns, which has room for nr
+	 * times the threads, receives how long each took, and made how many there were. 0 or an
+	 * errno value
+	 */
+	int (*run)(struct side *s, unsigned int nr, uint64_t *ns, size_t *made);
 	/* Before a round, and after it: new contents, and whether they arrived. May be NULL. */
 	void (*prepare)(struct side *s, uint64_t seed);
 	bool (*verify)(struct side *s, uint64_t seed);
@@ -105,17 +109,20 @@ void *bench_data(size_t size);
 /* ---- crew.c: the same work in several threads, the caller's being one of them ---- */
 
 struct crew;
-/* work() - nr calls by the thread-th thread, which writes their times to ns; 0 or an errno value */
-typedef int (*crew_work)(void *arg, unsigned int thread, unsigned int nr, uint64_t *ns);
+/* call() - the work, once, by the thread-th thread; 0 or an errno value */
+typedef int (*crew_call)(void *arg, unsigned int thread);
 
-struct crew *crew_new(unsigned int threads, crew_work work, void *arg);
-int crew_run(struct crew *crew, unsigned int nr, uint64_t *ns);
+struct crew *crew_new(unsigned int threads, crew_call call, void *arg);
+/* crew_run() - a round, as run() of a side */
+int crew_run(struct crew *crew, unsigned int nr, uint64_t *ns, size_t *made);
 void crew_delete(struct crew *crew);
 
 /* ---- Sides; each function ends the program when there is no such thing ---- */
 
 /* call.c */
 struct side *side_call(const struct bench_case *c);
+/* One thread, in each round with the session and the data of another thread of that side */
+struct side *side_single(struct side *call);
 struct side *side_local(unsigned int threads); /* compute, in this process */
 void call_calibrate(uint64_t compute_ns);
 /* One call of "compute" of about this length. 0 or an errno value. Any thread. */

@@ -53,75 +53,63 @@ static int lane_call(struct lane *l, enum op op)
 	return vaccel_exec(&l->sess, BENCH_LIBRARY, op_names[op], &l->in, 1, &l->out, 1);
 }
 
-static int work(void *arg, unsigned int thread, unsigned int nr, uint64_t *ns)
+static int call_once(void *arg, unsigned int thread)
 {
 	struct call_side *cs = arg;
-	struct lane *l = &cs->lanes[thread];
-	uint64_t start = now_ns(), end;
-	int ret;
 
-	for (unsigned int i = 0; i < nr; i++) {
-		ret = lane_call(l, cs->c.op);
-		if (ret)
-			return ret;
-		end = now_ns();
-		ns[i] = end - start;
-		start = end;
-	}
-	return 0;
+	return lane_call(&cs->lanes[thread], cs->c.op);
 }
 
-static int call_run(struct side *s, unsigned int nr, uint64_t *ns)
+static int call_run(struct side *s, unsigned int nr, uint64_t *ns, size_t *made)
 {
-	return crew_run(((struct call_side *)s)->crew, nr, ns);
+	return crew_run(((struct call_side *)s)->crew, nr, ns, made);
+}
+
+static void lane_prepare(struct lane *l, enum op op, uint64_t seed)
+{
+	switch (op) {
+	case OP_ECHO:
+	case OP_SUM:
+		bench_fill(l->in.buf, l->in.size, seed);
+		break;
+	case OP_FILL:
+		l->number = seed;
+		break;
+	default:
+		break;
+	}
+}
+
+static bool lane_verify(const struct lane *l, enum op op, uint64_t seed)
+{
+	switch (op) {
+	case OP_ECHO:
+	case OP_FILL:
+		return bench_check(l->out.buf, l->out.size, seed) == l->out.size;
+	case OP_SUM:
+		return l->number == bench_sum(l->in.buf, l->in.size);
+	case OP_COMPUTE:
+		return l->number == bench_compute(compute_rounds);
+	default:
+		return true;
+	}
 }
 
 static void call_prepare(struct side *s, uint64_t seed)
 {
 	struct call_side *cs = (struct call_side *)s;
 
-	for (unsigned int i = 0; i < s->threads; i++) {
-		struct lane *l = &cs->lanes[i];
-
-		switch (cs->c.op) {
-		case OP_ECHO:
-		case OP_SUM:
-			bench_fill(l->in.buf, l->in.size, seed + i);
-			break;
-		case OP_FILL:
-			l->number = seed + i;
-			break;
-		default:
-			break;
-		}
-	}
+	for (unsigned int i = 0; i < s->threads; i++)
+		lane_prepare(&cs->lanes[i], cs->c.op, seed + i);
 }
 
 static bool call_verify(struct side *s, uint64_t seed)
 {
-	struct call_side *cs = (struct call_side *)s;
+	const struct call_side *cs = (const struct call_side *)s;
 
-	for (unsigned int i = 0; i < s->threads; i++) {
-		struct lane *l = &cs->lanes[i];
-
-		switch (cs->c.op) {
-		case OP_ECHO:
-		case OP_FILL:
-			if (bench_check(l->out.buf, l->out.size, seed + i) != l->out.size)
-				return false;
-			break;
-		case OP_SUM:
-			if (l->number != bench_sum(l->in.buf, l->in.size))
-				return false;
-			break;
-		case OP_COMPUTE:
-			if (l->number != bench_compute(compute_rounds))
-				return false;
-			break;
-		default:
-			break;
-		}
-	}
+	for (unsigned int i = 0; i < s->threads; i++)
+		if (!lane_verify(&cs->lanes[i], cs->c.op, seed + i))
+			return false;
 	return true;
 }
 
@@ -235,9 +223,74 @@ struct side *side_call(const struct bench_case *c)
 		lane_open(&cs->lanes[i]);
 		lane_args(&cs->lanes[i], c);
 	}
-	cs->crew = crew_new(c->threads, work, cs);
+	cs->crew = crew_new(c->threads, call_once, cs);
 	return &cs->side;
 }
+
+/* ---- One thread, in turn with what each thread of another side has ------------------------- */
+
+struct single_side {
+	struct side side;
+	struct call_side *call;
+	struct crew *crew;
+	struct lane *lane; /* of this round */
+	unsigned int turn;
+};
+
+static int single_once(void *arg, unsigned int thread)
+{
+	const struct single_side *ss = arg;
+
+	(void)thread;
+	return lane_call(ss->lane, ss->call->c.op);
+}
+
+static int single_run(struct side *s, unsigned int nr, uint64_t *ns, size_t *made)
+{
+	return crew_run(((struct single_side *)s)->crew, nr, ns, made);
+}
+
+static void single_prepare(struct side *s, uint64_t seed)
+{
+	struct single_side *ss = (struct single_side *)s;
+
+	ss->lane = &ss->call->lanes[ss->turn++ % ss->call->side.threads];
+	lane_prepare(ss->lane, ss->call->c.op, seed);
+}
+
+static bool single_verify(struct side *s, uint64_t seed)
+{
+	const struct single_side *ss = (const struct single_side *)s;
+
+	return lane_verify(ss->lane, ss->call->c.op, seed);
+}
+
+static void single_close(struct side *s)
+{
+	crew_delete(((struct single_side *)s)->crew);
+	free(s);
+}
+
+struct side *side_single(struct side *call)
+{
+	struct single_side *ss = bench_alloc(sizeof(*ss));
+
+	ss->side = (struct side){
+		.name = peer_names[PEER_SINGLE],
+		.threads = 1,
+		.by_rate = true,
+		.run = single_run,
+		.prepare = single_prepare,
+		.verify = single_verify,
+		.hint = hint,
+		.close = single_close,
+	};
+	ss->call = (struct call_side *)call;
+	ss->crew = crew_new(1, single_once, ss);
+	return &ss->side;
+}
+
+/* ---- How long "compute" takes --------------------------------------------------------------- */
 
 static int compute_once(struct lane *l, uint64_t rounds)
 {
@@ -308,22 +361,17 @@ struct local_side {
 /* So that the work is not left out */
 static _Thread_local volatile uint64_t local_result;
 
-static int local_work(void *arg, unsigned int thread, unsigned int nr, uint64_t *ns)
+static int local_once(void *arg, unsigned int thread)
 {
 	(void)arg;
 	(void)thread;
-	for (unsigned int i = 0; i < nr; i++) {
-		uint64_t start = now_ns();
-
-		local_result = bench_compute(compute_rounds);
-		ns[i] = now_ns() - start;
-	}
+	local_result = bench_compute(compute_rounds);
 	return 0;
 }
 
-static int local_run(struct side *s, unsigned int nr, uint64_t *ns)
+static int local_run(struct side *s, unsigned int nr, uint64_t *ns, size_t *made)
 {
-	return crew_run(((struct local_side *)s)->crew, nr, ns);
+	return crew_run(((struct local_side *)s)->crew, nr, ns, made);
 }
 
 static void local_close(struct side *s)
@@ -343,6 +391,6 @@ struct side *side_local(unsigned int threads)
 		.run = local_run,
 		.close = local_close,
 	};
-	ls->crew = crew_new(threads, local_work, NULL);
+	ls->crew = crew_new(threads, local_once, NULL);
 	return &ls->side;
 }

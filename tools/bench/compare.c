@@ -8,21 +8,25 @@
 #define WARM_CALLS 5
 #define MAX_CALLS  2000
 
-static void run_round(struct side *s, unsigned int nr, uint64_t *ns, uint64_t seed, uint64_t *wall)
+/* Return: how many calls were made. */
+static size_t run_round(struct side *s, unsigned int nr, uint64_t *ns, uint64_t seed,
+			uint64_t *wall)
 {
 	uint64_t start;
+	size_t made;
 	int err;
 
 	if (s->prepare)
 		s->prepare(s, seed);
 	start = now_ns();
-	err = s->run(s, nr, ns);
+	err = s->run(s, nr, ns, &made);
 	if (err)
 		bench_die(EXIT_FAILURE, "%s failed: %d (%s)%s", s->name, err, strerror(err),
 			  s->hint ? s->hint(err) : "");
 	*wall = now_ns() - start;
 	if (s->verify && !s->verify(s, seed))
 		bench_die(EXIT_FAILURE, "%s: what came back is wrong", s->name);
+	return made;
 }
 
 /* Brings code, memory and caches to where they stay, and finds how many calls fill a round. */
@@ -30,10 +34,10 @@ static void warm_up(const struct bench_options *o, struct side *s)
 {
 	uint64_t ns[WARM_CALLS * MAX_THREADS], wall;
 	unsigned int nr = o->calls && o->calls < WARM_CALLS ? o->calls : WARM_CALLS;
+	size_t made = run_round(s, nr, ns, 1, &wall);
 
-	run_round(s, nr, ns, 1, &wall);
-	sort_ns(ns, (size_t)nr * s->threads);
-	s->calls = (unsigned int)((double)o->round_ns / (quantile(ns, nr * s->threads, 0.5) + 1));
+	sort_ns(ns, made);
+	s->calls = (unsigned int)((double)o->round_ns / (quantile(ns, made, 0.5) + 1));
 	if (o->calls)
 		s->calls = o->calls;
 	else if (s->calls > MAX_CALLS)
@@ -50,9 +54,8 @@ static void warm_up(const struct bench_options *o, struct side *s)
 static void measure(struct side *s, unsigned int round)
 {
 	uint64_t *ns = s->samples + s->nr_samples, wall;
-	size_t nr = (size_t)s->calls * s->threads;
+	size_t nr = run_round(s, s->calls, ns, round + 2, &wall);
 
-	run_round(s, s->calls, ns, round + 2, &wall);
 	s->nr_samples += nr;
 	s->ns_total += wall;
 	sort_ns(ns, nr);

@@ -255,7 +255,7 @@ static bool plan(const struct bench_options *o, struct bench_case *c)
 static struct side *peer_side(const struct bench_options *o, enum peer peer,
 			      const struct bench_case *c)
 {
-	struct bench_case other = *c;
+	const struct bench_case small = {OP_TOUCH, PATH_INLINE, SMALL_SIZE, 1};
 	uint64_t size = c->size ? c->size : SMALL_SIZE;
 	struct side *s = NULL;
 
@@ -272,36 +272,34 @@ static struct side *peer_side(const struct bench_options *o, enum peer peer,
 		return side_memcpy(size);
 	case PEER_LOCAL:
 		return side_local(c->threads);
-	case PEER_SINGLE:
-		other.threads = 1;
-		s = side_call(&other);
-		s->by_rate = true;
-		break;
 	case PEER_SMALL:
-		other = (struct bench_case){OP_TOUCH, PATH_INLINE, SMALL_SIZE, 1};
-		s = side_call(&other);
+		s = side_call(&small);
+		s->name = peer_names[peer];
 		break;
+	case PEER_SINGLE:
 	case NR_PEERS:
 		break;
 	}
-	s->name = peer_names[peer];
 	return s;
 }
 
 static bool run_case(const struct bench_options *o, struct bench_case *c)
 {
 	struct side *sides[MAX_SIDES];
-	unsigned int nr = 0;
 
 	if (!plan(o, c))
 		return false;
 	if (c->op == OP_COMPUTE)
 		call_calibrate(o->compute_ns);
-	/* First those that start a process. */
+	/* First those that start a process; PEER_SINGLE uses what the measured side has. */
 	for (unsigned int i = 0; i < o->nr_peers; i++)
-		sides[1 + nr++] = peer_side(o, (enum peer)o->peers[i], c);
+		if (o->peers[i] != PEER_SINGLE)
+			sides[1 + i] = peer_side(o, (enum peer)o->peers[i], c);
 	sides[0] = side_call(c);
-	compare(o, c, sides, nr + 1);
+	for (unsigned int i = 0; i < o->nr_peers; i++)
+		if (o->peers[i] == PEER_SINGLE)
+			sides[1 + i] = side_single(sides[0]);
+	compare(o, c, sides, o->nr_peers + 1);
 	return true;
 }
 

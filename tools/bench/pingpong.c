@@ -80,7 +80,7 @@ static void poll_child(struct pingpong_side *ps)
 	}
 }
 
-static int eventfd_run(struct side *s, unsigned int nr, uint64_t *ns)
+static int eventfd_run(struct side *s, unsigned int nr, uint64_t *ns, size_t *made)
 {
 	struct pingpong_side *ps = (struct pingpong_side *)s;
 	eventfd_t count;
@@ -93,10 +93,11 @@ static int eventfd_run(struct side *s, unsigned int nr, uint64_t *ns)
 			return errno;
 		ns[i] = now_ns() - start;
 	}
+	*made = nr;
 	return 0;
 }
 
-static int poll_run(struct side *s, unsigned int nr, uint64_t *ns)
+static int poll_run(struct side *s, unsigned int nr, uint64_t *ns, size_t *made)
 {
 	struct pingpong_side *ps = (struct pingpong_side *)s;
 	uint32_t turn = atomic_load(&ps->turns->ping);
@@ -112,6 +113,7 @@ static int poll_run(struct side *s, unsigned int nr, uint64_t *ns)
 		await(&ps->turns->pong, turn);
 		ns[i] = now_ns() - start;
 	}
+	*made = nr;
 	return 0;
 }
 
@@ -129,7 +131,7 @@ static void pingpong_close(struct side *s)
 }
 
 static struct side *pingpong_new(enum peer peer, const int cpus[2],
-				 int (*run)(struct side *, unsigned int, uint64_t *),
+				 int (*run)(struct side *, unsigned int, uint64_t *, size_t *),
 				 void (*child)(struct pingpong_side *))
 {
 	struct pingpong_side *ps = bench_alloc(sizeof(*ps));

@@ -87,7 +87,7 @@ static void serve_connection(int fd)
 	free(buf);
 }
 
-static int stream_run(struct side *s, unsigned int nr, uint64_t *ns)
+static int stream_run(struct side *s, unsigned int nr, uint64_t *ns, size_t *made)
 {
 	struct stream_side *ss = (struct stream_side *)s;
 	int err;
@@ -102,6 +102,7 @@ static int stream_run(struct side *s, unsigned int nr, uint64_t *ns)
 			return err;
 		ns[i] = now_ns() - start;
 	}
+	*made = nr;
 	return 0;
 }
 
@@ -244,7 +245,7 @@ void stream_serve(const char *path)
 
 /* ---- memcpy --------------------------------------------------------------------------------- */
 
-static int memcpy_run(struct side *s, unsigned int nr, uint64_t *ns)
+static int memcpy_run(struct side *s, unsigned int nr, uint64_t *ns, size_t *made)
 {
 	struct stream_side *ss = (struct stream_side *)s;
 
@@ -255,6 +256,7 @@ static int memcpy_run(struct side *s, unsigned int nr, uint64_t *ns)
 		__asm__ volatile("" : : "r"(ss->out) : "memory");
 		ns[i] = now_ns() - start;
 	}
+	*made = nr;
 	return 0;
 }
 
