@@ -183,7 +183,7 @@ static int open_file(const SLogConfig *config)
 	return -1;
 }
 
-void slog_print(SLOG_FLAGS_E flag, uint8_t newline, const char *format, ...)
+static void print(SLOG_FLAGS_E flag, bool newline, const char *format, va_list args)
 {
 	char buf[HEADER_MAX + SLOG_MAXMSG + TRAILER_MAX];
 	char *msg = buf + HEADER_MAX;
@@ -191,20 +191,15 @@ void slog_print(SLOG_FLAGS_E flag, uint8_t newline, const char *format, ...)
 	const struct kind *kind = NULL;
 	SLogConfig config;
 	bool to_screen;
-	va_list args;
 	int len;
 
-	if (!(atomic_load_explicit(&enabled, memory_order_relaxed) & flag) || !format)
-		return;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (kinds[i].flag == flag)
 			kind = &kinds[i];
 	if (!kind)
 		return;
 
-	va_start(args, format);
 	len = vsnprintf(msg, SLOG_MAXMSG, format, args);
-	va_end(args);
 	if (len < 0)
 		goto out;
 	if (len >= SLOG_MAXMSG)
@@ -229,6 +224,18 @@ void slog_print(SLOG_FLAGS_E flag, uint8_t newline, const char *format, ...)
 		write_line(-1, kind, &config, msg, len, newline);
 out:
 	errno = saved_errno;
+}
+
+/* On every call's way: what is not logged costs next to nothing. */
+void slog_print(SLOG_FLAGS_E flag, uint8_t newline, const char *format, ...)
+{
+	va_list args;
+
+	if (!(atomic_load_explicit(&enabled, memory_order_relaxed) & flag) || !format)
+		return;
+	va_start(args, format);
+	print(flag, newline, format, args);
+	va_end(args);
 }
 
 void slog_set_screen(int fd)

@@ -444,8 +444,7 @@ static int take_param(struct vop_decoder *dec, unsigned int i)
 	uint32_t flags = 0;
 	int ret;
 
-	if (vop_count(dec->desc, i, dec->vals, &count) ||
-	    vop_length(dec->desc, i, dec->vals, &bytes))
+	if (vop_count(dec->desc, i, dec->vals, &count) || vop_bytes(p, count, &bytes))
 		return refuse(dec, "length that makes no sense");
 
 	switch (p->kind) {

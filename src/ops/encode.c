@@ -43,11 +43,14 @@ static uint8_t *reserve(struct vop_encoder *e, uint64_t size)
 	}
 	p = e->msg + e->msg_len;
 	e->msg_len = (uint32_t)need;
-	memset(p + size, 0, padded - size);
+	/* The padding, and what the caller overwrites. */
+	if (size != padded)
+		memset(p + padded - 8, 0, 8);
 	return p;
 }
 
-static void add(struct vop_encoder *e, const void *data, uint64_t size)
+/* Inlined, so that what has a fixed size is stored without a call. */
+static inline void add(struct vop_encoder *e, const void *data, uint64_t size)
 {
 	uint8_t *p = reserve(e, size);
 
@@ -194,7 +197,7 @@ static void add_param(struct vop_encoder *e, const struct vop_desc *desc, unsign
 	const struct vop_param *p = &desc->params[i];
 	uint64_t count, bytes;
 
-	if (vop_count(desc, i, vals, &count) || vop_length(desc, i, vals, &bytes)) {
+	if (vop_count(desc, i, vals, &count) || vop_bytes(p, count, &bytes)) {
 		fail(e, VACCEL_EINVAL);
 		return;
 	}
@@ -444,27 +447,31 @@ static int take_status(struct reader *r, struct vaccel_tf_status *status)
 	return VACCEL_OK;
 }
 
+static int take_args(struct reader *r, const struct vaccel_arg *args, uint64_t count)
+{
+	int ret = VACCEL_OK;
+
+	for (uint64_t i = 0; i < count && !ret; i++)
+		ret = take_data(r, args[i].buf, args[i].size);
+	return ret;
+}
+
 static int take_param(struct reader *r, struct vop_encoder *e, const struct vop_desc *desc,
 		      unsigned int i, const union vop_val *vals, const struct vop_fetcher *fetcher)
 {
 	const struct vop_param *p = &desc->params[i];
-	uint64_t count = 0, bytes = 0;
-	int ret = VACCEL_OK;
-
-	if (vop_count(desc, i, vals, &count) || vop_length(desc, i, vals, &bytes))
-		return VACCEL_EINVAL;
+	uint64_t n;
 
 	switch (p->kind) {
 	case VOP_OUT:
 	case VOP_INOUT:
-		return take_data(r, vals[i].p, bytes);
-	case VOP_ARGS_INOUT: {
-		struct vaccel_arg *args = vals[i].p;
-
-		for (uint64_t n = 0; n < count && !ret; n++)
-			ret = take_data(r, args[n].buf, args[n].size);
-		return ret;
-	}
+		if (vop_length(desc, i, vals, &n))
+			return VACCEL_EINVAL;
+		return take_data(r, vals[i].p, n);
+	case VOP_ARGS_INOUT:
+		if (vop_count(desc, i, vals, &n))
+			return VACCEL_EINVAL;
+		return take_args(r, vals[i].p, n);
 	case VOP_TENSORS_OUT:
 		return take_tensors(r, e, p->framework, vals[i].p, fetcher);
 	case VOP_STATUS:

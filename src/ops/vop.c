@@ -112,19 +112,22 @@ int vop_count(const struct vop_desc *desc, unsigned int param, const union vop_v
 	}
 }
 
+int vop_bytes(const struct vop_param *param, uint64_t count, uint64_t *bytes)
+{
+	/* Nothing longer than a signed size exists in memory. */
+	if (__builtin_mul_overflow(count, (uint64_t)param->elem_size, bytes) ||
+	    *bytes > INT64_MAX || *bytes > SIZE_MAX)
+		return VACCEL_EINVAL;
+	return VACCEL_OK;
+}
+
 int vop_length(const struct vop_desc *desc, unsigned int param, const union vop_val *vals,
 	       uint64_t *bytes)
 {
 	uint64_t count;
 	int ret = vop_count(desc, param, vals, &count);
 
-	if (ret)
-		return ret;
-	/* Nothing longer than a signed size exists in memory. */
-	if (__builtin_mul_overflow(count, (uint64_t)desc->params[param].elem_size, bytes) ||
-	    *bytes > INT64_MAX || *bytes > SIZE_MAX)
-		return VACCEL_EINVAL;
-	return VACCEL_OK;
+	return ret ? ret : vop_bytes(&desc->params[param], count, bytes);
 }
 
 bool vop_fits(const struct vop_param *param, int64_t value)

@@ -91,6 +91,9 @@ const struct vop_desc *vop_at(size_t index);
 int vop_count(const struct vop_desc *desc, unsigned int param, const union vop_val *vals,
 	      uint64_t *count);
 
+/** vop_bytes() - bytes of that many elements; 0, or VACCEL_EINVAL when there is no such length */
+int vop_bytes(const struct vop_param *param, uint64_t count, uint64_t *bytes);
+
 /** vop_length() - as vop_count(), in bytes */
 int vop_length(const struct vop_desc *desc, unsigned int param, const union vop_val *vals,
 	       uint64_t *bytes);
