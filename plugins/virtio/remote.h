@@ -33,7 +33,7 @@ struct remote_call {
 	struct vop_encoder encoder;
 	uint8_t *reply;
 	uint32_t reply_len;
-	uint8_t reply_buf[2 * VOP_INLINE_MAX] __attribute__((aligned(8)));
+	uint8_t reply_buf[VOP_MESSAGE_ROOM] __attribute__((aligned(8)));
 };
 
 /**

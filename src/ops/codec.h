@@ -12,7 +12,9 @@
 
 #define VOP_MAX_DIMS	    32	 /* dimensions of a tensor on the wire */
 #define VOP_MAX_STATUS_TEXT 512	 /* bytes of a status message, with its terminator */
-#define VOP_INLINE_MAX	    4096 /* buffers up to this size travel in the message */
+#define VOP_INLINE_MAX	    1024 /* buffers up to this size travel in the message */
+#define VOP_OUTPUT_MAX	    4096 /* outputs whose size only the host knows, in the reply */
+#define VOP_MESSAGE_ROOM    8192 /* bytes of messages and replies that need no allocation */
 
 #define VOP_ALIGN(n) (((n) + 7u) & ~(uint64_t)7u)
 
@@ -39,7 +41,7 @@ struct vop_encoder {
 	uint32_t nr_outs;
 	int error; /* first error; sticky */
 	struct virtio_accel_user_segment seg_buf[16];
-	uint8_t msg_buf[2 * VOP_INLINE_MAX] __attribute__((aligned(8)));
+	uint8_t msg_buf[VOP_MESSAGE_ROOM] __attribute__((aligned(8)));
 };
 
 /** How the guest gets outputs that the device has kept; see vop_decode_reply(). */

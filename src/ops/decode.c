@@ -616,7 +616,7 @@ static int put_tensor(struct vop_decoder *dec, struct writer *w, enum vop_framew
 		put_buf(w, t.size, 0, VIRTIO_ACCEL_BUF_SEGMENT);
 		return VACCEL_OK;
 	}
-	if (t.size <= VOP_INLINE_MAX && VOP_ALIGN(t.size) <= w->spare) {
+	if (t.size <= VOP_OUTPUT_MAX && VOP_ALIGN(t.size) <= w->spare) {
 		w->spare -= VOP_ALIGN(t.size);
 		put_buf(w, t.size, 0, VIRTIO_ACCEL_BUF_INLINE);
 		put(w, t.data, t.size);

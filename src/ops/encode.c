@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Room in the reply for small outputs whose size only the host knows. */
-#define REPLY_SLACK (2 * VOP_INLINE_MAX)
+#define REPLY_SLACK (2 * VOP_OUTPUT_MAX)
 
 static void fail(struct vop_encoder *e, int error)
 {
@@ -180,7 +180,7 @@ static void add_tensors_out(struct vop_encoder *e, uint64_t count, const uint64_
 	for (uint64_t i = 0; i < count && !e->error; i++) {
 		e->reply_room += sizeof(struct virtio_accel_tensor) + VOP_MAX_DIMS * 8;
 		/* Without memory for it the device keeps the output; that is slower, not wrong. */
-		if (sizes && sizes[i] > VOP_INLINE_MAX)
+		if (sizes && sizes[i] > VOP_OUTPUT_MAX)
 			e->outs[i].data = malloc(sizes[i]);
 		e->outs[i].size = sizes ? sizes[i] : 0;
 		if (e->outs[i].data)

@@ -418,7 +418,7 @@ static void test_reply_room_is_shared(void **state)
 	host_init(&h);
 	call_init(&c, vop_find(VACCEL_OP_TFLITE_MODEL_RUN), SMALL);
 	assert_int_equal(call_encode(&c), 0);
-	room = (uint32_t)c.e.reply_room - 2 * VOP_INLINE_MAX; /* what has to be there */
+	room = (uint32_t)c.e.reply_room - 2 * VOP_OUTPUT_MAX; /* what has to be there */
 	assert_int_equal(run_torch(&h, &c, 400, room), 0);
 	assert_int_equal(h.nr_kept, 2);
 	assert_int_equal(run_torch(&h, &c, 400, room + 400), 0);

@@ -10,7 +10,7 @@
 #include "bench-tool.h"
 
 /* What an argument may have at most to travel inside of a message */
-#define INLINE_MAX 4096
+#define INLINE_MAX 1024
 #define MAX_SIZE   (UINT64_C(1) << 40)
 
 const char *argp_program_version = "vaccel-bench " VACCEL_PROJECT_VERSION;
