@@ -6,9 +6,6 @@
 #include <string.h>
 #if defined(__x86_64__) && __has_include(<sys/platform/x86.h>)
 #include <sys/platform/x86.h>
-#define MOVE_STRING() CPU_FEATURE_ACTIVE(ERMS)
-#else
-#define MOVE_STRING() false
 #endif
 
 #include "native.h"
@@ -99,13 +96,13 @@ static bool locate(const struct native_transport *n, const struct native_extent 
  */
 static void copy(void *to, const void *from, size_t len)
 {
-	if (len < MOVE_STRING_MIN || !MOVE_STRING()) {
-		memcpy(to, from, len);
+#ifdef CPU_FEATURE_ACTIVE
+	if (len >= MOVE_STRING_MIN && CPU_FEATURE_ACTIVE(ERMS)) {
+		__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(len) : : "memory");
 		return;
 	}
-#ifdef __x86_64__
-	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(len) : : "memory");
 #endif
+	memcpy(to, from, len);
 }
 
 static void fill(struct native_transport *n, uint32_t type, const struct native_call *nc)

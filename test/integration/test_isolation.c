@@ -67,6 +67,7 @@ static uint32_t call_op(const struct who *w, uint16_t op, int64_t session, const
 	uint32_t status;
 
 	assert_int_equal(vop_encode(&e, &info, desc, session, vals, NULL), 0);
+	assert_int_equal(e.nr_segs, 0);
 	req.message_len = htole32(e.msg_len);
 	status = send_request(w, &req, NULL, NULL, e.msg,
 			      (uint32_t)(sizeof(struct virtio_accel_resp) + e.reply_room));

@@ -8,10 +8,9 @@
 #include <sysexits.h>
 
 #include "bench-tool.h"
+#include "ops/codec.h"
 
-/* What an argument may have at most to travel inside of a message */
-#define INLINE_MAX 1024
-#define MAX_SIZE   (UINT64_C(1) << 40)
+#define MAX_SIZE (UINT64_C(1) << 40)
 
 const char *argp_program_version = "vaccel-bench " VACCEL_PROJECT_VERSION;
 
@@ -244,10 +243,10 @@ static bool plan(const struct bench_options *o, struct bench_case *c)
 		return true;
 	}
 	if (c->path == PATH_AUTO)
-		c->path = c->size <= INLINE_MAX ? PATH_INLINE : PATH_PINNED;
-	if (c->path == PATH_INLINE && c->size > INLINE_MAX)
+		c->path = c->size <= VOP_INLINE_MAX ? PATH_INLINE : PATH_PINNED;
+	if (c->path == PATH_INLINE && c->size > VOP_INLINE_MAX)
 		return false;
-	if (c->path == PATH_PINNED && c->size <= INLINE_MAX)
+	if (c->path == PATH_PINNED && c->size <= VOP_INLINE_MAX)
 		return false;
 	return true;
 }
@@ -320,7 +319,7 @@ static void run_all(const struct bench_options *o)
 				}
 	if (!any)
 		bench_die(EX_USAGE, "no size fits a path: inline is for up to %d bytes, pinned for "
-				    "more", INLINE_MAX);
+				    "more", VOP_INLINE_MAX);
 }
 
 int main(int argc, char **argv)
