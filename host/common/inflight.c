@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "inflight.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "memory.h"
-#include "virtqueue.h"
 
 static struct inflight_area *map_area(int fd)
 {
@@ -103,33 +99,5 @@ unsigned int inflight_count(const struct inflight_queue *q, uint16_t size)
 
 	for (unsigned int i = 0; i < size; i++)
 		nr += atomic_load(&q->heads[i].state) != INFLIGHT_FREE;
-	return nr;
-}
-
-unsigned int inflight_recover(struct virtqueue *vq, const struct memory *mem, uint32_t status)
-{
-	const struct virtio_accel_resp resp = { .status = htole32(status) };
-	struct inflight_queue *log = vq->log;
-	uint64_t push = atomic_load(&log->push);
-	uint16_t head = (uint16_t)(push >> 32);
-	unsigned int nr = 0;
-
-	vq->used_idx = (uint16_t)atomic_load(&log->used_idx);
-	if ((uint16_t)(push >> 48) == vq->used_idx && head < vq->size)
-		virtqueue_push(vq, head, (uint32_t)push);
-
-	for (uint16_t i = 0; i < vq->size; i++) {
-		struct inflight_head *h = &log->heads[i];
-		uint32_t len = 0;
-
-		if (atomic_load(&h->state) == INFLIGHT_FREE)
-			continue;
-		if (h->resp_len >= sizeof(resp) &&
-		    memory_write(mem, h->resp_addr, &resp, sizeof(resp)) == 0)
-			len = sizeof(resp);
-		virtqueue_push(vq, i, len);
-		nr++;
-	}
-	vq->last_avail = (uint16_t)(vq->used_idx + vq->lost);
 	return nr;
 }

@@ -5,7 +5,7 @@
  * requests are kept here for the same reason.
  *
  * The worker can die between any two instructions, so each step leaves a state from which
- * inflight_recover() gets to a right one:
+ * inflight_recover() (supervisor/recover.h) gets to a right one:
  *
  *   pop    1. fill the head's record, then mark it BUSY
  *   push   1. note head, length and used index in @push
@@ -107,19 +107,5 @@ static inline uint64_t inflight_push_word(uint16_t idx, uint16_t head, uint32_t 
 {
 	return (uint64_t)idx << 48 | (uint64_t)head << 32 | len;
 }
-
-struct memory;
-struct virtqueue;
-
-/**
- * inflight_recover() - completes what a dead worker left behind
- * @vq:     the supervisor's own view of the queue; its log is the dead worker's. Left as if this
- *          process had served the queue: last_avail and used_idx are right for the next worker.
- * @mem:    to reach the responses
- * @status: VIRTIO_ACCEL_S_* that each lost request gets
- *
- * Return: the number of requests completed. The caller signals the guest.
- */
-unsigned int inflight_recover(struct virtqueue *vq, const struct memory *mem, uint32_t status);
 
 #endif

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What worker and keeper say to each other; both are of one build. */
-#ifndef HOST_KEEPER_PRIVATE_H
-#define HOST_KEEPER_PRIVATE_H
+/* What worker (keeper_client.h) and keeper say to each other; both are of one build. */
+#ifndef HOST_KEEPER_PROTO_H
+#define HOST_KEEPER_PROTO_H
 
-#include "keeper.h"
+#include <stdint.h>
+
+#include "wire/possession.h"
+
+#define KEEPER_NONCE_SIZE 16
 
 enum keeper_type {
 	KEEPER_KEY = 1,

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ops/possession.h"
+#include "wire/possession.h"
 
 #define HASH_SIZE 32
 /* 16 digits of the size, a dash, 64 of the hash */

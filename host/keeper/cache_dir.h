@@ -32,7 +32,7 @@ int cache_dir_insert(int dir, uint64_t max_bytes, int from, uint64_t size);
 
 /**
  * cache_dir_claim() - copies the content of which the claimant has this tag
- * @key: and @tag: see ops/possession.h
+ * @key: and @tag: see wire/possession.h
  * @to:  a file of @size zero bytes; it is so again after a failure
  *
  * Return: 0, -ENOENT when there is none, or another negative errno value.

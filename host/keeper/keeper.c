@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "keeper_private.h"
+#include "keeper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "cache_dir.h"
+#include "keeper_proto.h"
 #include "sandbox.h"
 
 /* Requests at a time; most of each is reading and hashing. */

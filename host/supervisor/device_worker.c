@@ -11,8 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "eventfd.h"
 #include "guard.h"
 #include "log.h"
+#include "recover.h"
+#include "transport/clock.h"
 
 /* The first worker may load large plugins; nobody waits for it but the operator. */
 #define FIRST_START_MS 60000
@@ -32,31 +35,6 @@
 #define MAX_CHECK_MS 1000
 /* A loop of crashes is reported once for each step of the delay; at the last one, this often. */
 #define REPORT_MS 60000
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-static uint64_t now_ms(void)
-{
-	return now_ns() / 1000000u;
-}
-
-static void signal_guest(const struct device_queue *q)
-{
-	const uint64_t one = 1;
-	ssize_t n;
-
-	if (q->call < 0)
-		return;
-	do
-		n = write(q->call, &one, sizeof(one));
-	while (n < 0 && errno == EINTR);
-}
 
 /* ---- Requests of a dead worker -------------------------------------------------------------- */
 
@@ -83,7 +61,7 @@ static unsigned int recover_queue(struct device *dev, struct device_queue *q)
 	if (guard_call(recover, &r))
 		log_error("the front end has truncated the guest's memory");
 	/* Perhaps the worker died between completing and signalling. */
-	signal_guest(q);
+	eventfd_signal(q->call);
 	return r.nr;
 }
 
@@ -531,7 +509,7 @@ static void stand_in(struct device *dev)
 			continue;
 		guard_call(refuse, &r);
 		if (r.nr)
-			signal_guest(r.q);
+			eventfd_signal(r.q->call);
 	}
 }
 

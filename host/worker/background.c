@@ -5,18 +5,11 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "transport/clock.h"
+
 #define BACKGROUND_NS (BACKGROUND_MS * UINT64_C(1000000))
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 /* Whether the kernel weighs sessions (setsid(), see forker.c) rather than threads */
 static bool has_autogroups(void)

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "log.h"
-#include "ops/possession.h"
+#include "wire/possession.h"
 
 /* Each content has a file descriptor; plugins and queues need some, too. */
 #define MAX_CONTENTS 256

@@ -3,7 +3,7 @@
  * Contents of the guests' larger files: memory that is written once and then sealed, so that neither
  * a guest nor a plugin can change it any more. Resources of the same content share it. What no
  * resource uses any longer is kept for a while, and given to those who prove that they hold it (see
- * ops/possession.h); with a keeper also to those of other VMs.
+ * wire/possession.h); with a keeper also to those of other VMs.
  *
  * All functions may be called from any thread.
  */
@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "keeper.h"
+#include "keeper_client.h"
 
 struct content_cache;
 struct content;

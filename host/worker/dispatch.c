@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "objects.h"
+#include "transport/clock.h"
 
 /* An op that took less than this the last time runs where it was popped. */
 #define SHORT_NS 50000
@@ -250,14 +251,6 @@ static struct vop_arena *thread_arena(void)
 		}
 	}
 	return arena;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
 static int run(struct call *c, struct vop_decoder *dec)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The worker's side of the keeper. */
-#include "keeper_private.h"
+#include "keeper_client.h"
 
 #include <errno.h>
 #include <string.h>

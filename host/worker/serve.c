@@ -14,8 +14,11 @@
 #include <unistd.h>
 
 #include "background.h"
+#include "eventfd.h"
 #include "log.h"
-#include "poll_window.h"
+#include "transport/clock.h"
+#include "transport/cpu.h"
+#include "transport/poll_window.h"
 #include "request.h"
 
 /* Threads of one queue, thus operations of one queue that run at once; and of all queues. */
@@ -59,34 +62,6 @@ static _Thread_local bool is_spent;
 static atomic_uint nr_all_threads;
 static atomic_uint nr_spinners; /* threads that poll, of all queues */
 static atomic_uint nr_running;	/* threads in an operation that is not known to be short */
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-static void cpu_relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__) || defined(__arm__)
-	__asm__ __volatile__("yield" : : : "memory");
-#endif
-}
-
-static void signal_fd(int fd)
-{
-	const uint64_t one = 1;
-	ssize_t n;
-
-	/* A full eventfd (EAGAIN) is signalled already; nothing helps against other errors. */
-	do
-		n = write(fd, &one, sizeof(one));
-	while (n < 0 && errno == EINTR);
-}
 
 static void count(_Atomic uint64_t *counter)
 {
@@ -179,7 +154,7 @@ static bool leave_lead(struct serve_queue *q)
 	/* Its kick may have come before, and woken a thread that could not lead. */
 	if (is_pending(q) || q->kick < 0) {
 		count(&q->vq.log->handovers);
-		signal_fd(q->wake);
+		eventfd_signal(q->wake);
 	}
 	return true;
 }
@@ -243,7 +218,7 @@ static void complete(struct serve_queue *q, struct request *r, uint32_t status)
 	pthread_mutex_lock(&q->used_lock);
 	if (virtqueue_push(&q->vq, r->chain.head, len) && q->call >= 0) {
 		count(&q->vq.log->calls);
-		signal_fd(q->call);
+		eventfd_signal(q->call);
 	}
 	pthread_mutex_unlock(&q->used_lock);
 }
@@ -454,7 +429,7 @@ static void *queue_thread(void *arg)
 	atomic_fetch_sub(&nr_all_threads, 1);
 	/* They wake one another to stop. */
 	if (atomic_load(&q->stopping))
-		signal_fd(q->wake);
+		eventfd_signal(q->wake);
 	/* From here on q may be gone as soon as the lock is free. */
 	if (--q->nr_threads == 0)
 		pthread_cond_signal(&q->gone);
@@ -567,7 +542,7 @@ int serve_stop(struct serve *s, uint32_t index, unsigned int drain_ms)
 
 	pthread_mutex_lock(&q->lock);
 	atomic_store(&q->stopping, true);
-	signal_fd(q->wake);
+	eventfd_signal(q->wake);
 	while (q->nr_threads)
 		if (pthread_cond_timedwait(&q->gone, &q->lock, &until) == ETIMEDOUT)
 			break;

@@ -8,8 +8,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "transport/clock.h"
 #include "vaccel.h"
 
 #define NAME	    "mbench"
@@ -18,14 +18,6 @@
 static struct vaccel_prof_region region = VACCEL_PROF_REGION_INIT("vaccel_mbench_plugin");
 /* A region can be timed by one thread at a time: of calls that overlap, the first is. */
 static pthread_mutex_t region_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
-}
 
 /* The number in the argument, which need not be terminated; 0 when there is no good one. */
 static long parse_time(const struct vaccel_arg *arg)
@@ -50,7 +42,7 @@ static long parse_time(const struct vaccel_arg *arg)
 
 static void spin(long ms)
 {
-	int64_t end = now_ns() + ms * INT64_C(1000000);
+	uint64_t end = now_ns() + (uint64_t)ms * UINT64_C(1000000);
 
 	while (now_ns() < end)
 		;

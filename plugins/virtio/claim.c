@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ops/possession.h"
+#include "wire/possession.h"
 
 /* Bytes between two looks at the memory: small beside a cache, large beside a call */
 #define PIECE ((uint64_t)1 << 20)

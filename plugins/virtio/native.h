@@ -11,7 +11,7 @@
 
 #include "native_mem.h"
 #include "native_proto.h"
-#include "poll_window.h"
+#include "transport/poll_window.h"
 #include "transport.h"
 #include "vring_driver.h"
 

@@ -9,23 +9,16 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
+#include "transport/clock.h"
 
 /* Waits until @fd is ready for @events. Hang-ups count as ready: the next call tells. */
-static int wait_ready(int fd, short events, int64_t deadline)
+static int wait_ready(int fd, short events, uint64_t deadline)
 {
 	for (;;) {
 		struct pollfd p = { .fd = fd, .events = events };
-		int64_t left = deadline - now_ms();
+		int64_t left = (int64_t)(deadline - now_ms());
 		int n;
 
 		if (left < 0)
@@ -43,7 +36,7 @@ static int wait_ready(int fd, short events, int64_t deadline)
 int vu_connect(struct vu_conn *c, const char *path, int timeout_ms)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int64_t deadline = now_ms() + timeout_ms;
+	uint64_t deadline = now_ms() + (uint64_t)timeout_ms;
 	int err;
 
 	*c = (struct vu_conn){ .fd = -1, .timeout_ms = timeout_ms };
@@ -83,7 +76,7 @@ int vu_send(struct vu_conn *c, const struct vu_msg *m, const int *fds, size_t nr
 		char buf[CMSG_SPACE(VU_MAX_FDS * sizeof(int))];
 		struct cmsghdr align;
 	} control;
-	int64_t deadline = now_ms() + c->timeout_ms;
+	uint64_t deadline = now_ms() + (uint64_t)c->timeout_ms;
 	const char *p = (const char *)m;
 	size_t left;
 
@@ -129,7 +122,7 @@ int vu_send(struct vu_conn *c, const struct vu_msg *m, const int *fds, size_t nr
 }
 
 /* No answer carries descriptors in what this front end negotiates: there is no room to take any. */
-static int recv_all(struct vu_conn *c, void *buf, size_t len, int64_t deadline)
+static int recv_all(struct vu_conn *c, void *buf, size_t len, uint64_t deadline)
 {
 	char *p = buf;
 
@@ -154,7 +147,7 @@ static int recv_all(struct vu_conn *c, void *buf, size_t len, int64_t deadline)
 
 int vu_recv(struct vu_conn *c, uint32_t request, struct vu_msg *m)
 {
-	int64_t deadline = now_ms() + c->timeout_ms;
+	uint64_t deadline = now_ms() + (uint64_t)c->timeout_ms;
 	int err;
 
 	if (c->fd < 0)

@@ -7,10 +7,11 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "native.h"
+#include "transport/clock.h"
+#include "transport/cpu.h"
 #include "vaccel/log.h"
 
 /* A leader looks at the ring this often even if nothing wakes it, in milliseconds. */
@@ -18,23 +19,6 @@
 
 /* Clock readings cost more than looks at the ring. */
 #define LOOKS_PER_CLOCK		32
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-static void cpu_relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__) || defined(__arm__)
-	__asm__ volatile("yield" ::: "memory");
-#endif
-}
 
 static bool is_done(const struct native_request *rq)
 {

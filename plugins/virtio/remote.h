@@ -3,7 +3,7 @@
 #ifndef VIRTIO_REMOTE_H
 #define VIRTIO_REMOTE_H
 
-#include "ops/codec.h"
+#include "wire/codec.h"
 #include "vaccel/async.h"
 
 /** remote_open() - opens the device that the environment names; once. Return: 0 or VACCEL_E* */

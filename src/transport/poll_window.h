@@ -21,8 +21,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "transport/clock.h"
 
 #define POLL_WINDOW_PROBE 16 /* one wait of these polls up to the limit */
 #define POLL_WINDOW_LEAST 16 /* a window of less than this part of the limit is shut */
@@ -84,11 +85,9 @@ static inline void poll_window_learn(struct poll_window *w, uint64_t limit_ns, u
 static inline bool poll_window_yield(uint64_t *now)
 {
 	uint64_t before = *now;
-	struct timespec ts;
 
 	sched_yield();
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	*now = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	*now = now_ns();
 	return *now - before > POLL_WINDOW_LOST_NS;
 }
 

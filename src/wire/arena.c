@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ops/codec.h"
+#include "wire/codec.h"
 
 #include <stdlib.h>
 

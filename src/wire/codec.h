@@ -3,8 +3,8 @@
  * Messages and replies of the wire format (docs/virtio-accel.md), made from the table of operations:
  * encode.c is the guest's side, decode.c the host's.
  */
-#ifndef OPS_CODEC_H
-#define OPS_CODEC_H
+#ifndef WIRE_CODEC_H
+#define WIRE_CODEC_H
 
 #include <sys/uio.h>
 

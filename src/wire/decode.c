@@ -3,7 +3,7 @@
  * The host's side of the wire format. Everything here comes from a guest and is hostile: numbers are
  * checked before they are used, and the message is a private copy that cannot change meanwhile.
  */
-#include "ops/codec.h"
+#include "wire/codec.h"
 
 #include <endian.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The guest's side of the wire format: messages out, replies in. */
-#include "ops/codec.h"
+#include "wire/codec.h"
 
 #include <endian.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ops/possession.h"
+#include "wire/possession.h"
 
 #include <openssl/evp.h>
 

@@ -6,8 +6,8 @@
  * The tag is Poly1305's. Each key is used once and comes from the host, so a tag tells nothing about
  * later ones, and the key says nothing that could stand in for the content.
  */
-#ifndef OPS_POSSESSION_H
-#define OPS_POSSESSION_H
+#ifndef WIRE_POSSESSION_H
+#define WIRE_POSSESSION_H
 
 #include <stdbool.h>
 #include <stddef.h>

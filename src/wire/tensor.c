@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The three frameworks' tensors differ in little but the width of their dimensions. */
-#include "ops/codec.h"
+#include "wire/codec.h"
 
 #include <stdlib.h>
 #include <string.h>

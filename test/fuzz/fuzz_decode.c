@@ -6,7 +6,7 @@
  */
 #include "input.h"
 
-#include "../unit/codec_util.h"
+#include "../unit/src/wire/codec_util.h"
 
 #define SEGMENTS_MAX 8
 #define REPLY_CAP    4096

@@ -15,7 +15,8 @@
 #include "join.h"
 #include "registered.h"
 #include "request.h"
-#include "../unit/host/guest.h"
+#include "../unit/host/common/guest.h"
+#include "recover.h"
 
 #define FAR_GPA	  (GUEST_GPA + GUEST_SIZE) /* adjoins for the guest, not here */
 #define FAR_SIZE  0x2000u

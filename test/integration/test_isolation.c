@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ops/codec.h"
+#include "wire/codec.h"
 #include "raw_front.h"
 #include "support.h"
 #include "vaccel.h"

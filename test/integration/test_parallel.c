@@ -27,7 +27,7 @@
 
 #define HELD	    40	/* below the threads of a queue */
 #define QUEUE_HOLDS 64	/* requests in the native transport's virtqueue */
-#define THREADS	    64	/* of a queue, in host/serve.c */
+#define THREADS	    64	/* of a queue, in host/worker/serve.c */
 
 static struct daemon host;
 static struct vaccel_session a, b;
@@ -175,7 +175,7 @@ static void many_long_ops_delay_nobody(void **state)
 
 /* ---- Long operations in the background ------------------------------------------------------ */
 
-/* Whether the kernel has what is needed, see host/background.h */
+/* Whether the kernel has what is needed, see host/worker/background.h */
 static bool has_autogroups(void)
 {
 	FILE *f = fopen("/proc/sys/kernel/sched_autogroup_enabled", "r");

@@ -24,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "host/syscalls.h"
+#include "syscalls.h"
 #include "support.h"
 #include "vaccel.h"
 

@@ -10,7 +10,7 @@
 
 #include "raw_front.h"
 #include "support.h"
-#include "../unit/vectors.h"
+#include "../unit/src/wire/vectors.h"
 
 static struct daemon host;
 static struct raw_front front;

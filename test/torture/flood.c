@@ -21,11 +21,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "load.h"
 #include "../integration/support.h"
+#include "transport/clock.h"
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
@@ -49,14 +49,6 @@ static struct shared {
 	atomic_uint flood_calls, resources;
 	atomic_int refused;	/* how the first resource ended that was too much */
 } *shared;
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 static void start_library(const struct daemon *d)
 {

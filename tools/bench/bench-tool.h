@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "transport/clock.h"
+
 #define MAX_LIST    32
 #define MAX_THREADS 64
 #define MAX_SIDES   10
@@ -87,8 +89,6 @@ struct summary {
 };
 
 /* ---- stats.c ---- */
-
-uint64_t now_ns(void);
 
 /* sort_ns() - sorts in place; quantile() takes what is sorted, q from 0 to 1, nr > 0 */
 void sort_ns(uint64_t *ns, size_t nr);

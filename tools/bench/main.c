@@ -8,7 +8,7 @@
 #include <sysexits.h>
 
 #include "bench-tool.h"
-#include "ops/codec.h"
+#include "wire/codec.h"
 
 #define MAX_SIZE (UINT64_C(1) << 40)
 

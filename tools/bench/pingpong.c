@@ -4,6 +4,7 @@
  * eventfds or looking at shared memory. Between its rounds the child sleeps in both cases.
  */
 #include "bench-tool.h"
+#include "transport/cpu.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -34,15 +35,6 @@ struct pingpong_side {
 	int there, back;
 	pid_t child;
 };
-
-static void cpu_relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__) || defined(__arm__)
-	__asm__ volatile("yield" ::: "memory");
-#endif
-}
 
 static void await(const _Atomic uint32_t *turn, uint32_t value)
 {

@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "ops/possession.h"
+#include "wire/possession.h"
 
 #define MIB ((uint64_t)1 << 20)
 

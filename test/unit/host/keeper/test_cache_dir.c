@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "host/cache_dir.h"
+#include "cache_dir.h"
 
 static char path[64];
 static int dir;

@@ -9,7 +9,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "host/keeper.h"
+#include "keeper.h"
+#include "keeper_client.h"
 
 static char path[64];
 static int sock;

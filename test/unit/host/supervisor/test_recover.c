@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "guest.h"
+#include "recover.h"
 
 #define SIZE 16
 

@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "../util.h"
+#include "util.h"
 #include "vhost_user.h"
 
 /* ---- The fake device ---- */

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "host/dispatch.h"
+#include "dispatch.h"
 #include "plugins/virtio/remote.h"
 #include "plugins/virtio/transport.h"
 

@@ -10,9 +10,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "host/keeper.h"
+#include "keeper.h"
 #include "host_link.h"
-#include "ops/possession.h"
+#include "wire/possession.h"
 
 #define MIB ((uint64_t)1 << 20)
 #define SIZE (2 * MIB + 77)

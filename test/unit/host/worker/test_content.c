@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#include "host/content.h"
+#include "content.h"
 
 static struct content_cache *cache;
 static struct content_challenge some_challenge;

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "../util.h"
-#include "host/join.h"
+#include "util.h"
+#include "join.h"
 
 #define MIB  ((size_t)1 << 20)
 #define SIZE (16 * MIB)

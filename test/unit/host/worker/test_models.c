@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/models.h"
+#include "models.h"
 #include "vaccel/error.h"
 
 static char path[64];

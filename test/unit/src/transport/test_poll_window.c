@@ -2,7 +2,7 @@
 /* How long to poll, learnt from how long waits took. */
 #include "util.h"
 
-#include "poll_window.h"
+#include "transport/poll_window.h"
 
 #define LIMIT 50000
 

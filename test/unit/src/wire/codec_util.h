@@ -7,7 +7,7 @@
 
 #include "util.h"
 
-#include "ops/codec.h"
+#include "wire/codec.h"
 
 #define RESOURCE_ID 42 /* the only resource that the host knows */
 #define SESSION_ID  7

@@ -8,7 +8,7 @@
 
 #include <endian.h>
 
-#include "ops/possession.h"
+#include "wire/possession.h"
 
 struct example {
 	const char *name;

@@ -3,8 +3,8 @@
  * The vectors of what is around a message: configuration space, requests and responses. The guest's
  * side is the native transport with a queue of our own, the host's the parser of vhost-user-accel.
  */
-#include "host/device.h"
-#include "host/request.h"
+#include "device.h"
+#include "request.h"
 #include "plugins/virtio/native.h"
 #include "vectors.h"
 
