@@ -35,8 +35,8 @@ worker     common worker
 rooms=$(awk 'NF { print $1 }' <<<"$walls")
 prefix=$(realpath --relative-to="$build" "$source")/
 
-# objects ROOM: the objects of its library and program, not those of tests
-objects() { ninja -t targets all | sed -n "s#^\(host/$1/[^:]*\.c\.o\): .*#\1#p"; }
+# objects ROOM: the objects of its library and its program
+objects() { ninja -t targets all | sed -n "s#^\(host/$1/[^:]*\.c\.o\|host/[^/]*/$1_[^:]*\.c\.o\): .*#\1#p"; }
 
 # stray_headers ROOM OBJECT...: prints what they read of our headers and may not
 stray_headers() {
@@ -94,8 +94,8 @@ for room in $rooms; do
 	[ -z "$out" ] || fail "$out"
 done
 needed() { readelf -d "$1" | grep NEEDED; }
-needed host/supervisor/vhost-user-accel | grep vaccel && fail "vhost-user-accel links libvaccel"
-needed host/worker/vhost-user-accel-worker | grep -q vaccel || fail "this check no longer sees what a program links"
+needed host/vhost-user-accel | grep vaccel && fail "vhost-user-accel links libvaccel"
+needed host/vhost-user-accel-worker | grep -q vaccel || fail "this check no longer sees what a program links"
 
 # Does the compiler refuse other rooms' headers? Each room is given one of a room that it may not see.
 # compile ROOM OPTION... <SOURCE: with the options of the room
