@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Classifies a picture with a TensorFlow model. Its files: see vaccel-examples(1). */
 #include <stdio.h>
-#include <stdlib.h>
 #include <vaccel.h>
 
+#include "inference.h"
 #include "picture.h"
-#include "util.h"
 
 static char in_name[] = "serving_default_input_1", out_name[] = "StatefulPartitionedCall";
 
@@ -53,60 +52,35 @@ delete_in:
 	return ret;
 }
 
-int main(int argc, char **argv)
+static int load(struct vaccel_session *sess, struct vaccel_resource *model)
 {
 	struct vaccel_tf_status status = {0, NULL};
-	struct vaccel_resource model;
-	struct vaccel_session sess;
-	float *picture;
-	long iterations;
-	int ret;
+	int ret = vaccel_tf_model_load(sess, model, &status);
 
-	if (!check_args(argc, argv, 3, 4, "image model_dir labels [iterations]", 4, &iterations))
-		return VACCEL_EINVAL;
-
-	picture = load_picture(argv[1], false);
-	if (!picture)
-		return VACCEL_EINVAL;
-
-	ret = vaccel_resource_init(&model, argv[2], VACCEL_RESOURCE_MODEL);
-	if (ret) {
-		fprintf(stderr, "Could not make a resource of model %s: %d\n", argv[2], ret);
-		goto free_picture;
-	}
-	printf("Initialized model resource %lld\n", (long long)model.id);
-	ret = vaccel_session_init(&sess, 0);
-	if (ret) {
-		fprintf(stderr, "Could not initialize session: %d\n", ret);
-		goto release_model;
-	}
-	printf("Initialized vAccel session %lld\n", (long long)sess.id);
-	ret = vaccel_resource_register(&model, &sess);
-	if (ret) {
-		fprintf(stderr, "Could not register model: %d\n", ret);
-		goto release_session;
-	}
-
-	ret = vaccel_tf_model_load(&sess, &model, &status);
-	if (ret) {
-		fprintf(stderr, "Could not load model: %d\n", ret);
-		goto release_session;
-	}
-	print_status("load", &status);
-
-	for (long i = 0; i < iterations && !ret; i++)
-		ret = run(&sess, &model, picture, argv[3]);
-
-	if (vaccel_tf_model_unload(&sess, &model, &status))
-		fprintf(stderr, "Could not unload model\n");
-	else
-		print_status("delete", &status);
-release_session:
-	if (vaccel_session_release(&sess))
-		fprintf(stderr, "Could not release session\n");
-release_model:
-	vaccel_resource_release(&model);
-free_picture:
-	free(picture);
+	if (!ret)
+		print_status("load", &status);
 	return ret;
+}
+
+static int unload(struct vaccel_session *sess, struct vaccel_resource *model)
+{
+	struct vaccel_tf_status status = {0, NULL};
+	int ret = vaccel_tf_model_unload(sess, model, &status);
+
+	if (!ret)
+		print_status("delete", &status);
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct inference how = {
+		.model_argument = "model_dir",
+		.channels_first = false,
+		.load = load,
+		.run = run,
+		.unload = unload,
+	};
+
+	return inference_main(argc, argv, &how);
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Classifies a picture with a TensorFlow Lite model. Its files: see vaccel-examples(1). */
 #include <stdio.h>
-#include <stdlib.h>
 #include <vaccel.h>
 
+#include "inference.h"
 #include "picture.h"
-#include "util.h"
 
 static int run(struct vaccel_session *sess, struct vaccel_resource *model, float *picture,
 	       const char *labels)
@@ -45,54 +44,13 @@ delete_in:
 
 int main(int argc, char **argv)
 {
-	struct vaccel_resource model;
-	struct vaccel_session sess;
-	float *picture;
-	long iterations;
-	int ret;
+	static const struct inference how = {
+		.model_argument = "model",
+		.channels_first = false,
+		.load = vaccel_tflite_model_load,
+		.run = run,
+		.unload = vaccel_tflite_model_unload,
+	};
 
-	if (!check_args(argc, argv, 3, 4, "image model labels [iterations]", 4, &iterations))
-		return VACCEL_EINVAL;
-
-	picture = load_picture(argv[1], false);
-	if (!picture)
-		return VACCEL_EINVAL;
-
-	ret = vaccel_resource_init(&model, argv[2], VACCEL_RESOURCE_MODEL);
-	if (ret) {
-		fprintf(stderr, "Could not make a resource of model %s: %d\n", argv[2], ret);
-		goto free_picture;
-	}
-	printf("Initialized model resource %lld\n", (long long)model.id);
-	ret = vaccel_session_init(&sess, 0);
-	if (ret) {
-		fprintf(stderr, "Could not initialize session: %d\n", ret);
-		goto release_model;
-	}
-	printf("Initialized vAccel session %lld\n", (long long)sess.id);
-	ret = vaccel_resource_register(&model, &sess);
-	if (ret) {
-		fprintf(stderr, "Could not register model: %d\n", ret);
-		goto release_session;
-	}
-
-	ret = vaccel_tflite_model_load(&sess, &model);
-	if (ret) {
-		fprintf(stderr, "Could not load model: %d\n", ret);
-		goto release_session;
-	}
-
-	for (long i = 0; i < iterations && !ret; i++)
-		ret = run(&sess, &model, picture, argv[3]);
-
-	if (vaccel_tflite_model_unload(&sess, &model))
-		fprintf(stderr, "Could not unload model\n");
-release_session:
-	if (vaccel_session_release(&sess))
-		fprintf(stderr, "Could not release session\n");
-release_model:
-	vaccel_resource_release(&model);
-free_picture:
-	free(picture);
-	return ret;
+	return inference_main(argc, argv, &how);
 }

@@ -344,27 +344,36 @@ int resources_cleanup(void)
 	return VACCEL_OK;
 }
 
-int vaccel_resource_multi_new(struct vaccel_resource **res, const char **paths, size_t nr_paths,
-			      vaccel_resource_type_t type)
+/* Memory for a new resource, which hand_over() must follow. */
+static int allocate(struct vaccel_resource *const *res, struct vaccel_resource **new)
 {
-	struct vaccel_resource *new;
-	int ret;
-
 	if (!resources_running())
 		return VACCEL_EPERM;
 	if (!res)
 		return VACCEL_EINVAL;
-	new = malloc(sizeof(*new));
-	if (!new)
-		return VACCEL_ENOMEM;
+	*new = malloc(sizeof(**new));
+	return *new ? VACCEL_OK : VACCEL_ENOMEM;
+}
 
-	ret = vaccel_resource_init_multi(new, paths, nr_paths, type);
-	if (ret) {
+/* Gives a new resource to the caller, or frees it when it could not be initialised. */
+static int hand_over(struct vaccel_resource **res, struct vaccel_resource *new, int ret)
+{
+	if (ret)
 		free(new);
+	else
+		*res = new;
+	return ret;
+}
+
+int vaccel_resource_multi_new(struct vaccel_resource **res, const char **paths, size_t nr_paths,
+			      vaccel_resource_type_t type)
+{
+	struct vaccel_resource *new;
+	int ret = allocate(res, &new);
+
+	if (ret)
 		return ret;
-	}
-	*res = new;
-	return VACCEL_OK;
+	return hand_over(res, new, vaccel_resource_init_multi(new, paths, nr_paths, type));
 }
 
 int vaccel_resource_new(struct vaccel_resource **res, const char *path,
@@ -377,46 +386,23 @@ int vaccel_resource_from_buf(struct vaccel_resource **res, const void *buf, size
 			     vaccel_resource_type_t type, const char *filename, bool mem_only)
 {
 	struct vaccel_resource *new;
-	int ret;
+	int ret = allocate(res, &new);
 
-	if (!resources_running())
-		return VACCEL_EPERM;
-	if (!res)
-		return VACCEL_EINVAL;
-	new = malloc(sizeof(*new));
-	if (!new)
-		return VACCEL_ENOMEM;
-
-	ret = vaccel_resource_init_from_buf(new, buf, nr_bytes, type, filename, mem_only);
-	if (ret) {
-		free(new);
+	if (ret)
 		return ret;
-	}
-	*res = new;
-	return VACCEL_OK;
+	return hand_over(res, new, vaccel_resource_init_from_buf(new, buf, nr_bytes, type, filename,
+								 mem_only));
 }
 
 int vaccel_resource_from_blobs(struct vaccel_resource **res, const struct vaccel_blob **blobs,
 			       size_t nr_blobs, vaccel_resource_type_t type)
 {
 	struct vaccel_resource *new;
-	int ret;
+	int ret = allocate(res, &new);
 
-	if (!resources_running())
-		return VACCEL_EPERM;
-	if (!res)
-		return VACCEL_EINVAL;
-	new = malloc(sizeof(*new));
-	if (!new)
-		return VACCEL_ENOMEM;
-
-	ret = vaccel_resource_init_from_blobs(new, blobs, nr_blobs, type);
-	if (ret) {
-		free(new);
+	if (ret)
 		return ret;
-	}
-	*res = new;
-	return VACCEL_OK;
+	return hand_over(res, new, vaccel_resource_init_from_blobs(new, blobs, nr_blobs, type));
 }
 
 int vaccel_resource_delete(struct vaccel_resource *res)
