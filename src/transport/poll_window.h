@@ -13,7 +13,8 @@
  * a caller whose polling has taken longer than sleeping does: its processor was what the other side
  * has waited for.
  *
- * Used by the guest's plugin and by the host; the driver does the same, but cannot yield.
+ * Used by both ends of the device, the guest's plugin and the host's worker. The driver, which cannot
+ * include it, does the same in driver/queue.c, but cannot yield: a change here belongs there, too.
  */
 #pragma once
 
