@@ -109,7 +109,7 @@ help:
 	@echo 'make check    build and run all tests; ends with "N passed, N failed"'
 	@echo 'make bench    measure calls natively and in a VM, against unix sockets and vsock'
 	@echo 'make abi      compare the library and its headers with vAccel 0.8'
-	@echo 'make fuzz     run the fuzzers; FUZZ_SECONDS says how long each one (60)'
+	@echo 'make fuzz     run the fuzzers, each for FUZZ_SECONDS (60)'
 	@echo 'make torture  kill the worker under load, 1,000 times natively and 100 times in a VM'
 	@echo 'make sanitizers'
 	@echo '              run the tests of user space under ThreadSanitizer and valgrind'
