@@ -13,7 +13,7 @@
  *	vaccel_async_delete(queue);
  *
  * What the call's arguments point to (buffers, tensors, arrays and what they name) must stay as
- * and where it is until the result was taken: nothing is copied. Outputs are there from then on.
+ * and where it is until the result is taken: nothing is copied. Outputs are there from then on.
  * The arguments themselves are copied.
  *
  * Calls run at the same time and end in any order, also those of one session. In a session that
@@ -63,7 +63,7 @@ struct vaccel_async_done {
 /*
  * vaccel_async_new - make a queue
  * @queue:     receives the queue; pair with vaccel_async_delete
- * @max_calls: how many calls it takes, those included whose result was not taken yet; 1 to
+ * @max_calls: how many calls it takes, including those whose result is not taken yet; 1 to
  *	       VACCEL_ASYNC_MAX_CALLS
  *
  * EINVAL: NULL or another number. ENOMEM. EUSERS: the process has no file descriptor left.
@@ -100,7 +100,7 @@ int vaccel_async_begin(struct vaccel_async *queue, void *user);
 int vaccel_async_end(int result);
 
 /*
- * vaccel_async_wait - take the result of a call, of those at hand that which ended first
+ * vaccel_async_wait - take the result of a call: of those at hand, the one that ended first
  * @timeout_ms: how long to wait for one in milliseconds; 0: do not wait; -1: as long as it takes
  * @done:       receives it
  *

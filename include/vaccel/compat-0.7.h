@@ -9,7 +9,7 @@
  *
  * Programs have to change by hand where no header can help:
  * - Members have another order in struct vaccel_arg, vaccel_resource, vaccel_session and
- *   vaccel_plugin_info, so initialisers have to name them. Those of a list are no longer in struct
+ *   vaccel_plugin_info, so initialisers must name them. Those of a list are no longer in struct
  *   vaccel_op, and struct vaccel_plugin has an array of ops instead of a list.
  * - vaccel_plugin_print_all_by_op_type and the functions and macros of lists are gone: what they
  *   worked on is private to the library.

@@ -9,7 +9,7 @@
  *	VACCEL_PROFILING_ENABLED  not 0: collect and print profiling regions
  *	VACCEL_VERSION_IGNORE     not 0: load plugins built for any vAccel version
  * The old names VACCEL_BACKENDS, VACCEL_DEBUG_LEVEL and VACCEL_IGNORE_VERSION are read, with a
- * warning on stderr, when the new ones are not set. Outside of the configuration, the value "0"
+ * warning on stderr, when the new ones are not set. Outside the configuration, the value "0"
  * of VACCEL_BOOTSTRAP_ENABLED or VACCEL_CLEANUP_ENABLED switches off the bootstrap when the
  * library is loaded or the cleanup when it is unloaded.
  *

@@ -22,7 +22,7 @@ extern "C" {
  * vaccel_bootstrap - initialise the library with the configuration of the environment
  *
  * Makes the run directory and loads the configured plugins in order. When the library is
- * initialised already this is a reload: everything is cleaned up first. EINVAL: bad number in
+ * already initialised this is a reload: everything is cleaned up first. EINVAL: bad number in
  * the environment; EACCES: no run directory can be made; otherwise the code of
  * vaccel_plugin_load for the first plugin that fails. After a failure nothing is left behind.
  */

@@ -27,7 +27,7 @@ struct vaccel_session;
 /*
  * What became of an allocation:
  *  VACCEL_MEM_ORDINARY    memory of the process: the plugin works in the same process
- *  VACCEL_MEM_PINNED      memory of the process that is made available for each call anew: the
+ *  VACCEL_MEM_PINNED      memory of the process that is made available again for each call: the
  *			   plugin could not register any, and the log says why
  *  VACCEL_MEM_REGISTERED  known to the host for as long as it exists
  */
@@ -104,7 +104,7 @@ int vaccel_plugin_register_memory(struct vaccel_plugin *plugin, const struct vac
 
 /*
  * For plugins that prepare memory for their device, such as by pinning it for its DMA: they are
- * told of each range that arguments of operations may lie in for long. One call at a time.
+ * told of each range that may hold arguments of operations for long. One call at a time.
  *  mapped    the range has begun to exist
  *  unmapped  it ceases to exist when this returns; no operation uses it any more
  * Neither may call functions of this header.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Resources: libraries, data and models that operations work on. A resource is made from paths,
- * URLs, memory or blobs, and has to be registered with each session that uses it.
+ * URLs, memory or blobs, and must be registered with each session that uses it.
  *
  * Threads: these functions may be called from any thread and for one resource from several at
  * once, except that the thread that releases (or deletes) a resource must be the last one to use
@@ -112,8 +112,8 @@ long int vaccel_resource_refcount(const struct vaccel_resource *res);
  *        that the host offers to sessions of the plugin virtio (elsewhere their registration gives
  *        ENOTSUP). Copied.
  *
- * EINVAL: NULL, unknown type, no such file or directory, unknown scheme. EBUSY: res is live
- * already. ENAMETOOLONG. EUSERS: too many resources. ENOMEM. Pair with vaccel_resource_release.
+ * EINVAL: NULL, unknown type, no such file or directory, unknown scheme. EBUSY: res is
+ * already live. ENAMETOOLONG. EUSERS: too many resources. ENOMEM. Pair with vaccel_resource_release.
  */
 int vaccel_resource_init(struct vaccel_resource *res, const char *path,
 			 vaccel_resource_type_t type);

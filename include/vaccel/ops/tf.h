@@ -134,7 +134,7 @@ int vaccel_tf_tensor_delete(struct vaccel_tf_tensor *tensor);
  */
 int vaccel_tf_tensor_set_data(struct vaccel_tf_tensor *tensor, void *data, size_t size);
 /*
- * Hands out data and size; the tensor is without data afterwards. Who has to free the data is
+ * Hands out data and size; the tensor is without data afterwards. Who must free the data is
  * what the tensor's owned member said before. EINVAL: NULL.
  */
 int vaccel_tf_tensor_take_data(struct vaccel_tf_tensor *tensor, void **data, size_t *size);
