@@ -73,6 +73,8 @@ static int run_test(const char *name)
 		test_name = name;
 		failures = 0;
 		tests[i].run();
+		/* The next test must not take what this one leaves for its own. */
+		CHECK(settled());
 		printf("%s - %s\n", failures ? "not ok" : "ok", name);
 		return failures;
 	}

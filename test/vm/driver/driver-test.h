@@ -39,6 +39,8 @@ int try_open(void);
 int must_open(void);
 long long counter(const char *name);
 bool counter_becomes(const char *name, long long want);
+bool device_holds(int fd, uint64_t want);
+bool settled(void);
 int call(int fd, const void *message, uint32_t message_len,
 	 struct virtio_accel_user_segment *segments, uint32_t nr, void *reply, uint32_t *reply_len,
 	 uint32_t *status);

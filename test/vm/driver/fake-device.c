@@ -502,6 +502,9 @@ static void handle(unsigned int index, uint16_t head)
 	case FAKE_MEMORIES:
 		value = nr_memories;
 		break;
+	case FAKE_HELD:
+		value = nr_pending;
+		break;
 	case FAKE_FORGET:
 		forget_context(0, true);
 		break;
@@ -547,7 +550,7 @@ static void handle(unsigned int index, uint16_t head)
 		return;
 	}
 	if (msg->op == FAKE_SUM || msg->op == FAKE_CONTEXTS || msg->op == FAKE_RUNS ||
-	    msg->op == FAKE_MEMORIES) {
+	    msg->op == FAKE_MEMORIES || msg->op == FAKE_HELD) {
 		len = sizeof(value);
 		reply(&rq, &value, len);
 	}

@@ -30,6 +30,7 @@ enum fake_op {
 	FAKE_FORGET,	 /* forgets all of them */
 	FAKE_REFUSE,	 /* the next registration gets status value */
 	FAKE_SLOW_MEMORY, /* the next registration is answered after value milliseconds */
+	FAKE_HELD,	 /* reply: u64, requests that are to be answered later, or never */
 };
 
 #endif

@@ -90,6 +90,33 @@ bool counter_becomes(const char *name, long long want)
 	return false;
 }
 
+/*
+ * Waits up to 20 s for the device to hold so many requests. The counter "inflight" does not tell that:
+ * it also counts the closes of contexts, and what was answered and not yet noticed.
+ */
+bool device_holds(int fd, uint64_t want)
+{
+	uint64_t held = 0;
+
+	for (int i = 0; i < 2000; i++) {
+		held = ask(fd, FAKE_HELD, NULL, 0);
+		if (held == want)
+			return true;
+		sleep_ms(10);
+	}
+	printf("# the device holds %llu requests, not %llu\n", (unsigned long long)held,
+	       (unsigned long long)want);
+	return false;
+}
+
+/* Waits until nothing is left of the files that were closed; nothing is when there is no device. */
+bool settled(void)
+{
+	return counter("contexts") < 0 ||
+	       (counter_becomes("contexts", 0) && counter_becomes("inflight", 0) &&
+		counter_becomes("pinned_pages", 0) && counter_becomes("memory_pages", 0));
+}
+
 /* Return: 0 or an errno value. */
 int call(int fd, const void *message, uint32_t message_len,
 		struct virtio_accel_user_segment *segments, uint32_t nr, void *reply,

@@ -32,8 +32,8 @@ void test_kill(void)
 
 	CHECK(ask(fd, FAKE_CONTEXTS, NULL, 0) == 1);
 	pid = start_call(FAKE_DELAY, LONG_CALL, 4 * MiB);
-	CHECK(counter_becomes("pinned_pages", 1024));
-	CHECK(counter_becomes("inflight", 1));
+	CHECK(device_holds(fd, 1));
+	CHECK(counter("inflight") == 1 && counter("pinned_pages") == 1024);
 	start = now_us();
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
@@ -107,7 +107,7 @@ void test_unbind(void)
 
 		for (int i = 0; i < 8; i++)
 			CHECK(!pthread_create(&threads[i], NULL, call_never, &fd));
-		CHECK(counter_becomes("inflight", 8));
+		CHECK(device_holds(fd, 8));
 		write_file("/sys/bus/virtio/drivers/virtio_accel/unbind", name);
 		for (int i = 0; i < 8; i++) {
 			pthread_join(threads[i], &e);
@@ -130,8 +130,11 @@ void test_unbind(void)
 	/* A call that was given up is pending when the device goes. */
 	for (int round = 0; round < 3; round++) {
 		const char *name = bus_name();
-		pid_t pid = start_call(FAKE_NEVER, 0, MiB);
+		pid_t pid;
 
+		/* No close of a context must be taken for the call. */
+		CHECK(settled());
+		pid = start_call(FAKE_NEVER, 0, MiB);
 		CHECK(counter_becomes("pinned_pages", 256));
 		CHECK(counter_becomes("inflight", 1));
 		kill(pid, SIGKILL);
@@ -155,7 +158,7 @@ void test_bad_ring(void)
 	void *e;
 
 	CHECK(!pthread_create(&thread, NULL, call_never, &fd));
-	CHECK(counter_becomes("inflight", 1));
+	CHECK(device_holds(fd, 1));
 	CHECK(simple(fd, FAKE_BAD_ID, 12345678) == ENODEV);
 	pthread_join(thread, &e);
 	CHECK((intptr_t)e == ENODEV);
@@ -246,7 +249,7 @@ void test_suspend(void)
 	}
 	for (int i = 0; i < 2; i++) {
 		CHECK(!pthread_create(&thread, NULL, call_never, &fd));
-		CHECK(counter_becomes("inflight", 1));
+		CHECK(device_holds(fd, 1));
 		suspend();
 		pthread_join(thread, &e);
 		CHECK((intptr_t)e == ENODEV);
@@ -322,7 +325,7 @@ void test_unplug(void)
 
 	for (int i = 0; i < 4; i++)
 		CHECK(!pthread_create(&threads[i], NULL, call_never, &fd));
-	CHECK(counter_becomes("inflight", 4));
+	CHECK(device_holds(fd, 4));
 	printf("# unplug the device\n");
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += 60;
