@@ -1,55 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The device node. Each open file is a context of the device: what is made in it goes with it. */
-#include <linux/fs.h>
+#include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "accel.h"
-
-/* Never reused as long as the module is loaded; when it is unloaded, all devices are reset. */
-static atomic64_t accel_last_context;
-
-static void accel_context_release(struct kref *ref)
-{
-	struct accel_context *ctx = container_of(ref, struct accel_context, ref);
-	struct accel_device *dev = ctx->dev;
-
-	accel_memory_close(ctx, ctx->close);
-	accel_close_context(dev, ctx->close);
-	kfree(ctx->spare);
-	kfree(ctx);
-	put_device(&dev->dev);
-}
-
-/* Puts a reference; with the last one the context is closed on the device. May sleep. */
-void accel_context_put(struct accel_context *ctx)
-{
-	kref_put(&ctx->ref, accel_context_release);
-}
+#include "async.h"
+#include "context.h"
+#include "file.h"
+#include "register.h"
 
 static int accel_open(struct inode *inode, struct file *file)
 {
 	struct accel_device *dev = container_of(inode->i_cdev, struct accel_device, cdev);
-	struct accel_context *ctx = kzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
+	struct accel_context *ctx = accel_context_new(dev);
 
 	if (!ctx)
 		return -ENOMEM;
-	kref_init(&ctx->ref);
-	ctx->id = atomic64_inc_return(&accel_last_context);
-	ctx->close = accel_request_alloc_close(ctx->id);
-	if (!ctx->close) {
-		kfree(ctx);
-		return -ENOMEM;
-	}
-	spin_lock_init(&ctx->lock);
-	INIT_LIST_HEAD(&ctx->answered);
-	xa_init(&ctx->memories);
-	mutex_init(&ctx->memory_mutex);
-	init_waitqueue_head(&ctx->readable);
-	ctx->dev = dev;
-	get_device(&dev->dev);
-	atomic_inc(&dev->contexts);
 	file->private_data = ctx;
 	return nonseekable_open(inode, file);
 }
@@ -61,15 +27,6 @@ static int accel_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* Whether a call is within the limits of the device and has no flags but these. */
-bool accel_call_valid(struct accel_device *dev, const struct virtio_accel_call *call, u32 flags)
-{
-	return !(call->flags & ~flags) && !call->reserved && call->message_len &&
-	       call->message_len <= dev->info.max_message &&
-	       call->reply_len <= dev->info.max_reply &&
-	       call->nr_segments <= dev->info.max_segments;
-}
-
 static int accel_call(struct accel_context *ctx, struct virtio_accel_call __user *user)
 {
 	struct accel_device *dev = ctx->dev;
@@ -79,26 +36,26 @@ static int accel_call(struct accel_context *ctx, struct virtio_accel_call __user
 
 	if (copy_from_user(&call, user, sizeof(call)))
 		return -EFAULT;
-	if (!accel_call_valid(dev, &call, 0))
+	if (!accel_request_valid(dev, &call, 0))
 		return -EINVAL;
 
-	rq = accel_request_alloc(ctx);
+	rq = accel_request_alloc(dev, ctx->id, &ctx->spare);
 	if (!rq)
 		return -ENOMEM;
-	err = accel_request_prepare(ctx, rq, &call);
+	err = accel_request_prepare(rq, &ctx->memories, &call);
 	if (err)
 		goto release;
-	err = accel_submit(dev, rq);
+	err = accel_submit(dev, &rq->entry);
 	if (err)
 		goto release;
-	if (!accel_wait(rq, ctx))
+	if (!accel_context_wait(ctx, rq))
 		return -EINTR;	/* the request is the device's until it answers */
 	err = accel_request_answer(rq, &call);
 	if (!err && (put_user(call.reply_len, &user->reply_len) ||
 		     put_user(call.status, &user->status)))
 		err = -EFAULT;
 release:
-	accel_request_release(ctx, rq);
+	accel_request_release(rq, &ctx->spare);
 	return err;
 }
 
@@ -118,7 +75,7 @@ static long accel_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case VIRTIO_ACCEL_IOC_MEMORY_ALLOC:
 	case VIRTIO_ACCEL_IOC_MEMORY_FREE:
 	case VIRTIO_ACCEL_IOC_MEMORY_REGISTER:
-		return accel_memory_ioctl(ctx, cmd, user);
+		return accel_register_ioctl(ctx, cmd, user);
 	case VIRTIO_ACCEL_IOC_SUBMIT:
 		return accel_async_submit(ctx, user);
 	case VIRTIO_ACCEL_IOC_REAP:
@@ -128,12 +85,35 @@ static long accel_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	}
 }
 
+static __poll_t accel_file_poll(struct file *file, poll_table *wait)
+{
+	return accel_async_poll(file->private_data, file, wait);
+}
+
+/* The offset in pages is the id of registered memory. */
+static int accel_file_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct accel_context *ctx = file->private_data;
+	struct accel_memory *m;
+	int err;
+
+	if (!(vma->vm_flags & VM_SHARED) || vma->vm_pgoff > U32_MAX)
+		return -EINVAL;
+	m = accel_memory_get(&ctx->memories, vma->vm_pgoff);
+	if (!m)
+		return -ENOENT;
+	err = accel_memory_map(m, vma);
+	if (err)
+		accel_memory_put(m);
+	return err;
+}
+
 const struct file_operations accel_fops = {
 	.owner = THIS_MODULE,
 	.open = accel_open,
 	.release = accel_release,
 	.unlocked_ioctl = accel_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.poll = accel_async_poll,
-	.mmap = accel_memory_mmap,
+	.poll = accel_file_poll,
+	.mmap = accel_file_mmap,
 };

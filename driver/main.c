@@ -8,8 +8,9 @@
 #include <linux/slab.h>
 #include <linux/virtio_ring.h>
 
-#include "accel.h"
 #include "compat.h"
+#include "context.h"
+#include "file.h"
 
 #define ACCEL_NAME		"virtio-accel"
 #define ACCEL_MAX_DEVICES	64
@@ -22,7 +23,6 @@ static unsigned short device_id = VIRTIO_ACCEL_DEVICE_ID;
 module_param(device_id, ushort, 0444);
 MODULE_PARM_DESC(device_id, "virtio device id to bind to (default 21)");
 
-struct workqueue_struct *accel_wq;
 static dev_t accel_devt;
 static DEFINE_IDA(accel_minors);
 
@@ -153,22 +153,6 @@ static int accel_read_config(struct virtio_device *vdev, struct virtio_accel_inf
 	return 0;
 }
 
-static int accel_init_queues(struct accel_device *dev)
-{
-	unsigned int i;
-
-	dev->nr_queues = min(dev->info.num_queues, num_possible_cpus());
-	dev->queues = kvcalloc(dev->nr_queues, sizeof(*dev->queues), GFP_KERNEL);
-	if (!dev->queues)
-		return -ENOMEM;
-	for (i = 0; i < dev->nr_queues; i++) {
-		spin_lock_init(&dev->queues[i].lock);
-		init_waitqueue_head(&dev->queues[i].room);
-		dev->queues[i].dev = dev;
-	}
-	return 0;
-}
-
 /*
  * The next kernel (kexec) must not find a device that writes to memory. Not every kernel's virtio
  * bus sees to that.
@@ -194,13 +178,7 @@ static int accel_probe(struct virtio_device *vdev)
 		return -ENOMEM;
 	dev->info = info;
 	dev->vdev = vdev;
-	mutex_init(&dev->state_mutex);
-	spin_lock_init(&dev->closing_lock);
-	INIT_LIST_HEAD(&dev->closing);
-	init_llist_head(&dev->orphans);
-	INIT_WORK(&dev->reaper, accel_reap);
-	INIT_WORK(&dev->fail_work, accel_fail);
-	INIT_WORK(&dev->follow_work, accel_follow);
+	accel_contexts_init(dev);
 	device_initialize(&dev->dev);
 	dev->dev.class = &accel_class;
 	dev->dev.parent = &vdev->dev;
@@ -216,7 +194,7 @@ static int accel_probe(struct virtio_device *vdev)
 	err = dev_set_name(&dev->dev, ACCEL_NAME "%d", minor);
 	if (err)
 		goto put;
-	err = accel_init_queues(dev);
+	err = accel_queues_init(dev);
 	if (err)
 		goto put;
 	err = accel_start(dev);
@@ -254,11 +232,7 @@ static void accel_remove(struct virtio_device *vdev)
 	cdev_device_del(&dev->cdev, &dev->dev);
 	accel_stop(dev);
 	cancel_work_sync(&dev->fail_work);
-	/* All answers are in, so the reaper's next run is its last: later closes do not call it. */
-	spin_lock(&dev->closing_lock);
-	dev->removed = true;
-	spin_unlock(&dev->closing_lock);
-	flush_work(&dev->reaper);
+	accel_contexts_end(dev);
 	/* Open files keep the rest. */
 	put_device(&dev->dev);
 }

@@ -6,21 +6,17 @@
  * The pages are freed with the last reference. The context has one until the program frees the
  * memory or the device has closed the context, each mapping has one, and so has each request that
  * names the memory until the device has answered it: a program may free memory, unmap it, or be
- * killed, while the device works on it. Memory that could be registered but is not registered any
- * more, after a reset, is registered anew by the program (VIRTIO_ACCEL_S_STALE).
+ * killed, while the device works on it.
  */
-#include <linux/fs.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
-#include <linux/uaccess.h>
-#include <linux/xarray.h>
 
-#include "accel.h"
 #include "compat.h"
+#include "memory.h"
 
 /* Pages that are mapped at once */
 #define ACCEL_MAP_BATCH		64
@@ -31,24 +27,6 @@ MODULE_PARM_DESC(memory_percent,
 		 "share of the machine's memory that programs may register (default 50)");
 
 static atomic_long_t accel_all_pages;
-
-struct accel_block {
-	struct page *page;
-	unsigned int order;
-};
-
-struct accel_memory {
-	struct kref ref;
-	struct accel_device *dev;
-	struct accel_memory *next;	/* of a closed context */
-	u32 id;
-	bool in_doubt;			/* the device may register it at any time */
-	u32 nr_runs;			/* blocks that adjoin each other are one */
-	unsigned long nr_pages;
-	unsigned int nr_blocks;
-	unsigned int max_blocks;
-	struct accel_block *blocks;	/* in the order of their addresses */
-};
 
 static void accel_memory_release(struct kref *ref)
 {
@@ -70,24 +48,6 @@ static void accel_memory_release(struct kref *ref)
 void accel_memory_put(struct accel_memory *m)
 {
 	kref_put(&m->ref, accel_memory_release);
-}
-
-/* Return: the memory, with a reference, or NULL. */
-struct accel_memory *accel_memory_get(struct accel_context *ctx, u32 id)
-{
-	struct accel_memory *m;
-
-	xa_lock(&ctx->memories);
-	m = xa_load(&ctx->memories, id);
-	if (m)
-		kref_get(&m->ref);
-	xa_unlock(&ctx->memories);
-	return m;
-}
-
-u32 accel_memory_id(const struct accel_memory *m)
-{
-	return m->id;
 }
 
 u64 accel_memory_size(const struct accel_memory *m)
@@ -171,7 +131,30 @@ static unsigned int accel_run_end(const struct accel_memory *m, unsigned int i)
 	return i;
 }
 
-static struct accel_memory *accel_memory_new(struct accel_device *dev, u32 id, u64 size)
+/**
+ * accel_memory_run() - describes blocks that follow each other in memory
+ * @m:     the memory
+ * @block: the first of them
+ * @run:   written
+ *
+ * Return: the first block of the next run.
+ */
+unsigned int accel_memory_run(const struct accel_memory *m, unsigned int block,
+			      struct virtio_accel_run *run)
+{
+	unsigned int end = accel_run_end(m, block);
+	phys_addr_t start = page_to_phys(m->blocks[block].page);
+
+	run->addr = cpu_to_le64(start);
+	run->len = cpu_to_le64(PFN_PHYS(accel_block_end(&m->blocks[end - 1])) - start);
+	return end;
+}
+
+/*
+ * Return: @size bytes, rounded up to pages, with one reference; or ERR_PTR(): -ENOMEM or -EINTR (the
+ * caller is being killed).
+ */
+struct accel_memory *accel_memory_new(struct accel_device *dev, u32 id, u64 size)
 {
 	unsigned long limit = totalram_pages() / 100 * min(READ_ONCE(memory_percent), 100U);
 	struct accel_memory *m;
@@ -205,205 +188,63 @@ put:
 	return ERR_PTR(err);
 }
 
-/* ---- Requests --------------------------------------------------------------------------- */
+/* ---- The memories of a context ---------------------------------------------------------- */
 
-/* Makes what the device reads: the name, and for a registration what is called so. */
-static int accel_memory_prepare(struct accel_context *ctx, struct accel_request *rq, u32 type,
-				const struct accel_memory *m)
+/* Gives memory its name, with a reference. Return: 0, -EEXIST or -ENOMEM. */
+int accel_memory_add(struct xarray *memories, struct accel_memory *m)
 {
-	u32 nr_runs = type == VIRTIO_ACCEL_T_MEMORY_REGISTER ? m->nr_runs : 0;
-	unsigned int half = READ_ONCE(ctx->dev->ring_size) / 2;
-	struct virtio_accel_segment *seg;
-	struct virtio_accel_req *req;
-	struct virtio_accel_run *run;
-	struct accel_cursor at;
-	unsigned int i, end;
 	int err;
 
-	err = accel_buffer_alloc(rq, &rq->out, sizeof(*req) + sizeof(*seg) +
-				 (u64)nr_runs * sizeof(*run), half, GFP_KERNEL_ACCOUNT);
-	if (!err)
-		err = accel_buffer_alloc(rq, &rq->in, sizeof(struct virtio_accel_resp), half,
-					 GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-	if (err)
-		return err;
-
-	at = (struct accel_cursor){ .sg = rq->out.sg };
-	req = accel_next_struct(&at, sizeof(*req));
-	*req = (struct virtio_accel_req){
-		.type = cpu_to_le32(type),
-		.context = cpu_to_le64(ctx->id),
-		.nr_segments = cpu_to_le32(1),
-		.nr_runs = cpu_to_le32(nr_runs),
-	};
-	seg = accel_next_struct(&at, sizeof(*seg));
-	*seg = (struct virtio_accel_segment){ .memory = cpu_to_le32(m->id) };
-	if (!nr_runs)
-		return 0;
-	seg->len = cpu_to_le64(accel_memory_size(m));
-	seg->flags = cpu_to_le32(VIRTIO_ACCEL_SEG_READ | VIRTIO_ACCEL_SEG_WRITE);
-	seg->nr_runs = cpu_to_le32(nr_runs);
-	for (i = 0; i < m->nr_blocks; i = end) {
-		phys_addr_t start = page_to_phys(m->blocks[i].page);
-
-		end = accel_run_end(m, i);
-		run = accel_next_struct(&at, sizeof(*run));
-		run->addr = cpu_to_le64(start);
-		run->len = cpu_to_le64(PFN_PHYS(accel_block_end(&m->blocks[end - 1])) - start);
-	}
-	return 0;
-}
-
-/* Tells the device of the memory. Return: 0, and the device's status; or an error. */
-static int accel_memory_send(struct accel_context *ctx, u32 type, struct accel_memory *m,
-			     u32 *status)
-{
-	struct accel_request *rq = accel_request_alloc(ctx);
-	struct virtio_accel_call call = {};
-	int err;
-
-	if (!rq)
-		return -ENOMEM;
-	/* The pages stay until the device has answered, whatever becomes of the caller. */
 	kref_get(&m->ref);
-	rq->segments[0].memory = m;
-	rq->nr_segments = 1;
-	err = accel_memory_prepare(ctx, rq, type, m);
+	err = xa_insert(memories, m->id, m, GFP_KERNEL_ACCOUNT);
 	if (err)
-		goto release;
-	err = accel_submit(ctx->dev, rq);
-	if (err)
-		goto release;
-	if (!accel_wait(rq, ctx))
-		return -EINTR;
-	err = accel_request_answer(rq, &call);
-	*status = call.status;
-release:
-	accel_request_release(ctx, rq);
-	return err;
+		accel_memory_put(m);
+	return err == -EBUSY ? -EEXIST : err;
 }
 
-/* Takes the memory out of the context, if it is still there. */
-static bool accel_memory_forget(struct accel_context *ctx, struct accel_memory *m)
+/* Return: the memory, with a reference, or NULL. */
+struct accel_memory *accel_memory_get(struct xarray *memories, u32 id)
+{
+	struct accel_memory *m;
+
+	xa_lock(memories);
+	m = xa_load(memories, id);
+	if (m)
+		kref_get(&m->ref);
+	xa_unlock(memories);
+	return m;
+}
+
+/* Takes memory out of its context and puts that reference. Return: whether it was still there. */
+bool accel_memory_forget(struct xarray *memories, struct accel_memory *m)
 {
 	bool there;
 
-	xa_lock(&ctx->memories);
-	there = xa_load(&ctx->memories, m->id) == m;
+	xa_lock(memories);
+	there = xa_load(memories, m->id) == m;
 	if (there)
-		__xa_erase(&ctx->memories, m->id);
-	xa_unlock(&ctx->memories);
+		__xa_erase(memories, m->id);
+	xa_unlock(memories);
 	if (there)
 		accel_memory_put(m);
 	return there;
 }
 
-/*
- * Without an answer the device may have the memory, now or later. Then it stays the context's until
- * that is closed, and the device is asked nothing more about it: the queues know no order.
- */
-static int accel_memory_register(struct accel_context *ctx, struct accel_memory *m, u32 *status)
+/* Takes all out of a context, with their references. Return: a list for accel_memory_put_all(). */
+struct accel_memory *accel_memory_take_all(struct xarray *memories)
 {
-	int err = accel_memory_send(ctx, VIRTIO_ACCEL_T_MEMORY_REGISTER, m, status);
-
-	if (err == -EINTR || err == -EIO)
-		m->in_doubt = true;
-	return err;
-}
-
-static int accel_memory_alloc(struct accel_context *ctx, struct virtio_accel_memory *arg)
-{
-	struct accel_memory *m;
-	int err;
-
-	if (!arg->size)
-		return -EINVAL;
-	m = accel_memory_new(ctx->dev, arg->id, arg->size);
-	if (IS_ERR(m))
-		return PTR_ERR(m);
-	kref_get(&m->ref);
-	err = xa_insert(&ctx->memories, m->id, m, GFP_KERNEL_ACCOUNT);
-	if (err) {
-		accel_memory_put(m);
-		accel_memory_put(m);
-		return err == -EBUSY ? -EEXIST : err;
-	}
-	err = accel_memory_register(ctx, m, &arg->status);
-	if (!m->in_doubt && (err || arg->status))
-		accel_memory_forget(ctx, m);
-	arg->size = accel_memory_size(m);
-	arg->nr_blocks = m->nr_runs;
-	accel_memory_put(m);
-	return err;
-}
-
-static int accel_memory_free(struct accel_context *ctx, struct accel_memory *m)
-{
-	u32 status;
-	int err;
-
-	if (m->in_doubt)
-		return -EBUSY;
-	err = accel_memory_send(ctx, VIRTIO_ACCEL_T_MEMORY_UNREGISTER, m, &status);
-	/* A device that is gone, or does not know the memory, does not use it. */
-	if (err && err != -ENODEV)
-		return err;
-	return accel_memory_forget(ctx, m) ? 0 : -ENOENT;
-}
-
-/* VIRTIO_ACCEL_IOC_MEMORY_*; see there. */
-int accel_memory_ioctl(struct accel_context *ctx, unsigned int cmd,
-		       struct virtio_accel_memory __user *user)
-{
-	struct virtio_accel_memory arg;
-	struct accel_memory *m = NULL;
-	int err;
-
-	if (!(ctx->dev->info.features & BIT_ULL(VIRTIO_ACCEL_F_MEMORY)))
-		return -EOPNOTSUPP;
-	if (copy_from_user(&arg, user, sizeof(arg)))
-		return -EFAULT;
-	if (!arg.id || arg.nr_blocks || arg.reserved)
-		return -EINVAL;
-	arg.status = 0;
-	if (cmd != VIRTIO_ACCEL_IOC_MEMORY_ALLOC && arg.size)
-		return -EINVAL;
-	/* Requests on different queues may overtake each other: one is answered before the next. */
-	if (mutex_lock_killable(&ctx->memory_mutex))
-		return -EINTR;
-	if (cmd == VIRTIO_ACCEL_IOC_MEMORY_ALLOC) {
-		err = accel_memory_alloc(ctx, &arg);
-	} else {
-		m = accel_memory_get(ctx, arg.id);
-		if (!m)
-			err = -ENOENT;
-		else if (cmd == VIRTIO_ACCEL_IOC_MEMORY_FREE)
-			err = accel_memory_free(ctx, m);
-		else
-			err = m->in_doubt ? -EBUSY : accel_memory_register(ctx, m, &arg.status);
-		if (m)
-			accel_memory_put(m);
-	}
-	mutex_unlock(&ctx->memory_mutex);
-	if (!err && copy_to_user(user, &arg, sizeof(arg)))
-		err = -EFAULT;
-	return err;
-}
-
-/* The context is closed: its memory is kept by @close until the device has answered. */
-void accel_memory_close(struct accel_context *ctx, struct accel_request *close)
-{
-	struct accel_memory *m;
+	struct accel_memory *all = NULL, *m;
 	unsigned long id;
 
-	xa_for_each(&ctx->memories, id, m) {
-		m->next = close->memories;
-		close->memories = m;
+	xa_for_each(memories, id, m) {
+		m->next = all;
+		all = m;
 	}
-	xa_destroy(&ctx->memories);
+	xa_destroy(memories);
+	return all;
 }
 
-/* Puts what accel_memory_close() has collected. */
+/* Puts what accel_memory_take_all() has collected. */
 void accel_memory_put_all(struct accel_memory *m)
 {
 	while (m) {
@@ -461,29 +302,21 @@ static int accel_map_pages(struct vm_area_struct *vma, struct accel_memory *m)
 	return 0;
 }
 
-/* Maps the memory whose id is the offset in pages, from its start, for this process alone. */
-int accel_memory_mmap(struct file *file, struct vm_area_struct *vma)
+/*
+ * Maps memory from its start, for this process alone; the mapping takes the caller's reference. Return:
+ * 0; or -EINVAL (there is less memory), -ENOMEM or -EINTR, and the reference is still the caller's.
+ */
+int accel_memory_map(struct accel_memory *m, struct vm_area_struct *vma)
 {
-	struct accel_context *ctx = file->private_data;
-	struct accel_memory *m;
-	int err = -EINVAL;
+	int err;
 
-	if (!(vma->vm_flags & VM_SHARED) || vma->vm_pgoff > U32_MAX)
-		return -EINVAL;
-	m = accel_memory_get(ctx, vma->vm_pgoff);
-	if (!m)
-		return -ENOENT;
 	if (vma_pages(vma) > m->nr_pages)
-		goto put;
+		return -EINVAL;
 	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
 	err = accel_map_pages(vma, m);
 	if (err)
-		goto put;
+		return err;
 	vma->vm_private_data = m;
 	vma->vm_ops = &accel_vm_ops;
 	return 0;
-
-put:
-	accel_memory_put(m);
-	return err;
 }

@@ -26,8 +26,8 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "accel.h"
 #include "compat.h"
+#include "queue.h"
 
 #define ACCEL_MAX_POLL_US	100000U
 /* As TASK_KILLABLE; and a sleeping caller does not keep the system from being suspended. */
@@ -43,6 +43,8 @@ MODULE_PARM_DESC(poll_us, "microseconds to poll before sleeping (default 50, 0: 
 
 /* Interrupts in a row on the wrong CPU, after which they are moved */
 #define ACCEL_STRAYS		32
+
+struct workqueue_struct *accel_wq;
 
 /* Return: the longest time to spin in nanoseconds. */
 static u32 accel_spin_limit(void)
@@ -65,8 +67,12 @@ static u32 accel_window(struct accel_queue *q)
 	return waits % ACCEL_WINDOW_PROBE ? window : limit;
 }
 
-/* A wait of a caller took this long, spinning and sleeping together. */
-static void accel_learn(struct accel_queue *q, u64 waited_ns)
+/**
+ * accel_learn() - sets the window of a queue
+ * @q:         the queue
+ * @waited_ns: how long a caller waited for an answer, spinning and sleeping together
+ */
+void accel_learn(struct accel_queue *q, u64 waited_ns)
 {
 	u32 limit = accel_spin_limit(), window = min(READ_ONCE(q->window_ns), limit) / 2;
 
@@ -78,40 +84,39 @@ static void accel_learn(struct accel_queue *q, u64 waited_ns)
 		WRITE_ONCE(q->window_ns, window);
 }
 
-static void accel_complete(struct accel_device *dev, struct accel_request *rq, int error, u32 used)
+/* The queue's lock is held. */
+static void accel_complete(struct accel_entry *e, int error, u32 used)
 {
-	rq->error = error;
-	rq->used = used;
-	if (rq->async && accel_async_answered(rq))
-		return;
-	if (unlikely(rq->orphan || rq->async)) {
-		llist_add(&rq->orphan_node, &dev->orphans);
-		queue_work(accel_wq, &dev->reaper);
-		return;
-	}
+	e->error = error;
+	e->used = used;
 	/* From here on the request may be gone. */
-	complete(&rq->done);
+	if (e->answered)
+		e->answered(e);
+	else
+		complete(&e->done);
 }
 
 /* Takes all answers off the queue. q->lock is held and q->vq is not NULL. */
 static void accel_harvest(struct accel_queue *q)
 {
 	struct accel_device *dev = q->dev;
-	struct accel_request *rq;
+	struct work_struct *room_work;
+	struct accel_entry *e;
 	bool any = false;
 	unsigned int used;
 
-	while ((rq = virtqueue_get_buf(q->vq, &used))) {
+	while ((e = virtqueue_get_buf(q->vq, &used))) {
 		q->inflight--;
 		any = true;
-		accel_complete(dev, rq, 0, used);
+		accel_complete(e, 0, used);
 	}
 	if (any) {
 		/* Whoever joins takes the lock afterwards, to look again: no barrier is needed. */
 		if (waitqueue_active(&q->room))
 			wake_up_all(&q->room);
-		if (unlikely(READ_ONCE(dev->closes_wait)))
-			queue_work(accel_wq, &dev->reaper);
+		room_work = READ_ONCE(dev->room_work);
+		if (unlikely(room_work))
+			queue_work(accel_wq, room_work);
 	}
 	if (unlikely(virtqueue_is_broken(q->vq)))
 		queue_work(accel_wq, &dev->fail_work);
@@ -160,13 +165,11 @@ static void accel_count_stray(struct accel_device *dev, unsigned int queue)
 	}
 }
 
-/**
- * accel_follow() - moves the only interrupt to the CPUs of the queue that it came for last
- * @work: the device's follow_work
- *
- * In a work item, because an interrupt cannot move interrupts.
+/*
+ * Moves the only interrupt to the CPUs of the queue that it came for last. In a work item, because an
+ * interrupt cannot move interrupts.
  */
-void accel_follow(struct work_struct *work)
+static void accel_follow(struct work_struct *work)
 {
 	struct accel_device *dev = container_of(work, struct accel_device, follow_work);
 	int irq = READ_ONCE(dev->irq);
@@ -200,9 +203,9 @@ static void accel_interrupt(struct virtqueue *vq)
 }
 
 /* Return: 0, -ENOSPC (try again when there is room), -ENOMEM or -ENODEV. */
-static int accel_queue_add(struct accel_queue *q, struct accel_request *rq, bool spin)
+static int accel_queue_add(struct accel_queue *q, struct accel_entry *e, bool spin)
 {
-	struct scatterlist *sgs[2] = { rq->out.sg, rq->in.sg };
+	struct scatterlist *sgs[2] = { e->out, e->in };
 	struct virtqueue *vq;
 	unsigned long flags;
 	bool notify = false;
@@ -215,12 +218,12 @@ static int accel_queue_add(struct accel_queue *q, struct accel_request *rq, bool
 	if (unlikely(!vq))
 		goto unlock;
 
-	rq->queue = q;
-	rq->spinning = spin;
-	err = virtqueue_add_sgs(vq, sgs, 1, 1, rq, GFP_ATOMIC);
+	e->queue = q;
+	e->spinning = spin;
+	err = virtqueue_add_sgs(vq, sgs, 1, 1, e, GFP_ATOMIC);
 	if (unlikely(err == -ENOSPC)) {
 		accel_harvest(q);
-		err = virtqueue_add_sgs(vq, sgs, 1, 1, rq, GFP_ATOMIC);
+		err = virtqueue_add_sgs(vq, sgs, 1, 1, e, GFP_ATOMIC);
 		/* The ring is empty and still too small: memory for indirect descriptors. */
 		if (err == -ENOSPC && !q->inflight)
 			err = -ENOMEM;
@@ -240,7 +243,7 @@ static int accel_queue_add(struct accel_queue *q, struct accel_request *rq, bool
 		q->spins++;
 		if (!q->spinners++)
 			virtqueue_disable_cb(vq);
-	} else if (!rq->quiet) {
+	} else if (!e->quiet) {
 		accel_arm(q);
 	}
 	notify = virtqueue_kick_prepare(vq);
@@ -252,34 +255,35 @@ unlock:
 	return err;
 }
 
-static struct accel_queue *accel_this_queue(struct accel_device *dev)
+/* Return: the queue of the CPU that this runs on, which may be another one afterwards. */
+struct accel_queue *accel_this_queue(struct accel_device *dev)
 {
 	return &dev->queues[accel_cpu_queue(dev, raw_smp_processor_id())];
 }
 
 /**
- * accel_submit() - gives a request to the device
+ * accel_submit() - gives a request to the device, for accel_wait()
  * @dev: the device
- * @rq:  prepared
+ * @e:   with what it reads and writes
  *
  * Waits while the queue is full. Return: 0 (accel_wait() must follow), or an error and the
  * request is still the caller's: -EINTR (the caller is being killed), -ENOMEM, -ENODEV.
  */
-int accel_submit(struct accel_device *dev, struct accel_request *rq)
+int accel_submit(struct accel_device *dev, struct accel_entry *e)
 {
 	struct accel_queue *q = accel_this_queue(dev);
 	bool spin;
 	DEFINE_WAIT(wait);
 	int err;
 
-	rq->window_ns = accel_window(q);
-	spin = rq->window_ns;
-	err = accel_queue_add(q, rq, spin);
+	e->window_ns = accel_window(q);
+	spin = e->window_ns;
+	err = accel_queue_add(q, e, spin);
 	if (likely(err != -ENOSPC))
 		return err;
 	for (;;) {
 		prepare_to_wait(&q->room, &wait, ACCEL_SLEEP);
-		err = accel_queue_add(q, rq, spin);
+		err = accel_queue_add(q, e, spin);
 		if (err != -ENOSPC)
 			break;
 		if (fatal_signal_pending(current)) {
@@ -293,20 +297,17 @@ int accel_submit(struct accel_device *dev, struct accel_request *rq)
 }
 
 /**
- * accel_submit_async() - gives a request to the device, which accel_async_answered() will get back
- * @dev: the device
- * @rq:  prepared, with @rq->async
+ * accel_try_submit() - gives a request to the device, which @e->answered will get back
+ * @q: the queue
+ * @e: with what it reads and writes, and @e->answered
  *
- * Return: 0, or an error and the request is still the caller's: -EAGAIN (the queue is full),
- * -ENOMEM, -ENODEV.
+ * Does not wait. Return: 0, or an error and the request is still the caller's: -EAGAIN (the queue is
+ * full), -ENOMEM, -ENODEV.
  */
-int accel_submit_async(struct accel_device *dev, struct accel_request *rq)
+int accel_try_submit(struct accel_queue *q, struct accel_entry *e)
 {
-	struct accel_queue *q = accel_this_queue(dev);
-	int err;
+	int err = accel_queue_add(q, e, false);
 
-	WRITE_ONCE(rq->orphan_of->last_queue, q);
-	err = accel_queue_add(q, rq, false);
 	return err == -ENOSPC ? -EAGAIN : err;
 }
 
@@ -328,16 +329,19 @@ void accel_look(struct accel_device *dev)
 	}
 }
 
-/* Looks for answers to requests of a context for a while, mainly where the last one went. */
-void accel_poll_async(struct accel_context *ctx)
+/**
+ * accel_poll_list() - looks for answers on a queue for a while
+ * @q:        the queue
+ * @start:    now, by local_clock()
+ * @answered: ends when this list, which the requests' answered() fills, is not empty
+ * @left:     ends when this is 0
+ */
+void accel_poll_list(struct accel_queue *q, u64 start, const struct list_head *answered,
+		     const atomic_t *left)
 {
-	struct accel_queue *q = READ_ONCE(ctx->last_queue);
-	u64 start = local_clock();
+	u32 window = accel_window(q);
 	unsigned long flags;
-	u32 window;
 
-	WRITE_ONCE(ctx->wait_start, start);
-	window = q ? accel_window(q) : 0;
 	if (!window)
 		return;
 	spin_lock_irqsave(&q->lock, flags);
@@ -347,7 +351,7 @@ void accel_poll_async(struct accel_context *ctx)
 	q->spins++;
 	spin_unlock_irqrestore(&q->lock, flags);
 
-	while (list_empty_careful(&ctx->answered) && atomic_read(&ctx->nr_async) &&
+	while (list_empty_careful(answered) && atomic_read(left) &&
 	       local_clock() - start < window && !signal_pending(current) && !need_resched()) {
 		if (spin_trylock_irqsave(&q->lock, flags)) {
 			if (q->vq)
@@ -358,34 +362,22 @@ void accel_poll_async(struct accel_context *ctx)
 	}
 
 	spin_lock_irqsave(&q->lock, flags);
-	q->polled += !list_empty_careful(&ctx->answered);
+	q->polled += !list_empty_careful(answered);
 	q->spinners--;
 	if (q->vq)
 		accel_arm(q);
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-/* A program that accel_poll_async() looked for has got an answer, at once or after it slept. */
-void accel_poll_ended(struct accel_context *ctx)
-{
-	struct accel_queue *q = READ_ONCE(ctx->last_queue);
-	u64 start = READ_ONCE(ctx->wait_start);
-
-	if (q && start) {
-		accel_learn(q, local_clock() - start);
-		WRITE_ONCE(ctx->wait_start, 0);
-	}
-}
-
 /* Return: whether the answer came. */
-static bool accel_poll(struct accel_queue *q, struct accel_request *rq, u64 start)
+static bool accel_poll(struct accel_queue *q, struct accel_entry *e, u64 start)
 {
 	unsigned long flags;
 	bool done;
 
 	for (;;) {
-		done = completion_done(&rq->done);
-		if (done || local_clock() - start >= rq->window_ns ||
+		done = completion_done(&e->done);
+		if (done || local_clock() - start >= e->window_ns ||
 		    fatal_signal_pending(current) || need_resched()) {
 			spin_lock_irqsave(&q->lock, flags);
 			break;
@@ -393,7 +385,7 @@ static bool accel_poll(struct accel_queue *q, struct accel_request *rq, u64 star
 		if (spin_trylock_irqsave(&q->lock, flags)) {
 			if (q->vq)
 				accel_harvest(q);
-			done = completion_done(&rq->done);
+			done = completion_done(&e->done);
 			if (done)
 				break;
 			spin_unlock_irqrestore(&q->lock, flags);
@@ -409,117 +401,44 @@ static bool accel_poll(struct accel_queue *q, struct accel_request *rq, u64 star
 }
 
 /**
- * accel_wait() - waits for the answer to a submitted request
- * @rq:  submitted
- * @ctx: whose request it is
+ * accel_wait() - waits for the answer to a request
+ * @e: submitted with accel_submit()
  *
- * Return: true when it came (or the device went away: rq->error) and the request is the caller's
- * again; false when the caller is being killed and the request is not its any more.
+ * Return: true when it came (or the device went away: @e->error) and the request is the caller's
+ * again; false when the caller is being killed: accel_give_up() must follow.
  */
-bool accel_wait(struct accel_request *rq, struct accel_context *ctx)
+bool accel_wait(struct accel_entry *e)
 {
-	struct accel_queue *q = rq->queue;
+	struct accel_queue *q = e->queue;
 	u64 start = local_clock();
-	unsigned long flags;
-	bool done;
 
-	if ((rq->spinning && accel_poll(q, rq, start)) ||
-	    !wait_for_completion_state(&rq->done, ACCEL_SLEEP)) {
+	if ((e->spinning && accel_poll(q, e, start)) ||
+	    !wait_for_completion_state(&e->done, ACCEL_SLEEP)) {
 		accel_learn(q, local_clock() - start);
 		return true;
 	}
+	return false;
+}
+
+/**
+ * accel_give_up() - nobody waits for the answer to a request any more
+ * @e:        that accel_wait() was called for in vain
+ * @answered: will get it back
+ *
+ * Return: false when the answer has come meanwhile, and the request is the caller's again.
+ */
+bool accel_give_up(struct accel_entry *e, void (*answered)(struct accel_entry *e))
+{
+	struct accel_queue *q = e->queue;
+	unsigned long flags;
+	bool done;
 
 	spin_lock_irqsave(&q->lock, flags);
-	done = completion_done(&rq->done);
-	if (!done) {
-		kref_get(&ctx->ref);
-		rq->orphan_of = ctx;
-		rq->orphan = true;
-	}
+	done = completion_done(&e->done);
+	if (!done)
+		e->answered = answered;
 	spin_unlock_irqrestore(&q->lock, flags);
-	return done;
-}
-
-/* A context is closed, as far as the device can know, and its request freed. */
-static void accel_closed(struct accel_device *dev, struct accel_request *close)
-{
-	accel_request_free(dev, close);
-	atomic_dec(&dev->contexts);
-}
-
-/**
- * accel_close_context() - tells the device, sooner or later, that a context is closed
- * @dev:   the device
- * @close: from accel_request_alloc_close(); freed here or by the reaper
- */
-void accel_close_context(struct accel_device *dev, struct accel_request *close)
-{
-	bool removed;
-
-	spin_lock(&dev->closing_lock);
-	removed = dev->removed;
-	if (!removed) {
-		list_add_tail(&close->closing_node, &dev->closing);
-		queue_work(accel_wq, &dev->reaper);
-	}
-	spin_unlock(&dev->closing_lock);
-	if (removed)
-		accel_closed(dev, close);
-}
-
-/* Sends what is to be closed. Only the reaper calls this, and there is one. */
-static void accel_send_closes(struct accel_device *dev)
-{
-	struct accel_request *close;
-	int err = 0;
-
-	/* From here on, whoever makes room in a queue calls the reaper again. */
-	WRITE_ONCE(dev->closes_wait, true);
-	for (;;) {
-		spin_lock(&dev->closing_lock);
-		close = list_first_entry_or_null(&dev->closing, struct accel_request, closing_node);
-		if (close)
-			list_del(&close->closing_node);
-		spin_unlock(&dev->closing_lock);
-		if (!close)
-			break;
-		err = accel_queue_add(accel_this_queue(dev), close, false);
-		if (err == -ENOSPC) {
-			spin_lock(&dev->closing_lock);
-			list_add(&close->closing_node, &dev->closing);
-			spin_unlock(&dev->closing_lock);
-			return;
-		}
-		if (err)
-			accel_closed(dev, close);
-	}
-	WRITE_ONCE(dev->closes_wait, false);
-}
-
-/**
- * accel_reap() - frees the requests that nobody waits for and sends the closes of contexts
- * @work: the device's reaper
- *
- * In a work item, because unpinning pages may sleep.
- */
-void accel_reap(struct work_struct *work)
-{
-	struct accel_device *dev = container_of(work, struct accel_device, reaper);
-	struct llist_node *orphans = llist_del_all(&dev->orphans);
-	struct accel_request *rq, *next;
-
-	llist_for_each_entry_safe(rq, next, orphans, orphan_node) {
-		struct accel_context *ctx = rq->orphan_of;
-
-		if (ctx) {
-			accel_request_free(dev, rq);
-			accel_context_put(ctx);
-		} else {
-			accel_closed(dev, rq);
-		}
-		cond_resched();
-	}
-	accel_send_closes(dev);
+	return !done;
 }
 
 /* Return: the interrupt that all queues share because the transport has but one, or 0. */
@@ -549,6 +468,42 @@ static void accel_spread_interrupts(struct accel_device *dev, struct virtqueue *
 		virtqueue_set_affinity(vqs[i], mask);
 	}
 	free_cpumask_var(mask);
+}
+
+/* The device broke the rules of a virtqueue, or is gone. */
+static void accel_fail(struct work_struct *work)
+{
+	struct accel_device *dev = container_of(work, struct accel_device, fail_work);
+
+	if (READ_ONCE(dev->running))
+		dev_err(&dev->dev, "the device has failed: see the host's log, then reload %s\n",
+			KBUILD_MODNAME);
+	accel_stop(dev);
+}
+
+/**
+ * accel_queues_init() - makes the queues of a device, stopped
+ * @dev: with its info; the caller frees @dev->queues
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int accel_queues_init(struct accel_device *dev)
+{
+	unsigned int i;
+
+	mutex_init(&dev->state_mutex);
+	INIT_WORK(&dev->fail_work, accel_fail);
+	INIT_WORK(&dev->follow_work, accel_follow);
+	dev->nr_queues = min(dev->info.num_queues, num_possible_cpus());
+	dev->queues = kvcalloc(dev->nr_queues, sizeof(*dev->queues), GFP_KERNEL);
+	if (!dev->queues)
+		return -ENOMEM;
+	for (i = 0; i < dev->nr_queues; i++) {
+		spin_lock_init(&dev->queues[i].lock);
+		init_waitqueue_head(&dev->queues[i].room);
+		dev->queues[i].dev = dev;
+	}
+	return 0;
 }
 
 /**
@@ -616,7 +571,7 @@ int accel_start(struct accel_device *dev)
 void accel_stop(struct accel_device *dev)
 {
 	struct virtqueue *vqs[VIRTIO_ACCEL_MAX_QUEUES];
-	struct accel_request *rq;
+	struct accel_entry *e;
 	struct accel_queue *q;
 	unsigned int i;
 
@@ -638,9 +593,9 @@ void accel_stop(struct accel_device *dev)
 	for (i = 0; i < dev->nr_queues; i++) {
 		q = &dev->queues[i];
 		spin_lock_irq(&q->lock);
-		while ((rq = virtqueue_detach_unused_buf(vqs[i]))) {
+		while ((e = virtqueue_detach_unused_buf(vqs[i]))) {
 			q->inflight--;
-			accel_complete(dev, rq, -ENODEV, 0);
+			accel_complete(e, -ENODEV, 0);
 		}
 		spin_unlock_irq(&q->lock);
 		wake_up_all(&q->room);
@@ -649,15 +604,4 @@ void accel_stop(struct accel_device *dev)
 	cancel_work_sync(&dev->follow_work);
 unlock:
 	mutex_unlock(&dev->state_mutex);
-}
-
-/* The device broke the rules of a virtqueue, or is gone. */
-void accel_fail(struct work_struct *work)
-{
-	struct accel_device *dev = container_of(work, struct accel_device, fail_work);
-
-	if (READ_ONCE(dev->running))
-		dev_err(&dev->dev, "the device has failed: see the host's log, then reload %s\n",
-			KBUILD_MODNAME);
-	accel_stop(dev);
 }

@@ -7,7 +7,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "accel.h"
+#include "request.h"
 
 /* A request of a call, in one allocation; what does not fit is allocated in pieces. */
 #define ACCEL_REQUEST_SIZE	SZ_16K
@@ -20,30 +20,41 @@ static_assert(sizeof(struct virtio_accel_segment) == 32);
 static_assert(sizeof(struct virtio_accel_run) == 16);
 static_assert(sizeof(struct virtio_accel_resp) == 16);
 
-static void accel_request_init(struct accel_request *rq, size_t size)
+static void accel_request_init(struct accel_request *rq, size_t size, struct accel_device *dev,
+			       u64 context)
 {
 	memset(rq, 0, sizeof(*rq));
-	init_completion(&rq->done);
+	init_completion(&rq->entry.done);
+	rq->dev = dev;
+	rq->context = context;
 	rq->data_size = size - sizeof(*rq);
 	rq->segments = rq->inline_segments;
 	rq->last_pins = &rq->pins;
 	rq->pins.max = ACCEL_INLINE_PINS;
 }
 
-/* Return: a request for a call in @ctx, to be given back by accel_request_release(), or NULL. */
-struct accel_request *accel_request_alloc(struct accel_context *ctx)
+/**
+ * accel_request_alloc() - makes a request
+ * @dev:     the device
+ * @context: which context's it is
+ * @spare:   where one is kept for the next call
+ *
+ * Return: the request, to be given back by accel_request_release(), or NULL.
+ */
+struct accel_request *accel_request_alloc(struct accel_device *dev, u64 context,
+					  struct accel_request **spare)
 {
-	struct accel_request *rq = xchg(&ctx->spare, NULL);
+	struct accel_request *rq = xchg(spare, NULL);
 
 	if (!rq)
 		rq = kmalloc(ACCEL_REQUEST_SIZE, GFP_KERNEL_ACCOUNT);
 	if (rq)
-		accel_request_init(rq, ACCEL_REQUEST_SIZE);
+		accel_request_init(rq, ACCEL_REQUEST_SIZE, dev, context);
 	return rq;
 }
 
-/* Return: the request that closes a context; nobody will wait for its answer. */
-struct accel_request *accel_request_alloc_close(u64 context)
+/* Return: the request that closes a context, or NULL. */
+struct accel_request *accel_request_alloc_close(struct accel_device *dev, u64 context)
 {
 	size_t size = sizeof(struct accel_request) + sizeof(struct virtio_accel_req) +
 		      sizeof(struct virtio_accel_resp);
@@ -52,8 +63,7 @@ struct accel_request *accel_request_alloc_close(u64 context)
 
 	if (!rq)
 		return NULL;
-	accel_request_init(rq, size);
-	rq->orphan = true;
+	accel_request_init(rq, size, dev, context);
 	req = (void *)rq->data;
 	*req = (struct virtio_accel_req){
 		.type = cpu_to_le32(VIRTIO_ACCEL_T_CONTEXT_CLOSE),
@@ -62,8 +72,8 @@ struct accel_request *accel_request_alloc_close(u64 context)
 	memset(req + 1, 0, sizeof(struct virtio_accel_resp));
 	sg_init_one(&rq->out.one, req, sizeof(*req));
 	sg_init_one(&rq->in.one, req + 1, sizeof(struct virtio_accel_resp));
-	rq->out.sg = &rq->out.one;
-	rq->in.sg = &rq->in.one;
+	rq->entry.out = rq->out.sg = &rq->out.one;
+	rq->entry.in = rq->in.sg = &rq->in.one;
 	return rq;
 }
 
@@ -78,7 +88,7 @@ static void accel_buffer_free(struct accel_buffer *buf)
 	kvfree(buf->sg);
 }
 
-static void accel_unpin(struct accel_device *dev, struct accel_request *rq)
+static void accel_unpin(struct accel_request *rq)
 {
 	struct accel_pin_block *block = &rq->pins;
 
@@ -98,14 +108,14 @@ static void accel_unpin(struct accel_device *dev, struct accel_request *rq)
 			kfree(block);
 		block = next;
 	}
-	atomic_long_sub(rq->nr_pages, &dev->pinned_pages);
+	atomic_long_sub(rq->nr_pages, &rq->dev->pinned_pages);
 }
 
-static void accel_request_clear(struct accel_device *dev, struct accel_request *rq)
+static void accel_request_clear(struct accel_request *rq)
 {
 	unsigned int i;
 
-	accel_unpin(dev, rq);
+	accel_unpin(rq);
 	for (i = 0; i < rq->nr_segments; i++)
 		if (rq->segments[i].memory)
 			accel_memory_put(rq->segments[i].memory);
@@ -117,21 +127,31 @@ static void accel_request_clear(struct accel_device *dev, struct accel_request *
 }
 
 /* Frees a request that the device does not have; unpins its pages. May sleep. */
-void accel_request_free(struct accel_device *dev, struct accel_request *rq)
+void accel_request_free(struct accel_request *rq)
 {
-	accel_request_clear(dev, rq);
+	accel_request_clear(rq);
 	kfree(rq);
 }
 
 /* As accel_request_free(), but keeps the memory for the next call if there is no spare yet. */
-void accel_request_release(struct accel_context *ctx, struct accel_request *rq)
+void accel_request_release(struct accel_request *rq, struct accel_request **spare)
 {
-	accel_request_clear(ctx->dev, rq);
-	kfree(xchg(&ctx->spare, rq));
+	accel_request_clear(rq);
+	kfree(xchg(spare, rq));
+}
+
+/* Whether a call is within the limits of the device and has no flags but these. */
+bool accel_request_valid(const struct accel_device *dev, const struct virtio_accel_call *call,
+			 u32 flags)
+{
+	return !(call->flags & ~flags) && !call->reserved && call->message_len &&
+	       call->message_len <= dev->info.max_message &&
+	       call->reply_len <= dev->info.max_reply &&
+	       call->nr_segments <= dev->info.max_segments;
 }
 
 /* Copies the descriptions of the segments and checks them. */
-static int accel_get_segments(struct accel_context *ctx, struct accel_request *rq,
+static int accel_get_segments(struct accel_request *rq, struct xarray *memories,
 			      const struct virtio_accel_call *call)
 {
 	struct virtio_accel_user_segment __user *from = u64_to_user_ptr(call->segments);
@@ -156,7 +176,7 @@ static int accel_get_segments(struct accel_context *ctx, struct accel_request *r
 			return -EINVAL;
 		if (user.flags & VIRTIO_ACCEL_SEG_MEMORY) {
 			*seg = (struct accel_segment){
-				.memory = accel_memory_get(ctx, user.memory),
+				.memory = accel_memory_get(memories, user.memory),
 				.addr = user.addr,
 				.len = user.len,
 				.flags = user.flags,
@@ -259,8 +279,8 @@ static int accel_pin_segment(struct accel_request *rq, struct accel_segment *seg
 }
 
 /* Makes room for @len bytes within the request if they fit, else in at most @max_nents pieces. */
-int accel_buffer_alloc(struct accel_request *rq, struct accel_buffer *buf, u64 len,
-		       unsigned int max_nents, gfp_t gfp)
+static int accel_buffer_alloc(struct accel_request *rq, struct accel_buffer *buf, u64 len,
+			      unsigned int max_nents, gfp_t gfp)
 {
 	size_t size = ACCEL_PIECE_SIZE;
 	u64 left = len;
@@ -308,6 +328,27 @@ int accel_buffer_alloc(struct accel_request *rq, struct accel_buffer *buf, u64 l
 	return 0;
 }
 
+/**
+ * accel_request_alloc_buffers() - makes room for what the device reads and writes
+ * @rq:  new
+ * @out: bytes to read
+ * @in:  bytes to write; zeroed, so that no answer can make old memory of the kernel part of a reply
+ *
+ * Return: 0 or -ENOMEM. The request must be freed in any case.
+ */
+int accel_request_alloc_buffers(struct accel_request *rq, u64 out, u64 in)
+{
+	unsigned int half = READ_ONCE(rq->dev->ring_size) / 2;
+	int err;
+
+	err = accel_buffer_alloc(rq, &rq->out, out, half, GFP_KERNEL_ACCOUNT);
+	if (!err)
+		err = accel_buffer_alloc(rq, &rq->in, in, half, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	rq->entry.out = rq->out.sg;
+	rq->entry.in = rq->in.sg;
+	return err;
+}
+
 /* Return: the next bytes of the buffer, at most @want; @got is how many. */
 static void *accel_next(struct accel_cursor *at, size_t want, size_t *got)
 {
@@ -331,8 +372,7 @@ void *accel_next_struct(struct accel_cursor *at, size_t size)
 	return accel_next(at, size, &got);
 }
 
-static void accel_write_header(struct accel_request *rq, struct accel_cursor *at, u64 context,
-			       u32 message_len)
+static void accel_write_header(struct accel_request *rq, struct accel_cursor *at, u32 message_len)
 {
 	struct virtio_accel_req *req = accel_next_struct(at, sizeof(*req));
 	struct accel_pin_block *block = &rq->pins;
@@ -341,7 +381,7 @@ static void accel_write_header(struct accel_request *rq, struct accel_cursor *at
 
 	*req = (struct virtio_accel_req){
 		.type = cpu_to_le32(VIRTIO_ACCEL_T_CALL),
-		.context = cpu_to_le64(context),
+		.context = cpu_to_le64(rq->context),
 		.nr_segments = cpu_to_le32(rq->nr_segments),
 		.nr_runs = cpu_to_le32(rq->nr_runs),
 		.message_len = cpu_to_le32(message_len),
@@ -355,7 +395,7 @@ static void accel_write_header(struct accel_request *rq, struct accel_cursor *at
 			.nr_runs = cpu_to_le32(rq->segments[i].nr_runs),
 		};
 		if (rq->segments[i].memory) {
-			out->memory = cpu_to_le32(accel_memory_id(rq->segments[i].memory));
+			out->memory = cpu_to_le32(rq->segments[i].memory->id);
 			out->offset = cpu_to_le64(rq->segments[i].addr);
 		}
 	}
@@ -384,19 +424,17 @@ static void accel_write_header(struct accel_request *rq, struct accel_cursor *at
 
 /**
  * accel_request_prepare() - makes what the device reads and room for what it writes; pins segments
- * @ctx:  whose call it is
- * @rq:   new
- * @call: checked against the limits of the device
+ * @rq:       new
+ * @memories: of the context whose call it is
+ * @call:     accel_request_valid()
  *
  * Return: 0, -EINVAL, -ENOENT, -EFAULT, -ENOMEM or -EINTR (the caller is being killed). The request must be
  * freed in any case.
  */
-int accel_request_prepare(struct accel_context *ctx, struct accel_request *rq,
+int accel_request_prepare(struct accel_request *rq, struct xarray *memories,
 			  const struct virtio_accel_call *call)
 {
 	const u8 __user *message = u64_to_user_ptr(call->message);
-	struct accel_device *dev = ctx->dev;
-	unsigned int half = READ_ONCE(dev->ring_size) / 2;
 	struct accel_cursor at;
 	size_t left, got;
 	int err = 0;
@@ -404,14 +442,14 @@ int accel_request_prepare(struct accel_context *ctx, struct accel_request *rq,
 	u32 i;
 
 	if (call->nr_segments) {
-		err = accel_get_segments(ctx, rq, call);
+		err = accel_get_segments(rq, memories, call);
 		if (err)
 			return err;
 		for (i = 0; i < rq->nr_segments && !err; i++)
 			if (!rq->segments[i].memory)
 				err = accel_pin_segment(rq, &rq->segments[i]);
 		/* The request is freed by what is counted here. */
-		atomic_long_add(rq->nr_pages, &dev->pinned_pages);
+		atomic_long_add(rq->nr_pages, &rq->dev->pinned_pages);
 		if (err)
 			return err;
 	}
@@ -419,17 +457,13 @@ int accel_request_prepare(struct accel_context *ctx, struct accel_request *rq,
 	len = sizeof(struct virtio_accel_req) +
 	      (u64)rq->nr_segments * sizeof(struct virtio_accel_segment) +
 	      (u64)rq->nr_runs * sizeof(struct virtio_accel_run) + call->message_len;
-	err = accel_buffer_alloc(rq, &rq->out, len, half, GFP_KERNEL_ACCOUNT);
-	if (err)
-		return err;
-	/* Zeroed, so that no answer can make old memory of the kernel part of a reply. */
-	len = sizeof(struct virtio_accel_resp) + (u64)call->reply_len;
-	err = accel_buffer_alloc(rq, &rq->in, len, half, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	err = accel_request_alloc_buffers(rq, len, sizeof(struct virtio_accel_resp) +
+						   (u64)call->reply_len);
 	if (err)
 		return err;
 
 	at = (struct accel_cursor){ .sg = rq->out.sg };
-	accel_write_header(rq, &at, ctx->id, call->message_len);
+	accel_write_header(rq, &at, call->message_len);
 	for (left = call->message_len; left; left -= got) {
 		void *p = accel_next(&at, left, &got);
 
@@ -449,22 +483,22 @@ int accel_request_prepare(struct accel_context *ctx, struct accel_request *rq,
  */
 int accel_request_answer(struct accel_request *rq, struct virtio_accel_call *call)
 {
-	struct accel_device *dev = rq->queue->dev;
+	const struct accel_entry *e = &rq->entry;
 	u8 __user *reply = u64_to_user_ptr(call->reply);
 	struct accel_cursor at = { .sg = rq->in.sg };
 	const struct virtio_accel_resp *resp;
 	u32 status, reply_len;
 	size_t left, got;
 
-	if (rq->error)
-		return rq->error;
-	if (rq->used < sizeof(*resp) || rq->used > rq->in.len)
+	if (e->error)
+		return e->error;
+	if (e->used < sizeof(*resp) || e->used > rq->in.len)
 		goto malformed;
 	/* The device can still write it: each field is read once. */
 	resp = accel_next_struct(&at, sizeof(*resp));
 	status = le32_to_cpu(READ_ONCE(resp->status));
 	reply_len = le32_to_cpu(READ_ONCE(resp->reply_len));
-	if (reply_len > rq->used - sizeof(*resp))
+	if (reply_len > e->used - sizeof(*resp))
 		goto malformed;
 	for (left = reply_len; left; left -= got) {
 		void *p = accel_next(&at, left, &got);
@@ -478,7 +512,7 @@ int accel_request_answer(struct accel_request *rq, struct virtio_accel_call *cal
 	return 0;
 
 malformed:
-	dev_err_ratelimited(&dev->dev, "malformed response (%u bytes written of %zu)\n", rq->used,
+	dev_err_ratelimited(&rq->dev->dev, "malformed response (%u bytes written of %zu)\n", e->used,
 			    rq->in.len);
 	return -EIO;
 }
