@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-#   driver-layers.sh SOURCE_ROOT
+#   layers.sh SOURCE_ROOT
 #
 # The driver's files are layers, in the order of driver/Kbuild: none calls a function of one above it.
 # To call a function a file must see its declaration, so: NAME.c and NAME.h include only headers of layers
