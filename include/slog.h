@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <inttypes.h> /* programs rely on it */
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -17,10 +18,28 @@ extern "C" {
 #define SLOG_VERSION_MINOR 8
 #define SLOG_BUILD_NUM 22
 
-/* Longest message in bytes, longest file name, longest directory name. */
-#define SLOG_MAXMSG 8196
+/* Longest message in bytes (under two names), longest file name, longest directory name. */
+#define SLOG_MESSAGE_MAX 8196
+#define SLOG_MAXMSG SLOG_MESSAGE_MAX
 #define SLOG_NAME_MAX 256
 #define SLOG_PATH_MAX 2048
+
+/* Bytes that hold a version, a date with its time, the tag of a level. */
+#define SLOG_VERSION_MAX 128
+#define SLOG_DATE_MAX 64
+#define SLOG_TAG_MAX 32
+
+/* What makes a terminal write in a colour, and stop to. */
+#define SLOG_CLR_NORMAL "\x1B[0m"
+#define SLOG_CLR_RED "\x1B[31m"
+#define SLOG_CLR_GREEN "\x1B[32m"
+#define SLOG_CLR_YELLOW "\x1B[33m"
+#define SLOG_CLR_BLUE "\x1B[34m"
+#define SLOG_CLR_MAGENTA "\x1B[35m"
+#define SLOG_CLR_NAGENTA SLOG_CLR_MAGENTA /* as slog spells it */
+#define SLOG_CLR_CYAN "\x1B[36m"
+#define SLOG_CLR_WHITE "\x1B[37m"
+#define SLOG_CLR_RESET "\x1B[0m"
 
 /* Kinds of message; a set of them (bitwise or) selects what is logged. */
 typedef enum {
@@ -91,9 +110,10 @@ void slog_destroy(void);
  */
 void slog_print(SLOG_FLAGS_E flag, uint8_t newline, const char *format, ...) SLOG_PRINTF;
 
-#define SLOG_STR_(x) #x
-#define SLOG_STR(x) SLOG_STR_(x)
-#define SLOG_LOCATION "[" __FILE__ ":" SLOG_STR(__LINE__) "] "
+/* "[FILE:LINE] " of where it is written. */
+#define SLOG_TRACE_LVL1(LINE) #LINE
+#define SLOG_TRACE_LVL2(LINE) SLOG_TRACE_LVL1(LINE)
+#define SLOG_THROW_LOCATION "[" __FILE__ ":" SLOG_TRACE_LVL2(__LINE__) "] "
 
 #define slog(...) slog_print(SLOG_NOTAG, 1, __VA_ARGS__)
 #define slog_note(...) slog_print(SLOG_NOTE, 1, __VA_ARGS__)
@@ -101,18 +121,19 @@ void slog_print(SLOG_FLAGS_E flag, uint8_t newline, const char *format, ...) SLO
 #define slog_warn(...) slog_print(SLOG_WARN, 1, __VA_ARGS__)
 #define slog_debug(...) slog_print(SLOG_DEBUG, 1, __VA_ARGS__)
 #define slog_error(...) slog_print(SLOG_ERROR, 1, __VA_ARGS__)
-#define slog_trace(...) slog_print(SLOG_TRACE, 1, SLOG_LOCATION __VA_ARGS__)
-#define slog_fatal(...) slog_print(SLOG_FATAL, 1, SLOG_LOCATION __VA_ARGS__)
+#define slog_trace(...) slog_print(SLOG_TRACE, 1, SLOG_THROW_LOCATION __VA_ARGS__)
+#define slog_fatal(...) slog_print(SLOG_FATAL, 1, SLOG_THROW_LOCATION __VA_ARGS__)
 
 /* The same without newline. */
+#define slogwn(...) slog_print(SLOG_NOTAG, 0, __VA_ARGS__)
 #define slog_wn(...) slog_print(SLOG_NOTAG, 0, __VA_ARGS__)
 #define slog_note_wn(...) slog_print(SLOG_NOTE, 0, __VA_ARGS__)
 #define slog_info_wn(...) slog_print(SLOG_INFO, 0, __VA_ARGS__)
 #define slog_warn_wn(...) slog_print(SLOG_WARN, 0, __VA_ARGS__)
 #define slog_debug_wn(...) slog_print(SLOG_DEBUG, 0, __VA_ARGS__)
 #define slog_error_wn(...) slog_print(SLOG_ERROR, 0, __VA_ARGS__)
-#define slog_trace_wn(...) slog_print(SLOG_TRACE, 0, SLOG_LOCATION __VA_ARGS__)
-#define slog_fatal_wn(...) slog_print(SLOG_FATAL, 0, SLOG_LOCATION __VA_ARGS__)
+#define slog_trace_wn(...) slog_print(SLOG_TRACE, 0, SLOG_THROW_LOCATION __VA_ARGS__)
+#define slog_fatal_wn(...) slog_print(SLOG_FATAL, 0, SLOG_THROW_LOCATION __VA_ARGS__)
 
 #ifdef __cplusplus
 }

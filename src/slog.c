@@ -23,8 +23,6 @@
 /* How long a line waits for a reader of a full non-blocking stream before it is dropped. */
 #define WRITE_TIMEOUT_MS 1000
 
-#define COLOR_RESET "\033[0m"
-
 static const struct kind {
 	SLOG_FLAGS_E flag;
 	const char *tag;
@@ -32,12 +30,12 @@ static const struct kind {
 } kinds[] = {
 	{ SLOG_NOTAG, "", "" },
 	{ SLOG_NOTE, "<note>", "" },
-	{ SLOG_INFO, "<info>", "\033[32m" },
-	{ SLOG_WARN, "<warn>", "\033[33m" },
-	{ SLOG_DEBUG, "<debug>", "\033[34m" },
-	{ SLOG_TRACE, "<trace>", "\033[36m" },
-	{ SLOG_ERROR, "<error>", "\033[31m" },
-	{ SLOG_FATAL, "<fatal>", "\033[35m" },
+	{ SLOG_INFO, "<info>", SLOG_CLR_GREEN },
+	{ SLOG_WARN, "<warn>", SLOG_CLR_YELLOW },
+	{ SLOG_DEBUG, "<debug>", SLOG_CLR_BLUE },
+	{ SLOG_TRACE, "<trace>", SLOG_CLR_CYAN },
+	{ SLOG_ERROR, "<error>", SLOG_CLR_RED },
+	{ SLOG_FATAL, "<fatal>", SLOG_CLR_MAGENTA },
 };
 
 /*
@@ -118,7 +116,7 @@ static void format_header(char *buf, const struct kind *kind, const struct tm *t
 	snprintf(buf, HEADER_MAX, "%s%s%04d.%02d.%02d-%02d:%02d:%02d.%02ld - %s%s%s%s",
 		 full ? kind->color : "", tid, tm->tm_year + 1900, tm->tm_mon + 1, tm->tm_mday,
 		 tm->tm_hour, tm->tm_min, tm->tm_sec, centi, tag ? kind->color : "", kind->tag,
-		 tag ? COLOR_RESET : "", *kind->tag ? " " : "");
+		 tag ? SLOG_CLR_RESET : "", *kind->tag ? " " : "");
 }
 
 /*
@@ -143,8 +141,8 @@ static void write_line(int fd, const struct kind *kind, const SLogConfig *config
 	memcpy(msg - len, header, len);
 
 	if (color && config->eColorFormat == SLOG_COLOR_FULL && *kind->color) {
-		memcpy(msg + size, COLOR_RESET, strlen(COLOR_RESET));
-		size += strlen(COLOR_RESET);
+		memcpy(msg + size, SLOG_CLR_RESET, strlen(SLOG_CLR_RESET));
+		size += strlen(SLOG_CLR_RESET);
 	}
 	if (newline)
 		msg[size++] = '\n';
@@ -159,7 +157,7 @@ static void write_line(int fd, const struct kind *kind, const SLogConfig *config
 static int open_file(const SLogConfig *config)
 {
 	char path[SLOG_PATH_MAX + SLOG_NAME_MAX + 64]; /* with the date suffix */
-	char buf[HEADER_MAX + SLOG_MAXMSG + TRAILER_MAX];
+	char buf[HEADER_MAX + SLOG_MESSAGE_MAX + TRAILER_MAX];
 	char *msg = buf + HEADER_MAX;
 	const time_t now = time(NULL);
 	struct tm tm;
@@ -173,19 +171,19 @@ static int open_file(const SLogConfig *config)
 	if (fd >= 0 || atomic_exchange(&file_failed, true))
 		return fd;
 
-	len = snprintf(msg, SLOG_MAXMSG,
+	len = snprintf(msg, SLOG_MESSAGE_MAX,
 		       "Cannot open log file %s: %s; logging to standard output or error instead",
 		       path, strerror(errno));
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (kinds[i].flag == SLOG_ERROR)
 			write_line(-1, &kinds[i], config, msg,
-				   len < SLOG_MAXMSG ? len : SLOG_MAXMSG - 1, true);
+				   len < SLOG_MESSAGE_MAX ? len : SLOG_MESSAGE_MAX - 1, true);
 	return -1;
 }
 
 static void print(SLOG_FLAGS_E flag, bool newline, const char *format, va_list args)
 {
-	char buf[HEADER_MAX + SLOG_MAXMSG + TRAILER_MAX];
+	char buf[HEADER_MAX + SLOG_MESSAGE_MAX + TRAILER_MAX];
 	char *msg = buf + HEADER_MAX;
 	const int saved_errno = errno;
 	const struct kind *kind = NULL;
@@ -199,11 +197,11 @@ static void print(SLOG_FLAGS_E flag, bool newline, const char *format, va_list a
 	if (!kind)
 		return;
 
-	len = vsnprintf(msg, SLOG_MAXMSG, format, args);
+	len = vsnprintf(msg, SLOG_MESSAGE_MAX, format, args);
 	if (len < 0)
 		goto out;
-	if (len >= SLOG_MAXMSG)
-		len = SLOG_MAXMSG - 1;
+	if (len >= SLOG_MESSAGE_MAX)
+		len = SLOG_MESSAGE_MAX - 1;
 
 	lock_settings();
 	config = settings;
@@ -299,7 +297,7 @@ void slog_destroy(void)
 
 const char *slog_version(uint8_t short_form)
 {
-#define VERSION SLOG_STR(SLOG_VERSION_MAJOR) "." SLOG_STR(SLOG_VERSION_MINOR) "." \
-		SLOG_STR(SLOG_BUILD_NUM)
+#define TEXT(number) SLOG_TRACE_LVL2(number)
+#define VERSION TEXT(SLOG_VERSION_MAJOR) "." TEXT(SLOG_VERSION_MINOR) "." TEXT(SLOG_BUILD_NUM)
 	return short_form ? VERSION : VERSION " interface of libvaccel";
 }

@@ -64,6 +64,35 @@ static void test_levels(void **state)
 	}
 }
 
+/* What programs of slog use besides functions; sizes are those of their buffers. */
+static void test_slog_constants(void **state)
+{
+	struct capture out;
+	char line[16];
+
+	(void)state;
+	assert_int_equal(SLOG_MESSAGE_MAX, 8196);
+	assert_int_equal(SLOG_VERSION_MAX, 128);
+	assert_int_equal(SLOG_DATE_MAX, 64);
+	assert_int_equal(SLOG_TAG_MAX, 32);
+	assert_string_equal(SLOG_CLR_RED "text" SLOG_CLR_RESET, "\033[31mtext\033[0m");
+	assert_string_equal(SLOG_CLR_NORMAL SLOG_CLR_GREEN SLOG_CLR_YELLOW SLOG_CLR_BLUE,
+			    "\033[0m\033[32m\033[33m\033[34m");
+	assert_string_equal(SLOG_CLR_MAGENTA SLOG_CLR_CYAN SLOG_CLR_WHITE,
+			    "\033[35m\033[36m\033[37m");
+	assert_string_equal(SLOG_TRACE_LVL1(__LINE__), "__LINE__");
+	snprintf(line, sizeof(line), ":%d] ", __LINE__ + 1);
+	assert_contains(SLOG_THROW_LOCATION, line);
+	assert_contains(SLOG_THROW_LOCATION, "test_log.c:");
+	assert_true(strlen(slog_version(0)) < SLOG_VERSION_MAX);
+
+	slog_init(NULL, SLOG_NOTAG, 1);
+	capture_start(&out, STDOUT_FILENO);
+	slogwn("no newline, %d", 1);
+	assert_contains(capture_end(&out), " - no newline, 1");
+	assert_int_equal(out.text[strlen(out.text) - 1], '1');
+}
+
 static void test_bad_levels(void **state)
 {
 	static const unsigned int levels[] = { 0, 5, 4000000000u };
@@ -450,6 +479,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_levels, reset),
+		cmocka_unit_test_setup(test_slog_constants, reset),
 		cmocka_unit_test_setup(test_bad_levels, reset),
 		cmocka_unit_test_setup(test_format, reset),
 		cmocka_unit_test_setup(test_long_and_empty, reset),
