@@ -176,9 +176,9 @@ int vaccel_arg_array_add_buffer(struct vaccel_arg_array *array, void *buf, size_
 int vaccel_arg_array_add_custom(struct vaccel_arg_array *array, uint32_t custom_id, void *buf,
 				size_t size, vaccel_arg_type_validator_fn validator)
 {
-	if (!array || !arg_content_valid(VACCEL_ARG_CUSTOM, buf, size))
+	if (!array || !validator || !arg_content_valid(VACCEL_ARG_CUSTOM, buf, size))
 		return VACCEL_EINVAL;
-	if (validator && !validator(buf, size, custom_id))
+	if (!validator(buf, size, custom_id))
 		return VACCEL_EINVAL;
 	return append(array, VACCEL_ARG_CUSTOM, custom_id, buf, size, false);
 }
@@ -366,6 +366,8 @@ static int set_content(struct vaccel_arg_array *array, vaccel_arg_type_t type,
 
 int vaccel_arg_array_get_raw(struct vaccel_arg_array *array, void **buf, size_t *size)
 {
+	if (!size)
+		return VACCEL_EINVAL;
 	return get_interior(array, VACCEL_ARG_RAW, buf, size);
 }
 
@@ -393,12 +395,12 @@ int vaccel_arg_array_get_custom(struct vaccel_arg_array *array, uint32_t expecte
 	struct vaccel_arg *arg;
 	int ret;
 
-	if (!buf)
+	if (!buf || !validator)
 		return VACCEL_EINVAL;
 	ret = current_custom(array, VACCEL_ARG_CUSTOM, expected_id, &arg);
 	if (ret)
 		return ret;
-	if (validator && !validator(arg->buf, arg->size, expected_id))
+	if (!validator(arg->buf, arg->size, expected_id))
 		return VACCEL_EINVAL;
 
 	*buf = arg->buf;
@@ -449,9 +451,9 @@ int vaccel_arg_array_set_buffer(struct vaccel_arg_array *array, void *buf, size_
 int vaccel_arg_array_set_custom(struct vaccel_arg_array *array, uint32_t expected_id, void *buf,
 				size_t size, vaccel_arg_type_validator_fn validator)
 {
-	if (!buf || !size)
+	if (!buf || !size || !validator)
 		return VACCEL_EINVAL;
-	if (validator && !validator(buf, size, expected_id))
+	if (!validator(buf, size, expected_id))
 		return VACCEL_EINVAL;
 	return set_content(array, VACCEL_ARG_CUSTOM, expected_id, buf, size, true);
 }

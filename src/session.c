@@ -354,6 +354,25 @@ static bool has_resources(struct vaccel_session *sess)
 	return found;
 }
 
+/* Updates the session on the host. */
+static int update_remote(struct vaccel_session *sess, uint32_t flags)
+{
+	const struct vaccel_plugin_info *info = sess->plugin->info;
+	const unsigned int hint = sess->hint;
+	int ret;
+
+	if (!info->session_update) {
+		vaccel_error("Plugin %s cannot update sessions", info->name);
+		return VACCEL_ENOTSUP;
+	}
+	/* Set first: the hook may have its own idea of the hint. */
+	sess->hint = flags;
+	ret = info->session_update(sess, flags & ~VACCEL_PLUGIN_REMOTE);
+	if (ret)
+		sess->hint = hint;
+	return ret;
+}
+
 int vaccel_session_update(struct vaccel_session *sess, uint32_t flags)
 {
 	struct vaccel_plugin *plugin;
@@ -363,16 +382,8 @@ int vaccel_session_update(struct vaccel_session *sess, uint32_t flags)
 	if (!sess || !is_live(sess))
 		return VACCEL_EINVAL;
 
-	if (sess->is_virtio) {
-		const struct vaccel_plugin_info *info = sess->plugin->info;
-
-		if (!info->session_update) {
-			vaccel_error("Plugin %s cannot update sessions", info->name);
-			return VACCEL_ENOTSUP;
-		}
-		return info->session_update(sess, flags & ~VACCEL_PLUGIN_REMOTE);
-	}
-
+	if (sess->is_virtio)
+		return update_remote(sess, flags);
 	if (has_resources(sess)) {
 		vaccel_error("Cannot update session %" PRId64 ": unregister its resources first",
 			     sess->id);

@@ -247,8 +247,8 @@ int vaccel_arg_array_add_string(struct vaccel_arg_array *array, char *str);
 int vaccel_arg_array_add_buffer(struct vaccel_arg_array *array, void *buf, size_t size);
 
 /*
- * An object of the program's own type custom_id. EINVAL: also when validator rejects it; NULL
- * stands for a validator that accepts everything.
+ * An object of the program's own type custom_id. EINVAL: also when validator is NULL or rejects
+ * it.
  */
 int vaccel_arg_array_add_custom(struct vaccel_arg_array *array, uint32_t custom_id, void *buf,
 				size_t size, vaccel_arg_type_validator_fn validator);
@@ -280,13 +280,13 @@ int vaccel_arg_array_add_all(struct vaccel_arg_array *dest, const struct vaccel_
 
 /*
  * The get functions below follow vaccel_arg_array_get_T: they give pointers into the entry at
- * the position, check its type, and step past it. size may be NULL.
+ * the position, check its type, and step past it. size may be NULL, except that of get_raw.
  */
 int vaccel_arg_array_get_raw(struct vaccel_arg_array *array, void **buf, size_t *size);
 int vaccel_arg_array_get_string(struct vaccel_arg_array *array, char **str);
 int vaccel_arg_array_get_buffer(struct vaccel_arg_array *array, void **buf, size_t *size);
 
-/* EINVAL: also when the entry's id is not expected_id or validator (if given) rejects it. */
+/* EINVAL: also when the entry's id is not expected_id, or validator is NULL or rejects it. */
 int vaccel_arg_array_get_custom(struct vaccel_arg_array *array, uint32_t expected_id, void **buf,
 				size_t *size, vaccel_arg_type_validator_fn validator);
 
@@ -302,7 +302,8 @@ int vaccel_arg_array_get_serialized(struct vaccel_arg_array *array,
 /*
  * The set functions below follow vaccel_arg_array_set_T: they copy into the entry at the
  * position and step past it. Raw data, strings and buffers may be smaller than the entry (size is
- * in bytes); custom and serialized data must have exactly the entry's size.
+ * in bytes); custom and serialized data must have exactly the entry's size. EINVAL: also for custom
+ * data when validator is NULL or rejects it.
  */
 int vaccel_arg_array_set_raw(struct vaccel_arg_array *array, void *buf, size_t size);
 int vaccel_arg_array_set_string(struct vaccel_arg_array *array, char *str);

@@ -53,7 +53,8 @@ VACCEL_ENUM_DEF_WITH_STR_FUNCS(vaccel_plugin_type, _ENUM_PREFIX, VACCEL_PLUGIN_T
  *  is_virtio       the plugin forwards operations to a host
  *  type            or of VACCEL_PLUGIN_*
  *  session_*       virtio plugins: start, end and change the host's session. session_init sets
- *		    remote_id; session_update also sets hint. flags come without REMOTE.
+ *		    remote_id. flags come without REMOTE. The session's hint is what the program
+ *		    gave, unless session_update sets it.
  *  resource_*      called when a resource is registered with, unregistered from or synchronised
  *		    in a session of this plugin; required of virtio plugins
  */

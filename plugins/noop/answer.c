@@ -25,9 +25,9 @@ static bool complete(const struct vop_desc *desc, const union vop_val *vals)
 		const struct vop_param *p = &desc->params[i];
 		uint64_t count;
 
-		if (p->kind == VOP_VAL || p->kind == VOP_DATA)
+		if (p->kind == VOP_VAL || p->kind == VOP_DATA || p->kind == VOP_STATUS)
 			continue;
-		if (p->kind == VOP_STR || p->kind == VOP_RES || p->kind == VOP_STATUS) {
+		if (p->kind == VOP_STR || p->kind == VOP_RES) {
 			if (!vals[i].p)
 				return false;
 			continue;
@@ -175,10 +175,16 @@ COPY_TENSORS(tf)
 COPY_TENSORS(tflite)
 COPY_TENSORS(torch)
 
+/* A program that does not want to know gives no status. */
+static int good_status(struct vaccel_tf_status *status)
+{
+	return status ? vaccel_tf_status_init(status, 0, TEXT_STATUS) : VACCEL_OK;
+}
+
 static int answer_tf_load(struct vaccel_session *sess, const union vop_val *v)
 {
 	(void)sess;
-	return vaccel_tf_status_init(v[TF_MODEL_LOAD_status].p, 0, TEXT_STATUS);
+	return good_status(v[TF_MODEL_LOAD_status].p);
 }
 
 static int answer_tf_run(struct vaccel_session *sess, const union vop_val *v)
@@ -191,7 +197,7 @@ static int answer_tf_run(struct vaccel_session *sess, const union vop_val *v)
 		      v[TF_MODEL_RUN_nr_outputs].i);
 	if (ret)
 		return ret;
-	ret = vaccel_tf_status_init(v[TF_MODEL_RUN_status].p, 0, TEXT_STATUS);
+	ret = good_status(v[TF_MODEL_RUN_status].p);
 	if (ret) {
 		for (int64_t i = 0; i < v[TF_MODEL_RUN_nr_outputs].i; i++) {
 			vaccel_tf_tensor_delete(out[i]);

@@ -33,11 +33,7 @@ static int virtio_session_release(struct vaccel_session *sess)
 
 static int virtio_session_update(struct vaccel_session *sess, uint32_t flags)
 {
-	int ret = remote_SESSION_UPDATE(sess, flags);
-
-	if (!ret)
-		sess->hint = flags | VACCEL_PLUGIN_REMOTE;
-	return ret;
+	return remote_SESSION_UPDATE(sess, flags);
 }
 
 /* clang-format off */

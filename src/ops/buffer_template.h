@@ -16,7 +16,7 @@
 
 int FUNC(init)(struct BUFFER *buffer, DATA data, size_t size)
 {
-	if (!buffer || !data || !size)
+	if (!buffer || !data != !size)
 		return VACCEL_EINVAL;
 
 	buffer->data = data;

@@ -406,6 +406,63 @@ static void tf_and_friends(void **state)
 	free(path);
 }
 
+/* Programs that have no options and do not want to know the status, on both sides */
+static void nothing_to_say(void **state)
+{
+	struct vaccel_session *const sides[] = {&local, &remote};
+	const int64_t dims[] = {1, 4};
+	float data[] = {1, 2, 3, 4};
+	struct vaccel_tf_node in_node = {(char *)"in", 0}, out_node = {(char *)"out", 0};
+	struct vaccel_tf_buffer *options;
+	struct vaccel_torch_buffer torch_options;
+	struct vaccel_tf_tensor *in, *out;
+	struct vaccel_torch_tensor *torch_in, *torch_out;
+	char *path = make_file(test_dir(), "model.pb", SMALL);
+	struct vaccel_resource model;
+
+	(void)state;
+	assert_int_equal(vaccel_tf_buffer_new(&options, NULL, 0), 0);
+	assert_int_equal(vaccel_torch_buffer_init(&torch_options, NULL, 0), 0);
+	assert_int_equal(vaccel_tf_tensor_new(&in, 2, dims, VACCEL_TF_FLOAT), 0);
+	vaccel_tf_tensor_set_data(in, data, sizeof(data));
+	assert_int_equal(vaccel_torch_tensor_new(&torch_in, 2, dims, VACCEL_TORCH_FLOAT), 0);
+	vaccel_torch_tensor_set_data(torch_in, data, sizeof(data));
+	assert_int_equal(vaccel_resource_init(&model, path, VACCEL_RESOURCE_MODEL), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(vaccel_resource_register(&model, sides[i]), 0);
+		assert_int_equal(vaccel_tf_model_load(sides[i], &model, NULL), 0);
+		assert_int_equal(vaccel_tf_model_run(sides[i], &model, options, &in_node, &in, 1,
+						     &out_node, &out, 1, NULL), 0);
+		assert_memory_equal(out->data, data, sizeof(data));
+		vaccel_tf_tensor_delete(out);
+		assert_int_equal(vaccel_tf_model_unload(sides[i], &model, NULL), 0);
+		assert_int_equal(vaccel_torch_model_run(sides[i], &model, &torch_options, &torch_in,
+							1, &torch_out, 1), 0);
+		assert_memory_equal(torch_out->data, data, sizeof(data));
+		vaccel_torch_tensor_delete(torch_out);
+	}
+	assert_int_equal(vaccel_resource_release(&model), 0);
+	vaccel_torch_tensor_delete(torch_in);
+	vaccel_tf_tensor_delete(in);
+	assert_int_equal(vaccel_tf_buffer_delete(options), 0);
+	free(path);
+}
+
+/* The hint is what the program gave. */
+static void session_hints(void **state)
+{
+	static const uint32_t hints[] = {0, VACCEL_PLUGIN_CPU, VACCEL_PLUGIN_REMOTE,
+					 VACCEL_PLUGIN_REMOTE | VACCEL_PLUGIN_GPU};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
+		assert_int_equal(vaccel_session_update(&remote, hints[i]), 0);
+		assert_int_equal(remote.hint, hints[i]);
+		assert_true(remote.is_virtio);
+		assert_int_equal(vaccel_noop(&remote), 0);
+	}
+}
+
 static void sgemm_and_genop(void **state)
 {
 	int64_t m = 30, n = 40, k = 50;
@@ -606,6 +663,7 @@ int main(void)
 		cmocka_unit_test(noop),		   cmocka_unit_test(images),
 		cmocka_unit_test(fpga_and_minmax), cmocka_unit_test(exec_and_opencv),
 		cmocka_unit_test(resources),	   cmocka_unit_test(tf_and_friends),
+		cmocka_unit_test(nothing_to_say),  cmocka_unit_test(session_hints),
 		cmocka_unit_test(sgemm_and_genop), cmocka_unit_test(threads),
 	};
 	const struct CMUnitTest failures[] = {

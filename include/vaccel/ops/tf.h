@@ -48,7 +48,10 @@ enum vaccel_tf_data_type {
 	VACCEL_TF_UINT64 = 23
 };
 
-/* Serialised options or graphs: size malloc'ed bytes at data, owned by the buffer. */
+/*
+ * Serialised options or graphs: size malloc'ed bytes at data, owned by the buffer; NULL and 0 when
+ * there are none.
+ */
 struct vaccel_tf_buffer {
 	void *data;
 	size_t size;

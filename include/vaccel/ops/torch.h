@@ -31,7 +31,10 @@ enum vaccel_torch_data_type {
 	VACCEL_TORCH_FLOAT = 7
 };
 
-/* Serialised options: size malloc'ed bytes at data, owned by the buffer. */
+/*
+ * Serialised options: size malloc'ed bytes at data, owned by the buffer; NULL and 0 when there are
+ * none.
+ */
 struct vaccel_torch_buffer {
 	char *data;
 	size_t size;
@@ -54,9 +57,11 @@ struct vaccel_torch_tensor {
 };
 
 /*
- * vaccel_torch_buffer_init - make a buffer of size malloc'ed bytes at data, which it takes over
+ * vaccel_torch_buffer_init - make a buffer of size malloc'ed bytes at data, which it takes over;
+ * or, of NULL and 0, one that says that there are none
  *
- * EINVAL: NULL, size 0. Pair with vaccel_torch_buffer_release (which calls free on data).
+ * EINVAL: buffer NULL, only one of data and size given. Pair with vaccel_torch_buffer_release (which
+ * calls free on data).
  */
 int vaccel_torch_buffer_init(struct vaccel_torch_buffer *buffer, char *data, size_t size);
 int vaccel_torch_buffer_release(struct vaccel_torch_buffer *buffer);

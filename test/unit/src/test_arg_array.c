@@ -173,9 +173,14 @@ static void strings_and_buffers(void **state)
 	assert_int_equal(vaccel_arg_array_get_raw(&a, &got, &size), 0);
 	assert_null(got);
 	assert_int_equal(size, 0);
-	assert_int_equal(vaccel_arg_array_get_raw(&a, &got, NULL), 0);
+	got = NULL;
+	assert_int_equal(vaccel_arg_array_get_raw(&a, &got, NULL), VACCEL_EINVAL);
+	assert_null(got);
+	assert_int_equal(vaccel_arg_array_position(&a), 3);
+	assert_int_equal(vaccel_arg_array_get_raw(&a, &got, &size), 0);
 	assert_ptr_equal(got, buf);
-	assert_int_equal(vaccel_arg_array_get_raw(&a, &got, NULL), VACCEL_ERANGE);
+	assert_int_equal(size, 4);
+	assert_int_equal(vaccel_arg_array_get_raw(&a, &got, &size), VACCEL_ERANGE);
 
 	vaccel_arg_array_reset_position(&a);
 	assert_int_equal(vaccel_arg_array_set_string(&a, long_text), VACCEL_EINVAL);
@@ -203,6 +208,14 @@ static bool even(const void *buf, size_t size, uint32_t custom_id)
 	return size == 4 && *(const int *)buf % 2 == 0;
 }
 
+static bool any(const void *buf, size_t size, uint32_t custom_id)
+{
+	(void)buf;
+	(void)size;
+	(void)custom_id;
+	return true;
+}
+
 static void custom(void **state)
 {
 	int four = 4, five = 5, six = 6;
@@ -217,7 +230,7 @@ static void custom(void **state)
 	assert_int_equal(vaccel_arg_array_add_custom(&a, 5, &four, 0, even), VACCEL_EINVAL);
 	assert_int_equal(vaccel_arg_array_add_custom(&a, 5, &four, 4, even), 0);
 
-	assert_int_equal(vaccel_arg_array_get_custom(&a, 6, &got, &size, NULL), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_get_custom(&a, 6, &got, &size, any), VACCEL_EINVAL);
 	four = 7;
 	assert_int_equal(vaccel_arg_array_get_custom(&a, 5, &got, &size, even), VACCEL_EINVAL);
 	four = 8;
@@ -225,11 +238,34 @@ static void custom(void **state)
 	assert_ptr_equal(got, &four);
 
 	vaccel_arg_array_reset_position(&a);
-	assert_int_equal(vaccel_arg_array_set_custom(&a, 6, &six, 4, NULL), VACCEL_EINVAL);
-	assert_int_equal(vaccel_arg_array_set_custom(&a, 5, &six, 3, NULL), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_set_custom(&a, 6, &six, 4, any), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_set_custom(&a, 5, &six, 3, any), VACCEL_EINVAL);
 	assert_int_equal(vaccel_arg_array_set_custom(&a, 5, &five, 4, even), VACCEL_EINVAL);
 	assert_int_equal(vaccel_arg_array_set_custom(&a, 5, &six, 4, even), 0);
 	assert_int_equal(four, 6);
+	assert_int_equal(vaccel_arg_array_release(&a), 0);
+}
+
+/* Nobody says whether the data is valid: it is neither added, given out nor overwritten. */
+static void custom_without_validator(void **state)
+{
+	int four = 4, six = 6;
+	struct vaccel_arg_array a;
+	void *got = NULL;
+	size_t size = 9;
+
+	(void)state;
+	assert_int_equal(vaccel_arg_array_init(&a, 0), 0);
+	assert_int_equal(vaccel_arg_array_add_custom(&a, 5, &four, 4, NULL), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_count(&a), 0);
+	assert_int_equal(vaccel_arg_array_add_custom(&a, 5, &four, 4, even), 0);
+	assert_int_equal(vaccel_arg_array_get_custom(&a, 5, &got, &size, NULL), VACCEL_EINVAL);
+	assert_null(got);
+	assert_int_equal(size, 9);
+	assert_int_equal(vaccel_arg_array_set_custom(&a, 5, &six, 4, NULL), VACCEL_EINVAL);
+	assert_int_equal(four, 4);
+	assert_int_equal(vaccel_arg_array_position(&a), 0);
+	assert_int_equal(vaccel_arg_array_get_custom(&a, 5, &got, &size, even), 0);
 	assert_int_equal(vaccel_arg_array_release(&a), 0);
 }
 
@@ -482,13 +518,13 @@ static void nothing_given(void **state)
 
 	(void)state;
 	assert_int_equal(vaccel_arg_array_init(&a, 0), 0);
-	assert_int_equal(vaccel_arg_array_add_custom(&a, 5, &four, 4, NULL), 0);
+	assert_int_equal(vaccel_arg_array_add_custom(&a, 5, &four, 4, any), 0);
 	assert_int_equal(vaccel_arg_array_get_int32(NULL, &four), VACCEL_EINVAL);
 	assert_int_equal(vaccel_arg_array_set_int32(NULL, &four), VACCEL_EINVAL);
-	assert_int_equal(vaccel_arg_array_get_custom(NULL, 5, &got, &size, NULL), VACCEL_EINVAL);
-	assert_int_equal(vaccel_arg_array_get_custom(&a, 5, NULL, &size, NULL), VACCEL_EINVAL);
-	assert_int_equal(vaccel_arg_array_set_custom(&a, 5, NULL, 4, NULL), VACCEL_EINVAL);
-	assert_int_equal(vaccel_arg_array_set_custom(&a, 5, &four, 0, NULL), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_get_custom(NULL, 5, &got, &size, any), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_get_custom(&a, 5, NULL, &size, any), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_set_custom(&a, 5, NULL, 4, any), VACCEL_EINVAL);
+	assert_int_equal(vaccel_arg_array_set_custom(&a, 5, &four, 0, any), VACCEL_EINVAL);
 	assert_int_equal(vaccel_arg_array_get_serialized(&a, VACCEL_ARG_CUSTOM, 5, NULL,
 							 sizeof(out), unpack), VACCEL_EINVAL);
 	assert_int_equal(vaccel_arg_array_get_serialized(&a, VACCEL_ARG_CUSTOM, 5, &out, 0,
@@ -506,7 +542,7 @@ static void nothing_given(void **state)
 	assert_int_equal(vaccel_arg_array_position(&a), 0);
 	assert_int_equal(four, 4);
 
-	assert_int_equal(vaccel_arg_array_get_custom(&a, 5, &got, &size, NULL), 0);
+	assert_int_equal(vaccel_arg_array_get_custom(&a, 5, &got, &size, any), 0);
 	assert_int_equal(size, 4);
 	assert_int_equal(vaccel_arg_array_release(&a), 0);
 }
@@ -521,6 +557,7 @@ int main(void)
 		cmocka_unit_test(bools),
 		cmocka_unit_test(strings_and_buffers),
 		cmocka_unit_test(custom),
+		cmocka_unit_test(custom_without_validator),
 		cmocka_unit_test(serialized),
 		cmocka_unit_test(wrapped),
 		cmocka_unit_test(ranges),

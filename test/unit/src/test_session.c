@@ -17,6 +17,7 @@ static struct {
 	int init_result, release_result, update_result, register_result;
 	unsigned int inits, releases, updates, registers, unregisters;
 	uint32_t flags;
+	bool leave_hint; /* session_update does not set it */
 } remote;
 
 static int remote_init(struct vaccel_session *sess, uint32_t flags)
@@ -41,7 +42,8 @@ static int remote_update(struct vaccel_session *sess, uint32_t flags)
 {
 	remote.updates++;
 	remote.flags = flags;
-	sess->hint = flags + 1;
+	if (!remote.leave_hint)
+		sess->hint = flags + 1;
 	return remote.update_result;
 }
 
@@ -555,6 +557,18 @@ static void test_update_remote(void **state)
 	assert_int_equal(sess.hint, VACCEL_PLUGIN_CPU + 1);
 	remote.update_result = VACCEL_EIO;
 	assert_int_equal(vaccel_session_update(&sess, 0), VACCEL_EIO);
+	assert_int_equal(sess.hint, VACCEL_PLUGIN_CPU + 1);
+
+	/* What the program gave, when the plugin has no opinion */
+	remote.leave_hint = true;
+	assert_int_equal(vaccel_session_update(&sess, VACCEL_PLUGIN_GPU), VACCEL_EIO);
+	assert_int_equal(sess.hint, VACCEL_PLUGIN_CPU + 1);
+	remote.update_result = VACCEL_OK;
+	assert_int_equal(vaccel_session_update(&sess, VACCEL_PLUGIN_GPU), VACCEL_OK);
+	assert_int_equal(sess.hint, VACCEL_PLUGIN_GPU);
+	assert_int_equal(vaccel_session_update(&sess, VACCEL_PLUGIN_REMOTE | VACCEL_PLUGIN_CPU),
+			 VACCEL_OK);
+	assert_int_equal(sess.hint, VACCEL_PLUGIN_REMOTE | VACCEL_PLUGIN_CPU);
 	virtio_info.session_update = NULL;
 	assert_int_equal(vaccel_session_update(&sess, 0), VACCEL_ENOTSUP);
 	assert_int_equal(vaccel_session_release(&sess), VACCEL_OK);

@@ -137,6 +137,17 @@ static void torch_too_many_dims(void **state)
 		assert_int_equal(vaccel_##LIB##_buffer_new(&p, own, 5), 0);                     \
 		assert_int_equal(vaccel_##LIB##_buffer_delete(p), 0);                           \
 		assert_int_equal(vaccel_##LIB##_buffer_delete(NULL), VACCEL_EINVAL);            \
+		/* No options */                                                                \
+		assert_int_equal(vaccel_##LIB##_buffer_init(&b, NULL, 0), 0);                   \
+		assert_null(b.data);                                                            \
+		assert_int_equal(b.size, 0);                                                    \
+		assert_int_equal(vaccel_##LIB##_buffer_take_data(&b, &data, &size), 0);         \
+		assert_null(data);                                                              \
+		assert_int_equal(size, 0);                                                      \
+		assert_int_equal(vaccel_##LIB##_buffer_release(&b), 0);                         \
+		assert_int_equal(vaccel_##LIB##_buffer_new(&p, NULL, 0), 0);                    \
+		assert_null(p->data);                                                           \
+		assert_int_equal(vaccel_##LIB##_buffer_delete(p), 0);                           \
 	}
 
 DEFINE_BUFFER_TEST(tf)
