@@ -61,6 +61,10 @@ in_comment {
 	next
 }
 
+# Members as programs of 0.7 see them
+/^#ifdef VACCEL_API_0_7/ { old = 1; next }
+old { if (/^#(else|endif)/) old = 0; next }
+
 # What is for the compiler only
 /^#(pragma|include|ifdef|ifndef|endif|undef|else|if)/ || /^extern "C"/ { next }
 /^#define _ENUM_PREFIX/ { prefix = $3; next }

@@ -87,22 +87,24 @@ VACCEL_ENUM_DEF_WITH_STR_FUNCS(vaccel_arg_type, _ENUM_PREFIX, VACCEL_ARG_TYPE_EN
  *  buf             the bytes; NULL exactly when size is 0
  *  size            bytes in buf
  *  type            what buf holds; VACCEL_ARG_MAX after release
- *  custom_type_id  the program's own type id, with VACCEL_ARG_CUSTOM. Programs of vAccel 0.7 know
- *                  it as argtype.
+ *  custom_type_id  the program's own type id, with VACCEL_ARG_CUSTOM; with VACCEL_API_0_7 defined
+ *                  also argtype, as programs of vAccel 0.7 know it
  *  owned           release frees buf
  */
 struct vaccel_arg {
 	void *buf;
 	size_t size;
 	vaccel_arg_type_t type;
+#ifdef VACCEL_API_0_7
 	__extension__ union {
 		uint32_t custom_type_id;
 		uint32_t argtype __attribute__((deprecated("use type and custom_type_id")));
 	};
+#else
+	uint32_t custom_type_id;
+#endif
 	bool owned;
 };
-/* Initialisers that name no members need no braces around the one of the union. */
-#pragma GCC diagnostic ignored "-Wmissing-braces"
 
 /*
  * A sequence of arguments.

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Names of vAccel 0.7, for its programs: they compile, with warnings that say what to use instead.
+ * Old names of members need -DVACCEL_API_0_7 on the compiler's command line: files and nr_files of
+ * struct vaccel_resource, argtype of struct vaccel_arg, error_code of struct vaccel_tf_status. They
+ * share an anonymous union with the new name there, which other languages' readers of headers hide.
  * Nothing here is exported by the library; threads, ownership and errors are those of the function
  * that each wrapper calls. vaccel.h includes this header last.
- *
- * Old members are where their structs are: files and nr_files of struct vaccel_resource, argtype of
- * struct vaccel_arg, error_code of struct vaccel_tf_status.
  *
  * Programs have to change by hand where no header can help:
  * - Members have another order in struct vaccel_arg, vaccel_resource, vaccel_session and

@@ -12,6 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h> /* programs rely on the last three */
+#include <stdlib.h>
+#include <string.h>
 
 #include "vaccel/list.h"
 #include "vaccel/op.h"

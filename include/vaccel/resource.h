@@ -56,8 +56,8 @@ VACCEL_ENUM_DEF_WITH_STR_FUNCS(vaccel_resource_type, _ENUM_PREFIX, VACCEL_RESOUR
  *  path_type      what paths are
  *  paths          nr_paths strings: files, one directory, or URLs; NULL when made from memory
  *  rundir         directory for files that belong to the resource, NULL until it needs one
- *  blobs          nr_blobs blobs; for paths they appear with the first registration. Programs of
- *                 vAccel 0.7 know them as nr_files files.
+ *  blobs          nr_blobs blobs; for paths they appear with the first registration. With VACCEL_API_0_7
+ *                 defined also nr_files files, as programs of vAccel 0.7 know them.
  *  entry          link in the list of all resources
  *  sessions       registrations, protected by sessions_lock
  *  refcount       number of registrations
@@ -70,6 +70,7 @@ struct vaccel_resource {
 	char **paths;
 	size_t nr_paths;
 	char *rundir;
+#ifdef VACCEL_API_0_7
 	__extension__ union {
 		struct vaccel_blob **blobs;
 		struct vaccel_blob **files __attribute__((deprecated("use blobs")));
@@ -78,6 +79,10 @@ struct vaccel_resource {
 		size_t nr_blobs;
 		size_t nr_files __attribute__((deprecated("use nr_blobs")));
 	};
+#else
+	struct vaccel_blob **blobs;
+	size_t nr_blobs;
+#endif
 	struct vaccel_list_entry entry;
 	struct vaccel_list_entry sessions;
 	pthread_mutex_t sessions_lock;

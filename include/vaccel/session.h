@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <limits.h> /* programs rely on it */
 #include <linux/limits.h> /* PATH_MAX, also for strict C11 */
 #include <pthread.h>
 #include <stdbool.h>

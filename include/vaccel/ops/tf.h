@@ -81,22 +81,26 @@ struct vaccel_tf_tensor {
 
 /*
  * Result of an operation: TensorFlow's code (0 is good) and its message, owned by the status.
- * Programs of vAccel 0.7 know code as error_code.
+ * With VACCEL_API_0_7 defined code is also error_code, as programs of vAccel 0.7 know it.
  */
 struct vaccel_tf_status {
+#ifdef VACCEL_API_0_7
 	__extension__ union {
 		uint8_t code;
 		uint8_t error_code __attribute__((deprecated("use code")));
 	};
+#else
+	uint8_t code;
+#endif
 	char *message;
 };
-/* Initialisers that name no members need no braces around the one of the union. */
-#pragma GCC diagnostic ignored "-Wmissing-braces"
 
 /*
- * vaccel_tf_buffer_init - make a buffer of size malloc'ed bytes at data, which it takes over
+ * vaccel_tf_buffer_init - make a buffer of size malloc'ed bytes at data, which it takes over;
+ * or, of NULL and 0, one that says that there are none
  *
- * EINVAL: NULL, size 0. Pair with vaccel_tf_buffer_release (which calls free on data).
+ * EINVAL: buffer NULL, only one of data and size given. Pair with vaccel_tf_buffer_release (which
+ * calls free on data).
  */
 int vaccel_tf_buffer_init(struct vaccel_tf_buffer *buffer, void *data, size_t size);
 int vaccel_tf_buffer_release(struct vaccel_tf_buffer *buffer);

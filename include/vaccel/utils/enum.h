@@ -19,6 +19,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdlib.h> /* programs rely on it */
 
 #include "vaccel/utils/str.h"
 

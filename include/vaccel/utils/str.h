@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdio.h> /* programs rely on it, as on those of enum.h, log.h, plugin.h and session.h */
 
 #ifdef __cplusplus
 extern "C" {
