@@ -4,8 +4,9 @@
 
     convert.py [DIRECTORY]      the directory of models/ (default: the one above this one)
 
-It makes tf/frozen_graph.pb, tf/lstm2/ (a SavedModel), tf/lstm2.tflite and torch/cnn_trace.pt, the
-names under which programs for vAccel look for samples, without any of the three frameworks.
+It makes tf/frozen_graph.pb, tf/lstm2/ (a SavedModel with one variable, b), tf/lstm2.tflite and
+torch/cnn_trace.pt, the names under which programs for vAccel look for samples, without any of the
+three frameworks.
 
 They take a picture as the inference examples send it: 224 x 224 pixels, with MEAN and STD of each
 channel applied. Squares of 5 x 5 pixels become one, and these are resized to the 40 x 40 of the
@@ -24,6 +25,7 @@ from onnx import numpy_helper
 SIDE, POOL, SIZE = 224, 5, 40
 POOLED = SIDE // POOL
 IN_NAME, OUT_NAME = "serving_default_input_1", "StatefulPartitionedCall"
+FILES, SAVE, RESTORE = "files", "save", "restore"
 
 
 def read_weights(path):
@@ -40,7 +42,7 @@ def dense_by_pixel(weights):
 
 # ---- TensorFlow: protocol buffers (tensorflow/core/framework/*.proto) --------------------------
 
-DT_FLOAT, DT_INT32 = 1, 3
+DT_FLOAT, DT_INT32, DT_STRING, DT_RESOURCE = 1, 3, 7, 20
 
 
 def varint(n):
@@ -80,8 +82,12 @@ def node(name, op, inputs, **attributes):
                          for key, value in sorted(attributes.items())]))
 
 
+def ints_of(field, *values):
+    return (1, message((field, b"".join(varint(v) for v in values))))
+
+
 def ints(*values):
-    return (1, message((3, b"".join(varint(v) for v in values))))
+    return ints_of(3, *values)
 
 
 def const(name, array):
@@ -90,7 +96,31 @@ def const(name, array):
     return node(name, "Const", [], dtype=(6, kind), value=(8, tensor_proto(array)))
 
 
-def graph_def(weights):
+def text_const(name, value, dims):
+    tensor = message((1, DT_STRING), (2, shape_proto(dims)), (8, value))
+    return node(name, "Const", [], dtype=(6, DT_STRING), value=(8, tensor))
+
+
+def variable(name, array):
+    """A variable, and the operations that save it to and restore it from what FILES names."""
+    float_type, slot = (6, DT_FLOAT), [FILES, f"{name}/key", f"{name}/slice"]
+    return [
+        node(f"{name}/variable", "VarHandleOp", [], dtype=float_type,
+             shape=(7, shape_proto(array.shape)), shared_name=(2, name)),
+        node(name, "ReadVariableOp", [f"{name}/variable"], dtype=float_type),
+        text_const(FILES, "variables", []),
+        text_const(f"{name}/key", name, [1]),
+        text_const(f"{name}/slice", "", [1]),
+        node(f"{name}/save", "SaveV2", [*slot, name], dtypes=ints_of(6, DT_FLOAT)),
+        node(SAVE, "Identity", [FILES, f"^{name}/save"], T=(6, DT_STRING)),
+        node(f"{name}/restore", "RestoreV2", slot, dtypes=ints_of(6, DT_FLOAT)),
+        node(f"{name}/assign", "AssignVariableOp", [f"{name}/variable", f"{name}/restore"],
+             dtype=float_type),
+        node(RESTORE, "NoOp", [f"^{name}/assign"]),
+    ]
+
+
+def graph_def(weights, with_variable):
     float_type, index_type = (6, DT_FLOAT), (6, DT_INT32)
     nodes = [
         node(IN_NAME, "Placeholder", [], dtype=float_type,
@@ -115,7 +145,7 @@ def graph_def(weights):
         const("flat", np.array([1, weights["w"].shape[0]], dtype=np.int32)),
         node("features", "Reshape", [last, "flat"], T=float_type, Tshape=index_type),
         const("w", dense_by_pixel(weights)),
-        const("b", weights["b"]),
+        *(variable if with_variable else lambda *args: [const(*args)])("b", weights["b"]),
         node("product", "MatMul", ["features", "w"], T=float_type),
         node("logits", "BiasAdd", ["product", "b"], T=float_type),
         node(OUT_NAME, "Softmax", ["logits"], T=float_type),
@@ -131,9 +161,50 @@ def saved_model(graph, classes):
     signature = message((1, tensor_info("input_1", IN_NAME, [1, SIDE, SIDE, 3])),
                         (2, tensor_info("output_1", OUT_NAME, [1, classes])),
                         (3, "tensorflow/serving/predict"))
-    meta_graph = message((1, message((4, "serve"))), (2, graph),
+    saver = message((1, FILES + ":0"), (2, SAVE + ":0"), (3, RESTORE), (7, 2))
+    meta_graph = message((1, message((4, "serve"))), (2, graph), (3, saver),
                          (5, message((1, "serving_default"), (2, signature))))
     return message((1, 1), (2, meta_graph))
+
+
+# ---- TensorFlow's variables: a tensor bundle, whose index is a sorted table as LevelDB has it ------
+
+def checksum(data):
+    """CRC-32C, masked as LevelDB does"""
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    crc ^= 0xffffffff
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xffffffff)
+
+
+def table(items):
+    """items: pairs of a key and a value, both bytes, in order"""
+    out = b""
+
+    def block(entries):
+        nonlocal out
+        data = b"".join(b"\0" + varint(len(k)) + varint(len(v)) + k + v for k, v in entries)
+        # Each key is whole, so that one restart point is enough: the start.
+        data += struct.pack("<II", 0, 1)
+        handle = varint(len(out)) + varint(len(data))
+        out += data + b"\0" + checksum(data + b"\0")
+        return handle
+
+    handle = block(items)
+    handles = block([]) + block([(items[-1][0], handle)])
+    return out + handles.ljust(40, b"\0") + struct.pack("<Q", 0xdb4775248b80fb57)
+
+
+def bundle(name, array):
+    """Return: the index and the data of a bundle with one tensor."""
+    data = np.ascontiguousarray(array).tobytes()
+    header = message((1, 1), (3, message((1, 1))))
+    entry = message((1, DT_FLOAT), (2, shape_proto(array.shape)), (5, len(data)))
+    entry += varint(6 << 3 | 5) + checksum(data)
+    return table([(b"", header), (name.encode(), entry)]), data
 
 
 # ---- TensorFlow Lite: FlatBuffers (tensorflow/compiler/mlir/lite/schema/schema.fbs) -----------
@@ -324,7 +395,6 @@ def main():
         sys.exit(f"Usage: {sys.argv[0]} [DIRECTORY]")
     models = sys.argv[1] if len(sys.argv) == 2 else os.path.dirname(here)
     weights = read_weights(os.path.join(here, "shapes.onnx"))
-    graph = graph_def(weights)
 
     def write(name, data):
         path = os.path.join(models, name)
@@ -332,8 +402,11 @@ def main():
         with open(path, "wb") as f:
             f.write(data)
 
-    write("tf/frozen_graph.pb", graph)
-    write("tf/lstm2/saved_model.pb", saved_model(graph, weights["w"].shape[1]))
+    index, data = bundle("b", weights["b"])
+    write("tf/frozen_graph.pb", graph_def(weights, False))
+    write("tf/lstm2/saved_model.pb", saved_model(graph_def(weights, True), weights["w"].shape[1]))
+    write("tf/lstm2/variables/variables.index", index)
+    write("tf/lstm2/variables/variables.data-00000-of-00001", data)
     write("tf/lstm2.tflite", tflite(weights))
     os.makedirs(os.path.join(models, "torch"), exist_ok=True)
     write_torch(os.path.join(models, "torch/cnn_trace.pt"), weights)
