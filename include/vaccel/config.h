@@ -10,9 +10,13 @@
  *				  print the times at the end (with log level 3 or 4)
  *	VACCEL_VERSION_IGNORE     not 0: load plugins built for any vAccel version
  * The old names VACCEL_BACKENDS, VACCEL_DEBUG_LEVEL and VACCEL_IGNORE_VERSION are read, with a
- * warning on stderr, when the new ones are not set. Outside the configuration, the value "0"
- * of VACCEL_BOOTSTRAP_ENABLED or VACCEL_CLEANUP_ENABLED switches off the bootstrap when the
- * library is loaded or the cleanup when it is unloaded.
+ * warning on stderr, when the new ones are not set.
+ *
+ * Outside the configuration, for programs that call vaccel_bootstrap and vaccel_cleanup themselves:
+ *	VACCEL_BOOTSTRAP_ENABLED  0: no bootstrap when the library is loaded
+ *	VACCEL_CLEANUP_ENABLED    0: no cleanup when it is unloaded
+ *
+ * Those of plugins are in vaccel-plugins(7).
  *
  * Threads: there is no locking. One thread may use one configuration at a time.
  *

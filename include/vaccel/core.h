@@ -3,8 +3,8 @@
  * Life of the library.
  *
  * Loading the library bootstraps it from the environment (a failure ends the process with the
- * code as exit status) and unloading it cleans up; see vaccel/config.h for how to switch that
- * off. A child made by fork() does not clean up its parent's library at exit.
+ * code as exit status) and unloading it cleans up, unless VACCEL_BOOTSTRAP_ENABLED and
+ * VACCEL_CLEANUP_ENABLED are 0; see vaccel/config.h. A child made by fork() does not clean up its parent's library at exit.
  *
  * Threads: bootstrap and cleanup may not run while another thread uses the library.
  */
