@@ -196,6 +196,22 @@ if use onnx; then
 	done
 fi
 
+# A file beside the model is found where the model was registered, and no guest's host looks for it.
+if use onnx; then
+	nr=$((nr + 1))
+	$run "$programs/classify" "$data/images/circle.jpg" 1 "$data/models/shapes/shapes.onnx" >"$tmp/out" 2>&1
+	got=$?
+	if [ -z "$host" ]; then
+		grep -q '^classification tags: circle [01]\.' "$tmp/out"
+	else
+		[ $got = 2 ] && grep -q 'Register the directory that has the model and its labels.txt' "$tmp/out"
+	fi || {
+		failed=$((failed + 1))
+		echo "FAILED: classify with a model that is a single file: status $got"
+		cat "$tmp/out"
+	}
+fi
+
 # One report with the times of both sides: what is measured here, and on the host.
 if [ -n "$host" ] && use noop; then
 	nr=$((nr + 1))

@@ -183,14 +183,14 @@ static int read_labels_file(const char *model_path, struct bytes *bytes)
 	if (!path && model_path)
 		path = beside = sibling(model_path);
 	if (!path) {
-		onnx_error("There are no labels: put a file " LABELS_NAME " into the resource of the "
-			   "model, or set " ENV_LABELS " to the path of one");
+		onnx_error("There are no labels: register the directory that has the model and its "
+			   LABELS_NAME ", or set " ENV_LABELS " to the path of one");
 		return VACCEL_ENOENT;
 	}
 	ret = bytes_of_file(path, bytes);
 	if (ret)
-		onnx_error("Could not read the labels %s: %s. Put a file " LABELS_NAME " into the "
-			   "resource of the model, or set " ENV_LABELS " to the path of one",
+		onnx_error("Could not read the labels %s: %s. Register the directory that has the "
+			   "model and its " LABELS_NAME ", or set " ENV_LABELS " to the path of one",
 			   path, strerror(ret));
 	free(beside);
 	return ret;

@@ -191,6 +191,15 @@ static int send_call(struct remote_call *c, uint32_t *status)
 				    &c->reply_len, status);
 }
 
+/* What the host's log says does not reach the program: say what to do where it is not obvious. */
+static void explain(const struct remote_call *c, int ret)
+{
+	if (ret == VACCEL_ENOENT && c->desc->code == VACCEL_OP_IMAGE_CLASSIFY)
+		vaccel_error("[virtio] The host has no model for this session, or no labels for it: "
+			     "files beside a registered one stay here. Register the directory that "
+			     "has the model and its labels.txt, or both files as one resource");
+}
+
 int remote_call_end(struct remote_call *c, int ret, uint32_t status)
 {
 	const struct vop_fetcher fetcher = {fetch, c->sess};
@@ -218,6 +227,7 @@ int remote_call_end(struct remote_call *c, int ret, uint32_t status)
 				ret = decoded;
 		}
 	}
+	explain(c, ret);
 	if (!ret && c->tensors)
 		remember_sizes(c->sess->priv, c->model, (uint32_t)c->nr_outputs, c->framework,
 			       c->tensors);
