@@ -104,7 +104,7 @@ struct control_msg {
 #define CONTROL_MAX_FDS 3
 
 /**
- * control_send() - sends a message; @fds stay the caller's
+ * control_send() - sends a message; @fds, CONTROL_MAX_FDS at most, stay the caller's
  *
  * Does not wait: the other end's buffer holds far more than is ever under way. Return: 0 or -errno.
  */
@@ -115,8 +115,12 @@ int control_send(int sock, const struct control_msg *msg, const int *fds, unsign
  * @fds:        CONTROL_MAX_FDS entries; the caller's to close, -1 where none came
  * @timeout_ms: -1 waits for ever
  *
- * Return: 0, -ETIMEDOUT, -EPIPE when the other end is gone, -EPROTO, or another -errno.
+ * Return: 0, -ETIMEDOUT, -EPIPE when the other end is gone, -EPROTO (no whole message, or more than
+ * one, bytes or descriptors), or another -errno.
  */
 int control_recv(int sock, struct control_msg *msg, int *fds, int timeout_ms);
+
+/** control_close() - closes what came with a message and was not taken: sets it to -1 */
+void control_close(int *fds);
 
 #endif

@@ -70,7 +70,7 @@ static void serve(int sock, const char *worker, pid_t supervisor)
 			run_worker(worker, fds[0], supervisor);
 		msg.status = pid < 0 ? -errno : 0;
 		msg.forked.pid = (pid_t)pid;
-		close(fds[0]);
+		control_close(fds);
 		if (control_send(sock, &msg, NULL, 0))
 			return;
 	}
@@ -167,6 +167,7 @@ int forker_start(struct forker *f, const struct policy *policy, const char *work
 		return EX_OSERR;
 	}
 	ret = control_recv(f->sock, &msg, fds, CONFINE_MS);
+	control_close(fds);
 	if (ret || msg.type != CONTROL_CONFINED) {
 		log_error("the process that starts workers does not run: %s", strerror(-ret));
 		return EX_OSERR;
@@ -194,6 +195,7 @@ int forker_spawn(int sock, int fd, pid_t *pid)
 	ret = control_send(sock, &msg, &fd, 1);
 	while (!ret) {
 		ret = control_recv(sock, &msg, fds, CONTROL_ANSWER_MS);
+		control_close(fds);
 		if (ret || msg.forked.serial == serial)
 			break;
 		end_stray(msg.forked.pid);

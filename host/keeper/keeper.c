@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "cache_dir.h"
+#include "fdpass.h"
 #include "keeper_proto.h"
 #include "sandbox.h"
 
@@ -74,24 +75,17 @@ static int handle(struct keeper_msg *msg, int fd)
 /* Receives and answers one request. Return: false when there will be none any more. */
 static bool serve(void)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(KEEPER_MAX_FDS * sizeof(int))];
-	} control;
 	struct keeper_msg msg;
-	struct iovec iov = { &msg, sizeof(msg) };
-	struct msghdr hdr = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space,
-			      .msg_controllen = sizeof(control.space) };
-	int fds[KEEPER_MAX_FDS] = { -1, -1 };
-	ssize_t n = recvmsg(keeper.sock, &hdr, MSG_CMSG_CLOEXEC);
+	int fds[KEEPER_MAX_FDS];
+	unsigned int nr_fds;
+	ssize_t n = fdpass_recv(keeper.sock, (struct iovec){ &msg, sizeof(msg) }, fds,
+				KEEPER_MAX_FDS, &nr_fds, 0);
 
+	/* Who sends too much, or too little, gets no answer. */
 	if (n < 0)
-		return errno == EINTR || errno == EMFILE || errno == ENOMEM;
+		return n == -EPROTO || n == -EMFILE || n == -ENOMEM;
 	if (n == 0)
 		return false;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&hdr); c; c = CMSG_NXTHDR(&hdr, c))
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-			memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
 	if (n == sizeof(msg) && fds[0] >= 0) {
 		msg.status = handle(&msg, fds[1]);
 		send(fds[0], &msg, sizeof(msg), MSG_NOSIGNAL | MSG_DONTWAIT);

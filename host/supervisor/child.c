@@ -65,9 +65,7 @@ int child_read(struct child *c, int timeout_ms)
 
 	if (ret)
 		return ret;
-	for (unsigned int i = 0; i < CONTROL_MAX_FDS; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
+	control_close(fds);
 	if (msg.type != CONTROL_READY || c->ready)
 		return -EPROTO;
 	msg.ready.rundir[sizeof(msg.ready.rundir) - 1] = '\0';
@@ -87,9 +85,7 @@ int child_ask(struct child *c, struct control_msg *msg, const int *fds, unsigned
 		ret = control_recv(c->sock, msg, answer_fds, CONTROL_ANSWER_MS);
 	if (ret)
 		return -EPIPE;
-	for (unsigned int i = 0; i < CONTROL_MAX_FDS; i++)
-		if (answer_fds[i] >= 0)
-			close(answer_fds[i]);
+	control_close(answer_fds);
 	return msg->type == type && msg->status != -EPIPE ? msg->status : -EPIPE;
 }
 

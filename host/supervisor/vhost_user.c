@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fdpass.h"
 #include "log.h"
 
 #define FLAG_VERSION_MASK 0x3u
@@ -430,29 +431,14 @@ static int send_reply(struct vhost_user *vu)
 		{ &vu->header, sizeof(vu->header) },
 		{ vu->payload, vu->header.size },
 	};
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+	unsigned int nr_fds = vu->reply_fd >= 0;
 	ssize_t n;
 
-	if (vu->reply_fd >= 0) {
-		msg.msg_control = control.space;
-		msg.msg_controllen = sizeof(control.space);
-		control.align.cmsg_level = SOL_SOCKET;
-		control.align.cmsg_type = SCM_RIGHTS;
-		control.align.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.align), &vu->reply_fd, sizeof(int));
-		vu->reply_fd = -1;
-	}
-
 	vu->header.flags = FLAG_VERSION | FLAG_REPLY;
-	do
-		n = sendmsg(vu->sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
+	n = fdpass_send(vu->sock, iov, 2, &vu->reply_fd, nr_fds, MSG_DONTWAIT);
+	vu->reply_fd = -1;
 	if (n < 0)
-		return errno == EPIPE || errno == ECONNRESET ? -EPIPE : -errno;
+		return (int)n;
 	/* Replies are few and small: a front end that does not read them is not worth a queue. */
 	return (size_t)n == iov[0].iov_len + iov[1].iov_len ? 0 : -EAGAIN;
 }
@@ -501,46 +487,18 @@ static int handle_message(struct vhost_user *vu)
 /* Receives up to @len bytes and the descriptors that come with them. Return: bytes, or -errno. */
 static ssize_t receive(struct vhost_user *vu, void *to, size_t len)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(VHOST_USER_MAX_FDS * sizeof(int))];
-	} control;
-	struct iovec iov = { to, len };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = control.space,
-			      .msg_controllen = sizeof(control.space) };
-	bool too_many = false;
-	ssize_t n;
+	unsigned int nr_fds;
+	ssize_t n = fdpass_recv(vu->sock, (struct iovec){ to, len }, vu->fds + vu->nr_fds,
+				VHOST_USER_MAX_FDS - vu->nr_fds, &nr_fds, MSG_DONTWAIT);
 
-	do
-		n = recvmsg(vu->sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return errno == ECONNRESET ? -EPIPE : -errno;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
-		size_t nr = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < nr; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (vu->nr_fds < VHOST_USER_MAX_FDS) {
-				vu->fds[vu->nr_fds++] = fd;
-			} else {
-				close(fd);
-				too_many = true;
-			}
-		}
-	}
-	if (too_many || msg.msg_flags & MSG_CTRUNC) {
+	vu->nr_fds += nr_fds;
+	if (n == -EPROTO) {
 		vu->dev->bad_messages++;
-		log_warn("the front end sends more descriptors than any message has");
-		return -EPROTO;
+		log_warn("the front end sends more descriptors than any message has, or there are "
+			 "none left for this process");
 	}
+	if (n < 0)
+		return n;
 	return n ? n : -EPIPE;
 }
 

@@ -58,6 +58,11 @@ struct content_cache *content_cache_new(uint64_t max_bytes, int keeper)
 	return cache;
 }
 
+static bool has_keeper(const struct content_cache *cache)
+{
+	return cache->keeper >= 0 && !keeper_is_silent();
+}
+
 static void content_free(struct content *c)
 {
 	close(c->fd);
@@ -71,6 +76,18 @@ void content_cache_delete(struct content_cache *cache)
 	content_limit(cache, 0);
 	pthread_mutex_destroy(&cache->lock);
 	free(cache);
+}
+
+/* Return: a descriptor, or -1. */
+static int make_memory(uint64_t size)
+{
+	int fd = memfd_create("vaccel-resource", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd >= 0 && ftruncate(fd, (off_t)size)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
 }
 
 struct content *content_new(struct content_cache *cache, uint64_t size)
@@ -93,14 +110,9 @@ struct content *content_new(struct content_cache *cache, uint64_t size)
 		goto fail;
 	c->size = size;
 	c->users = 1;
-	c->fd = memfd_create("vaccel-resource", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (c->fd < 0)
-		goto fail;
-	if (ftruncate(c->fd, (off_t)size)) {
-		close(c->fd);
-		goto fail;
-	}
-	return c;
+	c->fd = make_memory(size);
+	if (c->fd >= 0)
+		return c;
 fail:
 	free(c);
 	pthread_mutex_lock(&cache->lock);
@@ -207,7 +219,7 @@ void content_put(struct content_cache *cache, struct content *c)
 	pthread_mutex_lock(&cache->lock);
 	last = --c->users == 0;
 	/* What is in the directory need not be in memory as well. */
-	if (last && c->published && cache->keeper < 0) {
+	if (last && c->published && !has_keeper(cache)) {
 		unlink_published(cache, c);
 		to_front(cache, c);
 		cache->kept += c->size;
@@ -225,7 +237,8 @@ static void store(struct content_cache *cache, const struct content *c)
 	int ret = keeper_insert(cache->keeper, c->fd, c->size);
 	bool warned;
 
-	if (!ret || ret == -EFBIG)
+	/* That it does not answer was logged. */
+	if (!ret || ret == -EFBIG || ret == -ETIMEDOUT)
 		return;
 	pthread_mutex_lock(&cache->lock);
 	warned = cache->warned;
@@ -251,7 +264,7 @@ void content_publish(struct content_cache *cache, struct content *c)
 		to_front(cache, c);
 	}
 	pthread_mutex_unlock(&cache->lock);
-	if (fresh && cache->keeper >= 0 && !c->from_keeper)
+	if (fresh && has_keeper(cache) && !c->from_keeper)
 		store(cache, c);
 }
 
@@ -263,7 +276,7 @@ bool content_may_claim(struct content_cache *cache, uint64_t size)
 
 	if (!cache->max_bytes)
 		return false;
-	if (cache->keeper >= 0)
+	if (has_keeper(cache))
 		return true;
 	pthread_mutex_lock(&cache->lock);
 	for (struct content *c = cache->published; c && !found; c = c->next)
@@ -315,14 +328,29 @@ static unsigned int candidates(struct content_cache *cache, uint64_t size,
 
 int content_challenge(struct content_cache *cache, uint64_t size, struct content_challenge *ch)
 {
+	int ret;
+
 	if (!content_may_claim(cache, size))
 		return ENOENT;
-	if (cache->keeper < 0)
+	if (!has_keeper(cache))
 		return getrandom(ch->key, sizeof(ch->key), 0) == sizeof(ch->key) ? 0 : EIO;
-	if (getrandom(ch->nonce, sizeof(ch->nonce), 0) != sizeof(ch->nonce) ||
-	    keeper_key(cache->keeper, ch->nonce, ch->key))
+	if (getrandom(ch->nonce, sizeof(ch->nonce), 0) != sizeof(ch->nonce))
 		return EIO;
-	return 0;
+	ret = keeper_key(cache->keeper, ch->nonce, ch->key);
+	/* The guest then sends what it has. */
+	return ret == -ETIMEDOUT ? ENOENT : ret ? EIO : 0;
+}
+
+/* Under the same descriptor, for its links: the old one may still be written to by somebody else. */
+static int renew_memory(struct content *c)
+{
+	int fd = make_memory(c->size), ret;
+
+	if (fd < 0)
+		return EIO;
+	ret = dup3(fd, c->fd, O_CLOEXEC) < 0 ? EIO : 0;
+	close(fd);
+	return ret;
 }
 
 int content_claim(struct content_cache *cache, struct content **c,
@@ -345,11 +373,13 @@ int content_claim(struct content_cache *cache, struct content **c,
 		*c = match;
 		return 0;
 	}
-	if (ret != ENOENT || cache->keeper < 0)
+	if (ret != ENOENT || !has_keeper(cache))
 		return ret;
 	if (!content_charge(cache, *c))
 		return ENOENT;
 	ret = -keeper_claim(cache->keeper, ch->nonce, tag, (*c)->fd, (*c)->size);
 	(*c)->from_keeper = !ret;
+	if (ret == ETIMEDOUT)
+		ret = renew_memory(*c) ? EIO : ENOENT;
 	return ret;
 }

@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The worker's side of the keeper (keeper/keeper.h). All functions may be called from any thread, and
- * wait until the keeper is done. They return 0 or a negative errno value; -EPIPE: the keeper is gone.
+ * wait until the keeper is done, but not for ever: one that takes too long is not asked again. They
+ * return 0 or a negative errno value; -EPIPE: the keeper is gone; -ETIMEDOUT: it does not answer.
  *
  * @sock is the socket that keeper_start() returned, here or in another process.
  */
 #ifndef HOST_KEEPER_CLIENT_H
 #define HOST_KEEPER_CLIENT_H
 
+#include <stdbool.h>
+
 #include "keeper_proto.h"
+
+/** How long the keeper is waited for, and how much it has to read and write meanwhile */
+#define KEEPER_WAIT_MS 5000
+#define KEEPER_BYTES_PER_MS ((uint64_t)32 << 10)
+
+/** keeper_is_silent() - whether it was given up: from then on it is as if there were none */
+bool keeper_is_silent(void);
 
 /**
  * keeper_key() - a key for a claim

@@ -172,9 +172,7 @@ static void serve_control(void)
 
 	while (control_recv(CONTROL_FD, &msg, fds, -1) == 0 && msg.type != CONTROL_QUIT) {
 		msg.status = handle(&msg, fds);
-		for (unsigned int i = 0; i < CONTROL_MAX_FDS; i++)
-			if (fds[i] >= 0)
-				close(fds[i]);
+		control_close(fds);
 		if (control_send(CONTROL_FD, &msg, NULL, 0))
 			break;
 	}

@@ -2,15 +2,20 @@
 /* The keeper, asked by a worker that may have been taken over. */
 #include "cache_util.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "fdpass.h"
 #include "keeper.h"
 #include "keeper_client.h"
+#include "send_fds.h"
+#include "util.h"
 
 static char path[64];
 static int sock;
@@ -167,6 +172,133 @@ static void survives_nonsense(void **state)
 	assert_int_equal(claim(1, MIB), 0);
 }
 
+/* Any number of descriptors: no answer where they are too many, but the keeper goes on. */
+static void survives_descriptors(void **state)
+{
+	struct keeper_msg msg = { .type = KEEPER_KEY };
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)state;
+	for (unsigned int i = 0; i < 3000; i++)
+		assert_int_equal(send_fds(sock, &msg, sizeof(msg), null, i % (SEND_FDS_MAX + 1),
+					  (int)i % 4), sizeof(msg));
+	close(null);
+	assert_int_equal(insert(1, MIB), 0);
+	assert_int_equal(claim(1, MIB), 0);
+}
+
+/* A keeper that was taken over. Its answers have descriptors, which nobody wants. */
+static void *play_keeper(void *arg)
+{
+	int *real = arg, fds[KEEPER_MAX_FDS];
+	struct keeper_msg msg;
+	unsigned int nr;
+
+	while (fdpass_recv(*real, (struct iovec){ &msg, sizeof(msg) }, fds, KEEPER_MAX_FDS, &nr, 0) > 0) {
+		msg.status = 0;
+		send_fds(fds[0], &msg, sizeof(msg), fds[0],
+			 (unsigned int)msg.nonce[0] % (SEND_FDS_MAX + 1), msg.nonce[0] % 4);
+		while (nr)
+			close(fds[--nr]);
+	}
+	return NULL;
+}
+
+static void answers_bring_nothing(void **state)
+{
+	uint8_t key[POSSESSION_KEY_SIZE], other[KEEPER_NONCE_SIZE] = { 0 };
+	unsigned int before;
+	pthread_t thread;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	before = send_fds_count();
+	assert_int_equal(pthread_create(&thread, NULL, play_keeper, &pair[1]), 0);
+	for (int i = 0; i < 3000; i++) {
+		other[0] = (uint8_t)i;
+		assert_int_equal(keeper_key(pair[0], other, key), 0);
+	}
+	/* The other thread may still have one. */
+	shutdown(pair[0], SHUT_RDWR);
+	pthread_join(thread, NULL);
+	assert_int_equal(send_fds_count(), before);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* The process that has the keeper's name: of this test alone, as it is nobody's child. */
+static pid_t find_keeper(void)
+{
+	pid_t found = 0;
+	DIR *proc = opendir("/proc");
+	struct dirent *d;
+
+	while ((d = readdir(proc))) {
+		char file[300], name[32] = "", a[64] = "";
+		FILE *f;
+
+		snprintf(file, sizeof(file), "/proc/%s/comm", d->d_name);
+		f = fopen(file, "re");
+		if (!f)
+			continue;
+		if (fscanf(f, "%31s", name) != 1 || strcmp(name, "accel-keeper")) {
+			fclose(f);
+			continue;
+		}
+		fclose(f);
+		/* Which of them? The one with our directory. */
+		snprintf(file, sizeof(file), "/proc/%s/fd/3", d->d_name);
+		if (readlink(file, a, sizeof(a) - 1) > 0 && !strcmp(a, path))
+			found = atoi(d->d_name);
+	}
+	closedir(proc);
+	return found;
+}
+
+static void *ask_stopped(void *arg)
+{
+	uint8_t key[POSSESSION_KEY_SIZE];
+
+	*(int *)arg = keeper_key(sock, nonce, key);
+	return NULL;
+}
+
+/* The last one: this process asks no keeper any more. */
+static void may_be_stopped(void **state)
+{
+	pthread_t threads[2];
+	int rets[2] = { 0, 0 };
+	struct capture c;
+	const char *text;
+	pid_t pid = find_keeper();
+
+	(void)state;
+	if (!pid) {
+		/* Where its descriptors cannot be read, another one that does not answer */
+		close(sock);
+		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, rets), 0);
+		sock = rets[0];
+	} else {
+		assert_int_equal(kill(pid, SIGSTOP), 0);
+	}
+	assert_false(keeper_is_silent());
+	capture_start(&c, STDOUT_FILENO);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, ask_stopped, &rets[i]), 0);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	text = capture_end(&c);
+	assert_int_equal(rets[0], -ETIMEDOUT);
+	assert_int_equal(rets[1], -ETIMEDOUT);
+	assert_int_equal(count(text, "does not answer"), 1);
+	assert_true(keeper_is_silent());
+	/* Awake again, it is not asked. */
+	if (pid)
+		assert_int_equal(kill(pid, SIGCONT), 0);
+	assert_int_equal(insert(1, MIB), -ETIMEDOUT);
+}
+
 static void *hammer(void *arg)
 {
 	for (unsigned int i = 0; i < 12; i++) {
@@ -215,6 +347,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(survives_nonsense, start, stop),
 		cmocka_unit_test_setup_teardown(serves_threads, start, stop),
 		cmocka_unit_test_setup_teardown(may_be_gone, start, stop),
+		cmocka_unit_test_setup_teardown(survives_descriptors, start, stop),
+		cmocka_unit_test_setup_teardown(answers_bring_nothing, start, stop),
+		cmocka_unit_test_setup_teardown(may_be_stopped, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

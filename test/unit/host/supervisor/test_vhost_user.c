@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "send_fds.h"
 #include "util.h"
 #include "vhost_user.h"
 
@@ -622,6 +623,30 @@ static void too_many_descriptors_end_the_connection(void **state)
 	assert_int_equal(vhost_user_receive(&vu), -EPROTO);
 }
 
+/* Any number of them, in any company, again and again; the connections' own are closed with them. */
+static void any_number_of_descriptors(void **state)
+{
+	const struct vhost_user_header h = { 3, 1, 0 };
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	skip_if_emulated("descriptors that were dropped are not told");
+	for (unsigned int i = 0; i < 3000; i++) {
+		unsigned int nr = i % (SEND_FDS_MAX + 1);
+		int ret;
+
+		assert_int_equal(send_fds(sock, &h, sizeof(h), null, nr, (int)i % 4), sizeof(h));
+		ret = vhost_user_receive(&vu);
+		assert_int_equal(ret, nr <= VHOST_USER_MAX_FDS ? 0 : -EPROTO);
+		if (!ret)
+			continue;
+		close(null);
+		assert_int_equal(teardown(state), 0);
+		assert_int_equal(setup(state), 0);
+		null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	}
+	close(null);
+}
+
 static void descriptors_of_one_message_add_up(void **state)
 {
 	const struct vhost_user_header h = { 12, 1, 8 };
@@ -715,6 +740,7 @@ int main(void)
 		TEST(unknown_messages_are_refused_where_asked),
 		TEST(shares_the_record_of_requests),
 		TEST(too_many_descriptors_end_the_connection),
+		TEST(any_number_of_descriptors),
 		TEST(descriptors_of_one_message_add_up),
 		TEST(other_protocols_end_the_connection),
 		TEST(a_byte_at_a_time),
