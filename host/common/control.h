@@ -22,8 +22,11 @@
 
 /** How long the worker lets operations finish when a queue stops, before it gives up (-EBUSY). */
 #define CONTROL_DRAIN_MS 500
-/** How long the supervisor waits for any answer, before it kills the worker. */
-#define CONTROL_ANSWER_MS 2000
+/**
+ * How long the supervisor waits for answers, before it kills the worker: for all of those together
+ * that one message of the front end needs, which waits for its own.
+ */
+#define CONTROL_ANSWER_MS 1000
 
 enum control_type {
 	CONTROL_SETUP = 1, /* setup; fds: the in-flight area, and what has_* says. Not answered */

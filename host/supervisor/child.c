@@ -15,12 +15,23 @@
 
 #include "forker.h"
 #include "log.h"
+#include "transport/clock.h"
 
 /*
- * How long a killed process may take to be gone. Only a driver of the kernel that hangs makes it
- * take long; then we go on, since the front end must be answered.
+ * How long a killed process is waited for. Then we go on, since the front end must be answered: nothing
+ * of the process runs any more, it only frees its memory, unless a driver of the kernel holds it.
  */
-#define REAP_MS 5000
+#define REAP_MS 300
+/* When the operator is told of one that does not end */
+#define STUCK_MS 5000
+#define MAX_ENDING 16
+
+/* Killed, and not ended when we went on. */
+static struct ending {
+	pid_t pid; /* 0: none */
+	uint64_t since_ms;
+	bool told;
+} ending[MAX_ENDING];
 
 void child_init(struct child *c)
 {
@@ -74,15 +85,18 @@ int child_read(struct child *c, int timeout_ms)
 	return 0;
 }
 
-int child_ask(struct child *c, struct control_msg *msg, const int *fds, unsigned int nr_fds)
+int child_ask(struct child *c, struct control_msg *msg, const int *fds, unsigned int nr_fds,
+	      int timeout_ms)
 {
 	uint32_t type = msg->type;
 	int answer_fds[CONTROL_MAX_FDS];
 	int ret;
 
+	if (timeout_ms <= 0)
+		return -EPIPE;
 	ret = control_send(c->sock, msg, fds, nr_fds);
 	if (!ret)
-		ret = control_recv(c->sock, msg, answer_fds, CONTROL_ANSWER_MS);
+		ret = control_recv(c->sock, msg, answer_fds, timeout_ms);
 	if (ret)
 		return -EPIPE;
 	control_close(answer_fds);
@@ -134,6 +148,43 @@ static void forget(struct child *c)
 	child_init(c);
 }
 
+static void remember(pid_t pid)
+{
+	for (unsigned int i = 0; i < MAX_ENDING; i++) {
+		if (ending[i].pid)
+			continue;
+		ending[i] = (struct ending){ .pid = pid, .since_ms = now_ms() };
+		return;
+	}
+	log_error("%u workers do not end: a driver of the kernel holds them", MAX_ENDING + 1);
+}
+
+void child_reap(void)
+{
+	for (unsigned int i = 0; i < MAX_ENDING; i++) {
+		struct ending *e = &ending[i];
+
+		if (!e->pid)
+			continue;
+		if (waitpid(e->pid, NULL, WNOHANG) != 0) {
+			e->pid = 0;
+		} else if (!e->told && now_ms() - e->since_ms >= STUCK_MS) {
+			e->told = true;
+			log_error("worker %d does not end: a driver of the kernel holds it",
+				  (int)e->pid);
+		}
+	}
+}
+
+unsigned int child_nr_ending(void)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < MAX_ENDING; i++)
+		nr += ending[i].pid != 0;
+	return nr;
+}
+
 void child_kill(struct child *c, char *how, size_t how_size)
 {
 	int status = 0;
@@ -145,8 +196,8 @@ void child_kill(struct child *c, char *how, size_t how_size)
 	if (!reap(c, 0, &status)) {
 		kill(c->pid, SIGKILL);
 		if (!reap(c, REAP_MS, &status)) {
-			log_error("worker %d does not die: a kernel driver holds it", (int)c->pid);
-			snprintf(how, how_size, "did not die");
+			remember(c->pid);
+			snprintf(how, how_size, "killed, and not gone yet");
 			forget(c);
 			return;
 		}

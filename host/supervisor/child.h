@@ -42,12 +42,14 @@ int child_read(struct child *c, int timeout_ms);
 
 /**
  * child_ask() - sends a message to a ready worker and waits for the answer
- * @msg: in: the message, out: the answer
+ * @msg:        in: the message, out: the answer
+ * @timeout_ms: how long it is waited for; 0: there is no time, and it is not asked
  *
- * Return: msg->status, 0 or a negative errno value; -EPIPE when no answer came within
- * CONTROL_ANSWER_MS: the worker is to be killed.
+ * Return: msg->status, 0 or a negative errno value; -EPIPE when no answer came in time: the worker is
+ * to be killed.
  */
-int child_ask(struct child *c, struct control_msg *msg, const int *fds, unsigned int nr_fds);
+int child_ask(struct child *c, struct control_msg *msg, const int *fds, unsigned int nr_fds,
+	      int timeout_ms);
 
 /**
  * child_quit() - asks the worker to exit, and kills it when it does not within @timeout_ms
@@ -55,7 +57,18 @@ int child_ask(struct child *c, struct control_msg *msg, const int *fds, unsigned
  */
 void child_quit(struct child *c, int timeout_ms, char *how, size_t how_size);
 
-/** child_kill() - kills the worker and its children, waits for its end, removes what it left */
+/**
+ * child_kill() - kills the worker and its children, and waits a moment for its end
+ *
+ * A process that frees much memory takes longer. It runs nothing any more, and child_reap() is for
+ * what is left of it.
+ */
 void child_kill(struct child *c, char *how, size_t how_size);
+
+/** child_reap() - takes in killed workers that have ended since. Does not wait. */
+void child_reap(void);
+
+/** child_nr_ending() - killed workers that have not ended yet */
+unsigned int child_nr_ending(void);
 
 #endif

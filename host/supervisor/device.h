@@ -4,7 +4,8 @@
  * them. What the front end asks for is kept here and handed to the worker; when the worker dies,
  * requests in flight are completed and a new one is told all of it again.
  *
- * Single-threaded. No function takes longer than the bounds in control.h and child.c.
+ * Single-threaded. No function takes longer than the bounds in control.h and child.c; all that is asked
+ * of the worker in one turn of the supervisor's loop has one such bound, see device_worker_begin().
  */
 #ifndef HOST_DEVICE_H
 #define HOST_DEVICE_H
@@ -66,6 +67,8 @@ struct device {
 	uint64_t away_ms;	/* when the last one died */
 	uint64_t restart_ms;	/* when to start the next one, while there is none */
 	uint64_t last_check_ms; /* of operations' time limit */
+	uint64_t turn_ms, turn_end_ms; /* of the supervisor's loop, the last one */
+	uint64_t deadline_ms;	/* for all that this turn asks the worker; 0: none */
 };
 
 /**

@@ -35,6 +35,8 @@
 #define MAX_CHECK_MS 1000
 /* A loop of crashes is reported once for each step of the delay; at the last one, this often. */
 #define REPORT_MS 60000
+/* Of CONTROL_ANSWER_MS, the part that what came before a message may have used up */
+#define MAX_SPENT_MS (CONTROL_ANSWER_MS * 8 / 10)
 
 /* ---- Requests of a dead worker -------------------------------------------------------------- */
 
@@ -242,7 +244,12 @@ void device_worker_exit(struct device *dev)
 /* Return: the worker's answer; -EPIPE when it gave none, and is to be killed. */
 static int ask(struct device *dev, struct control_msg *msg, const int *fds, unsigned int nr_fds)
 {
-	return child_ask(&dev->worker, msg, fds, nr_fds);
+	uint64_t now = now_ms();
+	int left = CONTROL_ANSWER_MS;
+
+	if (dev->deadline_ms)
+		left = now < dev->deadline_ms ? (int)(dev->deadline_ms - now) : 0;
+	return child_ask(&dev->worker, msg, fds, nr_fds, left);
 }
 
 static int tell_area(struct device *dev)
@@ -424,6 +431,26 @@ void device_worker_reset(struct device *dev)
 		lose_worker(dev, "sessions could not be freed");
 }
 
+/* ---- Time of the front end ------------------------------------------------------------------ */
+
+void device_worker_begin(struct device *dev)
+{
+	uint64_t now = now_ms(), spent = 0;
+
+	/* What is handled now may have been waiting during the last turn. */
+	if (now - dev->turn_end_ms <= 1)
+		spent = dev->turn_end_ms - dev->turn_ms;
+	if (spent > MAX_SPENT_MS)
+		spent = MAX_SPENT_MS;
+	dev->turn_ms = now;
+	dev->deadline_ms = now + CONTROL_ANSWER_MS - spent;
+}
+
+void device_worker_end(struct device *dev)
+{
+	dev->turn_end_ms = now_ms();
+}
+
 /* ---- Events and time ------------------------------------------------------------------------ */
 
 void device_worker_fds(const struct device *dev, int fds[2])
@@ -547,8 +574,12 @@ int device_worker_timeout(const struct device *dev)
 	uint64_t now = now_ms();
 	int timeout = -1;
 
+	if (dev->worker.ready && dev->opts.op_timeout_s)
+		timeout = (int)check_ms(dev);
+	else if (child_nr_ending())
+		timeout = MAX_CHECK_MS;
 	if (dev->worker.ready)
-		return dev->opts.op_timeout_s ? (int)check_ms(dev) : -1;
+		return timeout;
 	if (!dev->worker.pid)
 		timeout = dev->restart_ms > now ? (int)(dev->restart_ms - now) : 0;
 	if (dev->away_ms && (timeout < 0 || timeout > STAND_IN_TICK_MS))
@@ -563,6 +594,7 @@ void device_worker_tick(struct device *dev)
 	char why[96];
 	int ret;
 
+	child_reap();
 	if (dev->worker.ready) {
 		if (!dev->opts.op_timeout_s || now - dev->last_check_ms < check_ms(dev))
 			return;

@@ -47,6 +47,18 @@ void device_worker_reset(struct device *dev);
 /** device_worker_recover_queue() - answers what is in flight in a queue that no worker serves */
 void device_worker_recover_queue(struct device *dev, unsigned int index);
 
+/**
+ * device_worker_begin() - a turn of the supervisor's loop begins: poll() has returned
+ *
+ * Until the next call of it all questions to the worker together have CONTROL_ANSWER_MS, less what
+ * the last turn took if nobody has waited since. A worker that needs longer is killed, and whoever
+ * has waited for it goes on as with any dead one. Without a first call each question has that time.
+ */
+void device_worker_begin(struct device *dev);
+
+/** device_worker_end() - the turn is over, and poll() is called next */
+void device_worker_end(struct device *dev);
+
 /** device_worker_fds() - descriptors to poll for device_worker_event(); -1 where there is none */
 void device_worker_fds(const struct device *dev, int fds[2]);
 

@@ -201,6 +201,7 @@ static void loop(struct supervisor *s)
 			log_error("poll: %s", strerror(errno));
 			return;
 		}
+		device_worker_begin(&s->dev);
 		if (fds[SIGNALS].revents)
 			on_signal(s);
 		/* Before the connection: its messages are for a worker that lives. */
@@ -211,6 +212,7 @@ static void loop(struct supervisor *s)
 		if (fds[LISTENER].revents)
 			on_listener(s);
 		device_worker_tick(&s->dev);
+		device_worker_end(&s->dev);
 	}
 }
 
@@ -319,6 +321,7 @@ int supervisor_run(const struct supervisor_options *opts)
 		close(s->listener);
 	if (s->bound)
 		unlink(opts->socket_path);
+	device_worker_begin(&s->dev);
 	device_exit(&s->dev); /* also without device_init(): all is zero */
 	forker_stop(&s->forker);
 	if (s->signals >= 0)

@@ -118,7 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (what & 1) {
 			/* Nothing comes any more, so that nobody waits. */
 			shutdown(socks[1], SHUT_WR);
-			ret = child_ask(&c, &msg, &null, what >> 4 & 1);
+			ret = child_ask(&c, &msg, &null, what >> 4 & 1, what & 0x80 ? 0 : 1000);
 		} else {
 			ret = child_read(&c, 0);
 		}

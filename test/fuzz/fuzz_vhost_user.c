@@ -71,8 +71,11 @@ int child_read(struct child *c, int timeout_ms)
 	return worker.say;
 }
 
-int child_ask(struct child *c, struct control_msg *msg, const int *fds, unsigned int nr_fds)
+int child_ask(struct child *c, struct control_msg *msg, const int *fds, unsigned int nr_fds,
+	      int timeout_ms)
 {
+	if (timeout_ms < 0)
+		abort();
 	if (!c->ready)
 		abort();
 	if (nr_fds > CONTROL_MAX_FDS)
@@ -88,6 +91,15 @@ void child_quit(struct child *c, int timeout_ms, char *how, size_t how_size)
 {
 	(void)timeout_ms;
 	child_kill(c, how, how_size);
+}
+
+void child_reap(void)
+{
+}
+
+unsigned int child_nr_ending(void)
+{
+	return 0;
 }
 
 void child_kill(struct child *c, char *how, size_t how_size)
@@ -267,6 +279,7 @@ static void take_action(struct front *f, struct input *in)
 	enum { MESSAGE, RUBBISH, RAM, AREA, ANSWER, EVENT, TIME, CLOSE, NR_ACTIONS };
 	struct device *dev = &f->dev;
 
+	device_worker_begin(dev);
 	switch (input_u8(in) % NR_ACTIONS) {
 	case MESSAGE:
 		send_message(f, in);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A plugin that tries what a plugin should not do. The op exec runs the attack that the argument
- * names; its result is the errno value of the step that failed, or 0 when the attack worked.
+ * names; its result is the errno value of the step that failed, or 0 when the attack worked. Without
+ * an argument for the result, the operation fails where the attack does.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -173,8 +174,51 @@ static int use_fd(int fd)
 	return FAILED(fcntl(fd, F_GETFD));
 }
 
+/* ---- The worker's own supervisor ----------------------------------------------------------- */
+
+#define CONTROL_FD 3 /* as in host/common/control.h */
+
+static void halt(int sig)
+{
+	(void)sig;
+	for (;;)
+		pause();
+}
+
+/* Answers what the supervisor asks with what it has said, after @arg milliseconds. */
+static void *answer_late(void *arg)
+{
+	static char bytes[1 << 16];
+	long ms = (long)(intptr_t)arg;
+	const struct timespec pause = { ms / 1000, ms % 1000 * 1000000 };
+
+	for (;;) {
+		ssize_t n = recv(CONTROL_FD, bytes, sizeof(bytes), 0);
+
+		if (n <= 0)
+			_exit(0);
+		nanosleep(&pause, NULL);
+		(void)!send(CONTROL_FD, bytes, (size_t)n, MSG_NOSIGNAL);
+	}
+}
+
+/* Stops the thread that answers and does it itself, badly. */
+static int late_answers(const char *ms)
+{
+	pthread_t t;
+	int ret;
+
+	signal(SIGUSR2, halt);
+	if (syscall(SYS_tgkill, getpid(), getpid(), SIGUSR2))
+		return errno;
+	ret = pthread_create(&t, NULL, answer_late, (void *)(intptr_t)atol(ms));
+	return ret ? ret : pthread_detach(t);
+}
+
 static int attack(const char *what, const char *arg)
 {
+	if (!strcmp(what, "late-answers"))
+		return late_answers(arg);
 	if (!strcmp(what, "read"))
 		return open_file(arg, O_RDONLY);
 	if (!strcmp(what, "write"))
@@ -245,7 +289,7 @@ static int op_exec(struct vaccel_session *sess, const char *library, const char 
 		*(int *)write[0].buf = attack(library, fn_symbol);
 		return VACCEL_OK;
 	}
-	return VACCEL_EINVAL;
+	return nr_write ? VACCEL_EINVAL : attack(library, fn_symbol) ? VACCEL_EIO : VACCEL_OK;
 }
 
 static struct vaccel_op ops[] = { VACCEL_OP_INIT(exec, VACCEL_OP_EXEC, op_exec) };

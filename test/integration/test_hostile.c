@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "answer_time.h"
 #include "hostile.h"
 
 #define ANSWER_MS 20000
@@ -928,5 +929,6 @@ int main(void)
 	free(log);
 	if (stop_daemon(&host) || stop_daemon(&other_host))
 		test_die("vhost-user-accel does not end with status 0");
+	answer_time_report();
 	return failed;
 }

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 
+#include "answer_time.h"
 #include "hostile.h"
 
 #define TIMEOUT_MS 15000
@@ -486,5 +487,6 @@ int main(void)
 	free(log);
 	if (stop_daemon(&host) || stop_daemon(&other_host))
 		test_die("vhost-user-accel does not end with status 0");
+	answer_time_report();
 	return failed;
 }

@@ -183,7 +183,7 @@ static void does_its_work(void **state)
 	start(&c, good);
 	assert_int_equal(child_read(&c, WAIT_MS), 0);
 	assert_true(c.ready && strlen(c.rundir) == sizeof(c.rundir) - 1);
-	assert_int_equal(child_ask(&c, &msg, NULL, 0), -EBUSY);
+	assert_int_equal(child_ask(&c, &msg, NULL, 0, WAIT_MS), -EBUSY);
 	*removed = '\0';
 	child_quit(&c, WAIT_MS, how, sizeof(how));
 	assert_string_equal(how, "exited with status 0");
@@ -225,7 +225,7 @@ static void dies(void **state)
 	start(&c, crashes);
 	assert_int_equal(child_read(&c, WAIT_MS), 0);
 	assert_int_equal(child_read(&c, WAIT_MS), -EPIPE);
-	assert_int_equal(child_ask(&c, &msg, NULL, 0), -EPIPE);
+	assert_int_equal(child_ask(&c, &msg, NULL, 0, WAIT_MS), -EPIPE);
 	end(&c, "killed by signal 11 (Segmentation fault)");
 }
 
@@ -249,7 +249,7 @@ static void talks_nonsense(void **state)
 	end(&c, "killed by signal 9 (Killed)");
 	start(&c, answers_another);
 	assert_int_equal(child_read(&c, WAIT_MS), 0);
-	assert_int_equal(child_ask(&c, &msg, NULL, 0), -EPIPE);
+	assert_int_equal(child_ask(&c, &msg, NULL, 0, WAIT_MS), -EPIPE);
 	end(&c, "killed by signal 9 (Killed)");
 	assert_int_equal(count_fds(), before);
 }
@@ -265,7 +265,9 @@ static void says_nothing(void **state)
 	start(&c, answers_nothing);
 	assert_int_equal(child_read(&c, WAIT_MS), 0);
 	assert_int_equal(child_read(&c, 0), -ETIMEDOUT);
-	assert_int_equal(child_ask(&c, &msg, NULL, 0), -EPIPE);
+	assert_int_equal(child_ask(&c, &msg, NULL, 0, 50), -EPIPE);
+	/* Nor is it asked when there is no time for an answer. */
+	assert_int_equal(child_ask(&c, &msg, NULL, 0, 0), -EPIPE);
 	child_quit(&c, 50, how, sizeof(how));
 	assert_string_equal(how, "killed by signal 9 (Killed)");
 }
