@@ -60,7 +60,7 @@ struct inflight_queue {
 };
 
 /** Changes with the layout of the area, also where its size stays: it may come from another build. */
-#define INFLIGHT_LAYOUT 1u
+#define INFLIGHT_LAYOUT 2u
 
 /** The shared memory, made by the supervisor. */
 struct inflight_area {

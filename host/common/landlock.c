@@ -82,7 +82,7 @@ int landlock_allow(struct landlock *l, const char *path, unsigned int what)
 	if (what & LANDLOCK_RUN)
 		rule.allowed_access |= FS_EXECUTE;
 	if (what & LANDLOCK_REMOVE)
-		rule.allowed_access |= FS_READ_DIR | FS_RMDIR | FS_UNLINK;
+		rule.allowed_access |= FS_READ_DIR | FS_RMDIR | FS_UNLINK | FS_MAKE_DIR | FS_REFER;
 	if (what & LANDLOCK_UNLINK)
 		rule.allowed_access |= FS_UNLINK;
 	if (what & LANDLOCK_RMDIR)

@@ -19,7 +19,7 @@ struct landlock {
 #define LANDLOCK_READ	1u  /* files and directories below */
 #define LANDLOCK_WRITE	2u  /* also make and remove them, and use devices */
 #define LANDLOCK_RUN	4u  /* programs below */
-#define LANDLOCK_REMOVE 8u  /* only remove what is below */
+#define LANDLOCK_REMOVE 8u  /* only remove what is below, and move it before that */
 #define LANDLOCK_UNLINK	32u /* only remove files below */
 #define LANDLOCK_RMDIR	16u /* only remove empty directories below */
 

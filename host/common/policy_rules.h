@@ -43,6 +43,8 @@
 	  "Operations that may run at once")                                                       \
 	X(max_resource_bytes, "max-resource-bytes", SIZE, "4G", 0, UINT64_MAX,                     \
 	  VIRTIO_ACCEL_S_NOMEM, "SIZE", "Memory and files of all resources")                       \
+	X(max_files, "max-files", NUMBER, "16384", 1, 1000000, VIRTIO_ACCEL_S_USERS, "N",          \
+	  "Files and directories of all resources")                                                \
 	X(max_staging_bytes, "max-staging-bytes", SIZE, "2G", 0, UINT64_MAX,                       \
 	  VIRTIO_ACCEL_S_NOMEM, "SIZE",                                                            \
 	  "Copies of arguments, and outputs that were not fetched yet")                            \

@@ -52,6 +52,17 @@ void quota_init(struct quota *l, const struct policy *policy, const char *vm,
 	l->policy = *policy;
 	snprintf(l->vm, sizeof(l->vm), "%s", vm);
 	l->counts = counts;
+	for (int rule = 0; rule < POLICY_NR_RULES; rule++)
+		atomic_store(&counts->used[rule], 0);
+	atomic_store(&counts->file_bytes, 0);
+}
+
+void quota_move(struct quota *l, struct quota_counts *counts)
+{
+	for (int rule = 0; rule < POLICY_NR_RULES; rule++)
+		atomic_store(&counts->used[rule], atomic_load(&l->counts->used[rule]));
+	atomic_store(&counts->file_bytes, atomic_load(&l->counts->file_bytes));
+	l->counts = counts;
 }
 
 void quota_refuse(struct quota *l, enum policy_rule rule, unsigned int op)
@@ -83,22 +94,36 @@ int quota_allow(struct quota *l, uint64_t bits, unsigned int op)
 	return VIRTIO_ACCEL_S_PERM;
 }
 
+bool quota_try(struct quota *l, enum policy_rule rule, uint64_t amount)
+{
+	_Atomic uint64_t *used = &l->counts->used[rule];
+	uint64_t max = policy_number(&l->policy, rule), old = atomic_load(used), sum;
+	uint64_t left = atomic_load(&l->counts->left[rule]);
+
+	max = left < max ? max - left : 0;
+	do {
+		if (__builtin_add_overflow(old, amount, &sum) || sum > max)
+			return false;
+	} while (!atomic_compare_exchange_weak(used, &old, sum));
+	return true;
+}
+
 int quota_take(struct quota *l, enum policy_rule rule, uint64_t amount, unsigned int op)
 {
-	uint64_t max = policy_number(&l->policy, rule), old = atomic_load(&l->used[rule]), sum;
-
-	do {
-		if (__builtin_add_overflow(old, amount, &sum) || sum > max) {
-			quota_refuse(l, rule, op);
-			return (int)policy_rules[rule].refusal;
-		}
-	} while (!atomic_compare_exchange_weak(&l->used[rule], &old, sum));
-	return 0;
+	if (quota_try(l, rule, amount))
+		return 0;
+	quota_refuse(l, rule, op);
+	return (int)policy_rules[rule].refusal;
 }
 
 void quota_give(struct quota *l, enum policy_rule rule, uint64_t amount)
 {
-	atomic_fetch_sub(&l->used[rule], amount);
+	atomic_fetch_sub(&l->counts->used[rule], amount);
+}
+
+uint64_t quota_used(const struct quota *l, enum policy_rule rule)
+{
+	return atomic_load(&l->counts->used[rule]);
 }
 
 uint64_t quota_refused(const struct quota_counts *counts, enum policy_rule rule)

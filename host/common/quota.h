@@ -3,8 +3,9 @@
  * The one place that enforces the policy of a VM: whatever a guest may be refused is asked for here,
  * refused here, counted and logged here.
  *
- * The counts lie in memory that the supervisor shares, so that they outlive the worker. Any thread
- * may call; nothing is locked.
+ * The counts lie in memory that the supervisor shares, so that they outlive the worker: what it had
+ * may be there after it has died, and then is not to be had again. Any thread may call; nothing is
+ * locked.
  */
 #ifndef HOST_QUOTA_H
 #define HOST_QUOTA_H
@@ -18,22 +19,24 @@
 /** Operations of the table (codes below 64) and the device's own (from 0x8000 on) */
 #define QUOTA_OPS 128
 
-/** What was refused to the VM, since the supervisor has started */
 struct quota_counts {
+	/* What was refused to the VM, since the supervisor has started */
 	struct {
 		_Atomic uint64_t refused;
 		_Atomic uint64_t logged_ms; /* CLOCK_MONOTONIC of the last log line, 0: none */
 	} rules[POLICY_NR_RULES][QUOTA_OPS];
+	_Atomic uint64_t used[POLICY_NR_RULES]; /* by the worker */
+	_Atomic uint64_t left[POLICY_NR_RULES]; /* by dead ones: what of theirs is not removed yet */
+	_Atomic uint64_t file_bytes; /* of max_resource_bytes, what the worker's death does not free */
 };
 
 struct quota {
 	struct policy policy;
 	char vm[64]; /* its name, for the log */
 	struct quota_counts *counts;
-	_Atomic uint64_t used[POLICY_NR_RULES];
 };
 
-/** quota_init() - @vm is cut when it is too long; @counts stays the caller's */
+/** quota_init() - nothing is used; @vm is cut when it is too long; @counts stays the caller's */
 void quota_init(struct quota *l, const struct policy *policy, const char *vm,
 		 struct quota_counts *counts);
 
@@ -53,6 +56,15 @@ int quota_allow(struct quota *l, uint64_t bits, unsigned int op);
  */
 int quota_take(struct quota *l, enum policy_rule rule, uint64_t amount, unsigned int op);
 void quota_give(struct quota *l, enum policy_rule rule, uint64_t amount);
+
+/** quota_try() - as quota_take(), but a refusal is none of the guest's: false, and not counted */
+bool quota_try(struct quota *l, enum policy_rule rule, uint64_t amount);
+
+/** quota_used() - what was taken and not given back */
+uint64_t quota_used(const struct quota *l, enum policy_rule rule);
+
+/** quota_move() - from here on the counts are there. Nobody else may use the quota meanwhile. */
+void quota_move(struct quota *l, struct quota_counts *counts);
 
 /**
  * quota_refuse() - counts a refusal, and logs the first one of a rule and operation, then at most

@@ -261,7 +261,6 @@ static int allow_worker(struct landlock *l, const char *worker)
 
 static int confine_files(const struct policy *p, const char *worker, const char *dir, bool network)
 {
-	char path[PATH_MAX];
 	struct landlock l;
 	int ret = landlock_begin(&l, network, true);
 
@@ -274,10 +273,6 @@ static int confine_files(const struct policy *p, const char *worker, const char 
 		ret = allow_environment(&l);
 	if (!ret)
 		ret = landlock_allow(&l, dir, LANDLOCK_READ | LANDLOCK_WRITE);
-	/* The directory itself is an entry of the one above, for the forker to remove. */
-	snprintf(path, sizeof(path), "%s", dir);
-	if (!ret)
-		ret = landlock_allow(&l, dirname(path), LANDLOCK_RMDIR);
 	if (!ret && *p->model_dir)
 		ret = landlock_allow(&l, p->model_dir, LANDLOCK_READ);
 	if (!ret)
@@ -335,8 +330,7 @@ int sandbox_seal(const struct policy *p)
 	return is_strict(p) && !p->processes ? syscalls_deny_processes() : 0;
 }
 
-void sandbox_supervisor(const struct policy *p, const char *const *remove_from, const char *socket,
-			struct sandbox_report *r)
+void sandbox_supervisor(const struct policy *p, const char *socket, struct sandbox_report *r)
 {
 	char path[PATH_MAX];
 	struct landlock l;
@@ -349,14 +343,7 @@ void sandbox_supervisor(const struct policy *p, const char *const *remove_from, 
 	miss(r, true, "no new privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0);
 	ret = landlock_begin(&l, false, false);
 	if (!ret) {
-		for (; *remove_from && !ret; remove_from++) {
-			ret = landlock_allow(&l, *remove_from, LANDLOCK_REMOVE);
-			/* The directory itself is an entry of the one above. */
-			snprintf(path, sizeof(path), "%s", *remove_from);
-			if (!ret)
-				ret = landlock_allow(&l, dirname(path), LANDLOCK_RMDIR);
-		}
-		if (!ret && socket) {
+		if (socket) {
 			snprintf(path, sizeof(path), "%s", socket);
 			ret = landlock_allow(&l, dirname(path), LANDLOCK_UNLINK);
 		}
@@ -374,6 +361,31 @@ void sandbox_supervisor(const struct policy *p, const char *const *remove_from, 
 	if (!SYSCALLS_SANITIZED)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	miss(r, true, "allowed system calls only (seccomp)", syscalls_supervisor());
+}
+
+void sandbox_cleaner(const struct policy *p, const char *dir, const char *other)
+{
+	char above[PATH_MAX];
+	struct landlock l;
+
+	if (p->sandbox == SANDBOX_NONE)
+		return;
+	/* What could not be done to the supervisor either was reported. */
+	set_limit(RLIMIT_CORE, 0);
+	enter_namespaces(false);
+	if (!landlock_begin(&l, false, false)) {
+		landlock_allow(&l, dir, LANDLOCK_REMOVE);
+		/* The directory itself is an entry of the one above. */
+		snprintf(above, sizeof(above), "%s", dir);
+		landlock_allow(&l, dirname(above), LANDLOCK_RMDIR);
+		if (other)
+			landlock_allow(&l, other, LANDLOCK_REMOVE);
+		landlock_enforce(&l);
+	}
+	drop_capabilities();
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	syscalls_deny_dangerous(false);
+	syscalls_deny_processes();
 }
 
 void sandbox_keeper(int dir)

@@ -41,12 +41,17 @@ int sandbox_seal(const struct policy *p);
 
 /**
  * sandbox_supervisor() - confines this process
- * @remove_from: NULL-terminated; directories below which it may still remove files
- * @socket:      NULL, or the socket that it will remove at the end
- * @r:           receives what could not be applied
+ * @socket: NULL, or the socket that it will remove at the end
+ * @r:      receives what could not be applied
  */
-void sandbox_supervisor(const struct policy *p, const char *const *remove_from, const char *socket,
-			struct sandbox_report *r);
+void sandbox_supervisor(const struct policy *p, const char *socket, struct sandbox_report *r);
+
+/**
+ * sandbox_cleaner() - confines the cleaner to removing what is below two directories
+ * @dir:   it may remove this itself, too
+ * @other: may be NULL
+ */
+void sandbox_cleaner(const struct policy *p, const char *dir, const char *other);
 
 /** sandbox_keeper() - confines the keeper to its directory, at all levels; before its threads start */
 void sandbox_keeper(int dir);

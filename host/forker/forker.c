@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -23,14 +22,12 @@
 
 /* Reading what the sandbox may use can take a while on a busy machine. */
 #define CONFINE_MS 20000
-/* How long a worker may take to end when the supervisor was killed, see worker.c */
-#define LEAVE_MS 6000
 /* How long a killed worker that nobody waits for may take to be gone */
 #define STRAY_MS 1000
 
 /* ---- The worker's first steps --------------------------------------------------------------- */
 
-static void run_worker(const char *path, int sock, pid_t supervisor)
+static void run_worker(const char *path, int sock, const char *dir, pid_t supervisor)
 {
 	sigset_t none;
 
@@ -47,6 +44,9 @@ static void run_worker(const char *path, int sock, pid_t supervisor)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGBUS, SIG_DFL);
+	/* libvaccel takes one of these for its run directory. */
+	setenv("XDG_RUNTIME_DIR", dir, 1);
+	setenv("TMPDIR", dir, 1);
 
 	if (sock == CONTROL_FD ? fcntl(sock, F_SETFD, 0) < 0 : dup2(sock, CONTROL_FD) < 0)
 		_exit(126);
@@ -57,19 +57,44 @@ static void run_worker(const char *path, int sock, pid_t supervisor)
 
 /* ---- The forker ----------------------------------------------------------------------------- */
 
-static void serve(int sock, const char *worker, pid_t supervisor)
+/* Makes a worker's directory, whose name nobody can know before. Return: 0 or -errno. */
+static int make_own_dir(char *to, size_t size, const char *dir, uint32_t nr)
+{
+	if (snprintf(to, size, "%s/%u.XXXXXX", dir, nr) >= (int)size)
+		return -ENAMETOOLONG;
+	return mkdtemp(to) ? 0 : -errno;
+}
+
+/* Starts one. Return: its process id, or -errno. */
+static long start_one(const char *worker, int fd, const char *dir, uint32_t nr, pid_t supervisor)
+{
+	char own[288];
+	int ret = make_own_dir(own, sizeof(own), dir, nr);
+	long pid;
+
+	if (ret)
+		return ret;
+	/* CLONE_PARENT: the new process is the supervisor's child. */
+	pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid == 0)
+		run_worker(worker, fd, own, supervisor);
+	if (pid > 0)
+		return pid;
+	ret = -errno;
+	rmdir(own);
+	return ret;
+}
+
+static void serve(int sock, const char *worker, const char *dir, pid_t supervisor)
 {
 	struct control_msg msg;
 	int fds[CONTROL_MAX_FDS];
 
 	while (control_recv(sock, &msg, fds, -1) == 0 && msg.type == CONTROL_FORK && fds[0] >= 0) {
-		/* CLONE_PARENT: the new process is the supervisor's child. */
-		long pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+		long pid = start_one(worker, fds[0], dir, msg.forked.serial, supervisor);
 
-		if (pid == 0)
-			run_worker(worker, fds[0], supervisor);
-		msg.status = pid < 0 ? -errno : 0;
-		msg.forked.pid = (pid_t)pid;
+		msg.status = pid < 0 ? (int)pid : 0;
+		msg.forked.pid = pid < 0 ? 0 : (pid_t)pid;
 		control_close(fds);
 		if (control_send(sock, &msg, NULL, 0))
 			return;
@@ -106,15 +131,9 @@ static void run_forker(const struct forker *f, int sock, const struct policy *po
 		_exit(126);
 	syscall(SYS_close_range, CONTROL_FD + 1, ~0u, 0);
 
-	/* libvaccel takes one of these for its run directory. */
-	setenv("XDG_RUNTIME_DIR", f->dir, 1);
-	setenv("TMPDIR", f->dir, 1);
 	msg.status = sandbox_worker(policy, worker, f->dir, &msg.confined);
 	if (control_send(CONTROL_FD, &msg, NULL, 0) == 0)
-		serve(CONTROL_FD, worker, supervisor);
-	/* The supervisor has gone without a word; the last worker removes what is in there. */
-	for (int waited = 0; waited < LEAVE_MS && rmdir(f->dir) && errno != ENOENT; waited += 100)
-		poll(NULL, 0, 100);
+		serve(CONTROL_FD, worker, f->dir, supervisor);
 	_exit(0);
 }
 
@@ -186,7 +205,7 @@ static void end_stray(pid_t pid)
 		poll(NULL, 0, 10);
 }
 
-int forker_spawn(int sock, int fd, pid_t *pid)
+int forker_spawn(int sock, int fd, pid_t *pid, uint32_t *nr)
 {
 	static uint32_t serial;
 	struct control_msg msg = { .type = CONTROL_FORK, .forked.serial = ++serial };
@@ -203,24 +222,8 @@ int forker_spawn(int sock, int fd, pid_t *pid)
 	if (ret)
 		return ret;
 	*pid = msg.forked.pid;
+	*nr = serial;
 	return msg.status;
-}
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)ftw;
-	/* Not remove(): where the sandbox refuses the one, it does not try the other. */
-	if (type == FTW_DP)
-		rmdir(path);
-	else
-		unlink(path);
-	return 0;
-}
-
-void forker_remove_tree(const char *path)
-{
-	nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
 void forker_stop(struct forker *f)
@@ -231,7 +234,4 @@ void forker_stop(struct forker *f)
 		waitpid(f->pid, NULL, 0);
 		f->pid = 0;
 	}
-	if (*f->dir)
-		forker_remove_tree(f->dir);
-	*f->dir = '\0';
 }

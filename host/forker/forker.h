@@ -15,7 +15,7 @@
 struct forker {
 	pid_t pid; /* 0: there is none */
 	int sock;
-	char dir[256]; /* of the workers, for files; removed by forker_stop() */
+	char dir[256]; /* of the workers, for files; the cleaner removes it */
 };
 
 /**
@@ -33,15 +33,14 @@ int forker_start(struct forker *f, const struct policy *policy, const char *work
  * @sock: of a forker
  * @fd:   the worker's CONTROL_FD; stays the caller's
  * @pid:  receives the process id of the caller's new child
+ * @nr:   receives its number. Workers have a directory of their own each, whose name begins with the
+ *        number and a point: larger ones are later ones.
  *
  * Return: 0 or -errno: -EPIPE when the forker is dead.
  */
-int forker_spawn(int sock, int fd, pid_t *pid);
+int forker_spawn(int sock, int fd, pid_t *pid, uint32_t *nr);
 
-/** forker_remove_tree() - removes what workers left there */
-void forker_remove_tree(const char *path);
-
-/** forker_stop() - ends it; removes the directory */
+/** forker_stop() - ends it */
 void forker_stop(struct forker *f);
 
 #endif

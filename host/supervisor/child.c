@@ -50,7 +50,7 @@ int child_start(struct child *c, int forker, const struct control_setup *setup,
 		return -errno;
 	ret = control_send(socks[0], &msg, fds, nr_fds);
 	if (!ret)
-		ret = forker_spawn(forker, socks[1], &c->pid);
+		ret = forker_spawn(forker, socks[1], &c->pid, &c->nr);
 	if (ret)
 		goto fail;
 	c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
@@ -137,15 +137,17 @@ static bool reap(struct child *c, int timeout_ms, int *status)
 
 static void forget(struct child *c)
 {
+	struct child left;
+
 	/* What the worker started and did not wait for; nothing guarantees that there is any. */
 	kill(-c->pid, SIGKILL);
 	if (c->pidfd >= 0)
 		close(c->pidfd);
 	close(c->sock);
-	/* The sandbox sees to it that this is no other directory, whatever the worker said. */
-	if (c->rundir[0] == '/')
-		forker_remove_tree(c->rundir);
-	child_init(c);
+	child_init(&left);
+	left.nr = c->nr;
+	memcpy(left.rundir, c->rundir, sizeof(left.rundir));
+	*c = left;
 }
 
 static void remember(pid_t pid)

@@ -14,7 +14,9 @@ struct child {
 	int pidfd;
 	int sock;
 	bool ready;	  /* CONTROL_READY has come */
-	char rundir[256]; /* of its libvaccel: removed when the worker could not do it */
+	/* What may be left behind it; stays when it is dead */
+	uint32_t nr;	  /* of forker_spawn(); 0: there was none */
+	char rundir[256]; /* what it said is its libvaccel's directory */
 };
 
 /** child_init() - no process yet */

@@ -14,12 +14,14 @@
 #include <stdint.h>
 
 #include "child.h"
+#include "cleaner.h"
 #include "inflight.h"
 #include "memory.h"
 #include "virtqueue.h"
 
 struct device_options {
 	int forker; /* socket of the process that starts the worker */
+	struct cleaner *cleaner; /* removes what it leaves */
 	unsigned int num_queues;   /* 1..VIRTIO_ACCEL_MAX_QUEUES */
 	unsigned int op_timeout_s; /* 0: operations may take for ever */
 	int keeper;		   /* -1: none; stays the caller's, as model_dir */
@@ -54,6 +56,12 @@ struct device {
 	bool area_untold; /* the worker has another one */
 	struct quota quota; /* for refusals of the supervisor's own, and the names of things */
 	struct child worker;
+	/* What dead workers left that the cleaner has not removed yet, the oldest first */
+	struct device_leftover {
+		uint64_t files, bytes;
+	} leftovers[CLEANER_MAX_PENDING];
+	unsigned int nr_leftovers;
+	uint64_t leftover_since_ms; /* when the last was added */
 	uint64_t requests_at_reset;
 	uint64_t restarts;
 	uint64_t bad_messages; /* of front ends, refused */

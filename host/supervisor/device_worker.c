@@ -35,6 +35,8 @@
 #define MAX_CHECK_MS 1000
 /* A loop of crashes is reported once for each step of the delay; at the last one, this often. */
 #define REPORT_MS 60000
+/* How long a worker is not started since others have left too much */
+#define MAX_CLEAN_MS 30000
 /* Of CONTROL_ANSWER_MS, the part that what came before a message may have used up */
 #define MAX_SPENT_MS (CONTROL_ANSWER_MS * 8 / 10)
 
@@ -74,6 +76,77 @@ void device_worker_recover_queue(struct device *dev, unsigned int index)
 	if (nr)
 		log_error("queue %u: %u request%s of the last vhost-user-accel %s lost", index, nr,
 			  nr == 1 ? "" : "s", nr == 1 ? "is" : "are");
+}
+
+/* ---- What dead workers leave ---------------------------------------------------------------- */
+
+/* It counts as the VM's until it is removed: what the guest may have is less by that much. */
+static void count_leftovers(struct device *dev)
+{
+	uint64_t files = 0, bytes = 0;
+
+	for (unsigned int i = 0; i < dev->nr_leftovers; i++) {
+		files += dev->leftovers[i].files;
+		bytes += dev->leftovers[i].bytes;
+	}
+	atomic_store(&dev->area->counts.left[POLICY_max_files], files);
+	atomic_store(&dev->area->counts.left[POLICY_max_resource_bytes], bytes);
+}
+
+/* What the dead worker had of what the rule limits; it may have written any number there. */
+static uint64_t had(const struct device *dev, enum policy_rule rule, uint64_t nr)
+{
+	uint64_t max = policy_number(&dev->opts.setup.policy, rule);
+
+	return nr < max ? nr : max;
+}
+
+static void forget_used(struct device *dev)
+{
+	for (int rule = 0; rule < POLICY_NR_RULES; rule++)
+		atomic_store(&dev->area->counts.used[rule], 0);
+	atomic_store(&dev->area->counts.file_bytes, 0);
+}
+
+/* Has the dead worker's files removed. */
+static void clean_up(struct device *dev)
+{
+	struct child *w = &dev->worker;
+
+	if (!w->nr)
+		return;
+	if (cleaner_remove(dev->opts.cleaner, w->nr, w->rundir) == 0 &&
+	    dev->nr_leftovers < CLEANER_MAX_PENDING)
+		dev->leftovers[dev->nr_leftovers++] = (struct device_leftover){
+			.files = had(dev, POLICY_max_files,
+				     quota_used(&dev->quota, POLICY_max_files)),
+			.bytes = had(dev, POLICY_max_resource_bytes,
+				     atomic_load(&dev->area->counts.file_bytes)),
+		};
+	forget_used(dev);
+	w->nr = 0;
+	dev->leftover_since_ms = now_ms();
+	count_leftovers(dev);
+}
+
+static void take_in_leftovers(struct device *dev)
+{
+	unsigned int nr = cleaner_done(dev->opts.cleaner);
+
+	if (nr > dev->nr_leftovers || dev->opts.cleaner->sock < 0)
+		nr = dev->nr_leftovers;
+	if (!nr)
+		return;
+	dev->nr_leftovers -= nr;
+	memmove(dev->leftovers, dev->leftovers + nr,
+		dev->nr_leftovers * sizeof(dev->leftovers[0]));
+	count_leftovers(dev);
+}
+
+/* Whether so much is still to be removed that no worker should start and leave more. */
+static bool has_too_much_left(const struct device *dev, uint64_t now)
+{
+	return dev->nr_leftovers == CLEANER_MAX_PENDING && now - dev->leftover_since_ms < MAX_CLEAN_MS;
 }
 
 /* ---- Start ---------------------------------------------------------------------------------- */
@@ -150,6 +223,7 @@ static void lose_worker(struct device *dev, const char *why)
 	char how[96], before[64] = "";
 
 	child_kill(&dev->worker, how, sizeof(how));
+	clean_up(dev);
 	for (unsigned int i = 0; i < dev->opts.num_queues; i++)
 		if (dev->queues[i].running)
 			nr += recover_queue(dev, &dev->queues[i]);
@@ -219,6 +293,7 @@ int device_worker_await_first(struct device *dev, int abort_fd)
 		return 0;
 	}
 	child_kill(&dev->worker, how, sizeof(how));
+	clean_up(dev);
 	log_error("the worker cannot start (%s): %s",
 		  ret == -ETIMEDOUT ? "not ready within 60 s" : how, start_hint(how));
 	return EX_UNAVAILABLE;
@@ -231,6 +306,7 @@ void device_worker_exit(struct device *dev)
 	if (dev->worker.pid) {
 		child_quit(&dev->worker, QUIT_MS, how, sizeof(how));
 		log_info("worker: %s", how);
+		clean_up(dev);
 	}
 	if (dev->area) {
 		inflight_area_unmap(dev->area);
@@ -408,10 +484,13 @@ void device_worker_remove_region(struct device *dev, const struct control_mem *r
 void device_worker_set_area(struct device *dev)
 {
 	dev->requests_at_reset = COUNT(dev, requests);
-	if (!dev->worker.ready)
+	count_leftovers(dev);
+	if (!dev->worker.ready) {
 		dev->area_untold = true;
-	else if (tell_area(dev))
+		forget_used(dev);
+	} else if (tell_area(dev)) {
 		lose_worker(dev, "its shared memory could not be replaced");
+	}
 }
 
 void device_worker_reset(struct device *dev)
@@ -453,10 +532,11 @@ void device_worker_end(struct device *dev)
 
 /* ---- Events and time ------------------------------------------------------------------------ */
 
-void device_worker_fds(const struct device *dev, int fds[2])
+void device_worker_fds(const struct device *dev, int fds[DEVICE_WORKER_FDS])
 {
 	fds[0] = dev->worker.sock;
 	fds[1] = dev->worker.pidfd;
+	fds[2] = dev->opts.cleaner->sock;
 }
 
 void device_worker_event(struct device *dev)
@@ -580,7 +660,9 @@ int device_worker_timeout(const struct device *dev)
 		timeout = MAX_CHECK_MS;
 	if (dev->worker.ready)
 		return timeout;
-	if (!dev->worker.pid)
+	if (!dev->worker.pid && has_too_much_left(dev, now))
+		timeout = MAX_CHECK_MS;
+	else if (!dev->worker.pid)
 		timeout = dev->restart_ms > now ? (int)(dev->restart_ms - now) : 0;
 	if (dev->away_ms && (timeout < 0 || timeout > STAND_IN_TICK_MS))
 		timeout = STAND_IN_TICK_MS;
@@ -595,6 +677,7 @@ void device_worker_tick(struct device *dev)
 	int ret;
 
 	child_reap();
+	take_in_leftovers(dev);
 	if (dev->worker.ready) {
 		if (!dev->opts.op_timeout_s || now - dev->last_check_ms < check_ms(dev))
 			return;
@@ -607,7 +690,7 @@ void device_worker_tick(struct device *dev)
 		lose_worker(dev, why);
 		return;
 	}
-	if (!dev->worker.pid && now >= dev->restart_ms) {
+	if (!dev->worker.pid && now >= dev->restart_ms && !has_too_much_left(dev, now)) {
 		ret = start_worker(dev);
 		if (ret)
 			lose_worker(dev, strerror(-ret));

@@ -59,8 +59,12 @@ void device_worker_begin(struct device *dev);
 /** device_worker_end() - the turn is over, and poll() is called next */
 void device_worker_end(struct device *dev);
 
-/** device_worker_fds() - descriptors to poll for device_worker_event(); -1 where there is none */
-void device_worker_fds(const struct device *dev, int fds[2]);
+/**
+ * device_worker_fds() - descriptors to poll; -1 where there is none: two for device_worker_event(), and
+ * one that is there to wake up for device_worker_tick()
+ */
+#define DEVICE_WORKER_FDS 3
+void device_worker_fds(const struct device *dev, int fds[DEVICE_WORKER_FDS]);
 
 /** device_worker_event() - the worker has said something, or died */
 void device_worker_event(struct device *dev);

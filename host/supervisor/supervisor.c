@@ -23,6 +23,9 @@
 #include "log.h"
 #include "vhost_user.h"
 
+/* How long the end waits until all that workers have left is removed */
+#define CLEAN_MS 2000
+
 struct supervisor {
 	const struct supervisor_options *opts;
 	int signals;
@@ -33,6 +36,7 @@ struct supervisor {
 	struct vhost_user vu; /* while connected */
 	struct device dev;
 	struct forker forker;
+	struct cleaner cleaner;
 };
 
 /* Whether something listens at the address. */
@@ -184,7 +188,7 @@ static void on_signal(struct supervisor *s)
 
 static void loop(struct supervisor *s)
 {
-	enum { SIGNALS, CONNECTION, LISTENER, WORKER_SOCK, WORKER_PID, NR };
+	enum { SIGNALS, CONNECTION, LISTENER, WORKER_SOCK, WORKER_PID, CLEANER, NR };
 
 	while (!s->stop) {
 		struct pollfd fds[NR] = {
@@ -192,10 +196,10 @@ static void loop(struct supervisor *s)
 			[CONNECTION] = { .fd = s->connected ? s->vu.sock : -1, .events = POLLIN },
 			[LISTENER] = { .fd = s->listener, .events = POLLIN },
 		};
-		int worker_fds[2];
+		int worker_fds[DEVICE_WORKER_FDS];
 
 		device_worker_fds(&s->dev, worker_fds);
-		for (int i = 0; i < 2; i++)
+		for (int i = 0; i < DEVICE_WORKER_FDS; i++)
 			fds[WORKER_SOCK + i] = (struct pollfd){ worker_fds[i], POLLIN, 0 };
 		if (poll(fds, NR, device_worker_timeout(&s->dev)) < 0 && errno != EINTR) {
 			log_error("poll: %s", strerror(errno));
@@ -264,6 +268,12 @@ static int start_device(struct supervisor *s)
 		ret = report("worker", &device.setup.policy, &missing);
 	if (ret)
 		return ret;
+	ret = -cleaner_start(&s->cleaner, &device.setup.policy, s->forker.dir);
+	if (ret) {
+		log_error("cannot start a process: %s", strerror(ret));
+		return EX_OSERR;
+	}
+	device.cleaner = &s->cleaner;
 	device.forker = s->forker.sock;
 	ret = device_init(&s->dev, &device);
 	/* A plugin that does not work is found before anyone can connect. */
@@ -274,20 +284,12 @@ static int start_device(struct supervisor *s)
 static int confine(struct supervisor *s)
 {
 	const struct policy *policy = &s->opts->device.setup.policy;
-	const char *remove_from[] = { s->forker.dir, NULL, NULL };
 	struct sandbox_report missing = { 0 };
-	char rundirs[sizeof(s->dev.worker.rundir)];
-	char *slash;
 
 	/* Where the first worker's run directory is, the others' will be. */
-	snprintf(rundirs, sizeof(rundirs), "%s", s->dev.worker.rundir);
-	slash = strrchr(rundirs, '/');
-	if (slash && slash > rundirs) {
-		*slash = '\0';
-		remove_from[1] = rundirs;
-	}
+	cleaner_confine(&s->cleaner, s->dev.worker.rundir);
 	tzset();
-	sandbox_supervisor(policy, remove_from, s->bound ? s->opts->socket_path : NULL, &missing);
+	sandbox_supervisor(policy, s->bound ? s->opts->socket_path : NULL, &missing);
 	return report("supervisor", policy, &missing);
 }
 
@@ -303,6 +305,7 @@ int supervisor_run(const struct supervisor_options *opts)
 	s->opts = opts;
 	s->signals = -1;
 	s->listener = -1;
+	s->cleaner.sock = -1;
 	guard_init();
 
 	ret = catch_signals(s);
@@ -324,6 +327,10 @@ int supervisor_run(const struct supervisor_options *opts)
 	device_worker_begin(&s->dev);
 	device_exit(&s->dev); /* also without device_init(): all is zero */
 	forker_stop(&s->forker);
+	if (s->cleaner.sock >= 0)
+		cleaner_stop(&s->cleaner, CLEAN_MS);
+	else if (*s->forker.dir)
+		rmdir(s->forker.dir);
 	if (s->signals >= 0)
 		close(s->signals);
 	free(s);

@@ -29,7 +29,6 @@ struct objects {
 	uint32_t last_id;
 	struct host_dirs dirs;
 	struct content_cache *cache;
-	_Atomic uint32_t nr_entries; /* files of resources, and the directories that they are in */
 	_Atomic uint64_t received; /* bytes of files that the guest sent, */
 	_Atomic uint64_t claimed;  /* and that it did not have to send */
 };

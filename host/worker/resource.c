@@ -8,10 +8,12 @@
 #include "resource_private.h"
 
 #include <errno.h>
-#include <ftw.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tree.h"
 
 int resource_create(struct objects *o, uint64_t context, uint32_t type, uint32_t path_type,
 		    int64_t *id)
@@ -35,6 +37,7 @@ int resource_create(struct objects *o, uint64_t context, uint32_t type, uint32_t
 	r->path_type = path_type;
 	r->model_dir = o->dirs.models;
 	r->cache = o->cache;
+	r->quota = o->quota;
 
 	pthread_mutex_lock(&o->lock);
 	o->nr_resources++;
@@ -55,14 +58,13 @@ struct guest_resource *resource_hold(struct objects *o, uint64_t context, int64_
 	return (struct guest_resource *)obj;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+/* Removes its directory with all in it. What plugins made unremovable is left to the cleaner. */
+static void remove_dir(const char *path)
 {
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	if (remove(path))
-		vaccel_warn("Could not remove %s: %s", path, strerror(errno));
-	return 0;
+	int ret = tree_remove(AT_FDCWD, path);
+
+	if (ret && ret != -ENOENT)
+		vaccel_warn("Could not remove %s: %s", path, strerror(-ret));
 }
 
 void resource_free(struct objects *o, struct guest_resource *r)
@@ -70,9 +72,10 @@ void resource_free(struct objects *o, struct guest_resource *r)
 	if (r->res)
 		vaccel_resource_delete(r->res);
 	if (r->dir)
-		nftw(r->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+		remove_dir(r->dir);
 	quota_give(o->quota, POLICY_max_resource_bytes, r->bytes);
-	atomic_fetch_sub(&o->nr_entries, r->nr_entries);
+	atomic_fetch_sub(&o->quota->counts->file_bytes, r->file_bytes);
+	quota_give(o->quota, POLICY_max_files, r->nr_entries);
 	for (uint32_t i = 0; i < r->nr_files; i++)
 		file_free(r, &r->files[i]);
 	objects_trim_cache(o);

@@ -15,8 +15,6 @@
 
 #define MAX_FILES 4096
 #define MAX_URL	  1024
-/* Of all resources of a VM together: each takes memory and an inode, whatever its size. */
-#define MAX_ENTRIES 65536
 
 /* A URL may not name a file of the host. */
 static bool url_ok(const char *url)
@@ -43,8 +41,41 @@ void file_free(struct guest_resource *r, struct file *f)
 
 /* ---- Adding --------------------------------------------------------------------------------- */
 
+/*
+ * Counts a file or directory before it is made: each takes memory and an inode, whatever its size, and
+ * somebody's time when it is removed.
+ */
+static int take_entry(struct guest_resource *r)
+{
+	int ret = quota_take(r->quota, POLICY_max_files, 1, VIRTIO_ACCEL_OP_RESOURCE_ADD);
+
+	if (!ret)
+		r->nr_entries++;
+	return ret;
+}
+
+static void give_entry(struct guest_resource *r)
+{
+	quota_give(r->quota, POLICY_max_files, 1);
+	r->nr_entries--;
+}
+
+/* Makes a directory, unless it is there. */
+static int make_counted(struct guest_resource *r, const char *path)
+{
+	int ret = take_entry(r), err;
+
+	if (ret || !mkdir(path, 0700))
+		return ret;
+	err = errno;
+	give_entry(r);
+	return err == EEXIST ? VACCEL_OK : err;
+}
+
 static int make_dir(struct guest_resource *r)
 {
+	int ret;
+
 	if (r->dir)
 		return VACCEL_OK;
 	if (asprintf(&r->dir, "%s/guest-resource.%llx", vaccel_rundir(),
@@ -52,31 +83,40 @@ static int make_dir(struct guest_resource *r)
 		r->dir = NULL;
 		return VACCEL_ENOMEM;
 	}
-	return mkdir(r->dir, 0700) ? errno : VACCEL_OK;
+	ret = make_counted(r, r->dir);
+	if (ret) {
+		free(r->dir);
+		r->dir = NULL;
+	}
+	return ret;
 }
 
 /* mkdir -p for the directories of a file below the resource's own */
-static int make_parents(const struct guest_resource *r, char *path)
+static int make_parents(struct guest_resource *r, char *path)
 {
 	for (char *p = path + strlen(r->dir) + 1; (p = strchr(p, '/')); p++) {
-		int failed;
+		int ret;
 
 		*p = '\0';
-		failed = mkdir(path, 0700) && errno != EEXIST;
+		ret = make_counted(r, path);
 		*p = '/';
-		if (failed)
-			return errno;
+		if (ret)
+			return ret;
 	}
 	return VACCEL_OK;
 }
 
-static int make_plain_file(const char *path, uint64_t size)
+static int make_plain_file(struct guest_resource *r, const char *path, uint64_t size)
 {
 	int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int ret = fd < 0 || ftruncate(fd, (off_t)size) ? errno : VACCEL_OK;
 
 	if (fd >= 0)
 		close(fd);
+	if (!ret) {
+		r->file_bytes += size;
+		atomic_fetch_add(&r->quota->counts->file_bytes, size);
+	}
 	return ret;
 }
 
@@ -118,7 +158,7 @@ static int make_file(struct guest_resource *r, struct file *f)
 	else if (f->content)
 		ret = make_link(path, content_fd(f->content), NULL);
 	else
-		ret = make_plain_file(path, f->size);
+		ret = make_plain_file(r, path, f->size);
 	free(path);
 	return ret;
 }
@@ -171,23 +211,9 @@ out:
 	return ret;
 }
 
-/* Counts a file and the directories of its name. Return: 0 when they are too many. */
-static uint32_t take_entries(struct objects *o, const char *name)
-{
-	uint32_t nr = 1;
-
-	for (; *name; name++)
-		nr += *name == '/';
-	if (atomic_fetch_add(&o->nr_entries, nr) + nr <= MAX_ENTRIES)
-		return nr;
-	atomic_fetch_sub(&o->nr_entries, nr);
-	return 0;
-}
-
 int resource_add(struct objects *o, struct guest_resource *r, uint32_t blob_type, uint64_t size,
 		 const char *name)
 {
-	uint32_t entries;
 	int ret;
 
 	if (r->path_type == VACCEL_PATH_REMOTE_FILE && model_name(name)) {
@@ -204,29 +230,24 @@ int resource_add(struct objects *o, struct guest_resource *r, uint32_t blob_type
 		return VACCEL_EINVAL;
 	}
 
-	entries = take_entries(o, name);
-	if (!entries)
-		return VACCEL_EUSERS;
 	ret = quota_take(o->quota, POLICY_max_resource_bytes, size, VIRTIO_ACCEL_OP_RESOURCE_ADD);
 	if (ret)
-		goto give_entries;
-
+		return ret;
 	pthread_mutex_lock(&r->lock);
-	ret = add_file(r, blob_type, size, name);
+	/* Directories that were made for it stay, and stay counted, when the file cannot be made. */
+	ret = take_entry(r);
 	if (!ret) {
-		r->bytes += size;
-		r->nr_entries += entries;
+		ret = add_file(r, blob_type, size, name);
+		if (ret)
+			give_entry(r);
+		else
+			r->bytes += size;
 	}
 	pthread_mutex_unlock(&r->lock);
 	if (ret)
-		goto give_bytes;
-	objects_trim_cache(o);
-	return VACCEL_OK;
-
-give_bytes:
-	quota_give(o->quota, POLICY_max_resource_bytes, size);
-give_entries:
-	atomic_fetch_sub(&o->nr_entries, entries);
+		quota_give(o->quota, POLICY_max_resource_bytes, size);
+	else
+		objects_trim_cache(o);
 	return ret;
 }
 
@@ -273,7 +294,7 @@ static int make_plain(struct guest_resource *r, struct file *f)
 	int ret = VACCEL_ENOMEM;
 
 	if (path)
-		ret = unlink(path) ? errno : make_plain_file(path, f->size);
+		ret = unlink(path) ? errno : make_plain_file(r, path, f->size);
 	free(path);
 	content_put(r->cache, f->content);
 	f->content = NULL;

@@ -28,12 +28,14 @@ struct guest_resource {
 	uint32_t type;
 	uint32_t path_type;
 	int model_dir;
+	struct quota *quota;
 	struct content_cache *cache;
 	char *dir; /* NULL for URLs */
 	struct file *files;
 	uint32_t nr_files;
-	uint32_t nr_entries; /* of struct objects */
+	uint32_t nr_entries; /* files and directories, as POLICY_max_files counts them */
 	uint64_t bytes;
+	uint64_t file_bytes; /* of these, what plain files have */
 	struct vaccel_resource *res;
 };
 

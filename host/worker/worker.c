@@ -79,10 +79,10 @@ static int set_area(int *fd)
 
 	if (!area)
 		return -errno;
+	quota_move(&quota, &area->counts);
 	inflight_area_unmap(serve.area);
 	close(area_fd);
 	serve.area = area;
-	quota.counts = &area->counts;
 	area_fd = *fd;
 	*fd = -1;
 	return 0;

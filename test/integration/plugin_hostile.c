@@ -215,10 +215,38 @@ static int late_answers(const char *ms)
 	return ret ? ret : pthread_detach(t);
 }
 
+/* Makes files that are not removed by their paths: locked, deeper than a path, beside its own place. */
+static int make_unremovable(void)
+{
+	char path[512];
+	int fd, next;
+
+	snprintf(path, sizeof(path), "%s/own", vaccel_rundir());
+	if (mkdir(path, 0700))
+		return errno;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < 3000 && fd >= 0; i++) {
+		if (mkdirat(fd, "d", 0700))
+			return errno;
+		next = openat(fd, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (i % 100 == 7)
+			fchmod(fd, 0);
+		close(fd);
+		fd = next;
+	}
+	if (fd < 0)
+		return errno;
+	close(fd);
+	snprintf(path, sizeof(path), "%s/../beside", getenv("XDG_RUNTIME_DIR"));
+	return FAILED(mkdir(path, 0));
+}
+
 static int attack(const char *what, const char *arg)
 {
 	if (!strcmp(what, "late-answers"))
 		return late_answers(arg);
+	if (!strcmp(what, "unremovable-files"))
+		return make_unremovable();
 	if (!strcmp(what, "read"))
 		return open_file(arg, O_RDONLY);
 	if (!strcmp(what, "write"))

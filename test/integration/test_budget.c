@@ -5,6 +5,7 @@
  * anybody can remove in that time. QEMU's main loop waits for these answers.
  */
 #define _GNU_SOURCE
+#include <signal.h>
 #include <stdio.h>
 
 #include "answer_time.h"
@@ -16,8 +17,8 @@
 static struct daemon host;
 static struct raw_front front;
 
-/* The plugin takes over the worker's side of the control socket, and answers after @ms. */
-static void take_over(const char *ms)
+/* The plugin does what it should not, see plugin_hostile.c. */
+static void run_attack(const char *what, const char *arg)
 {
 	struct hostile_message m;
 	uint64_t session;
@@ -26,8 +27,8 @@ static void take_over(const char *ms)
 	hostile_begin(&m, OP_EXEC, session);
 	hostile_value(&m, 0);
 	hostile_value(&m, 0);
-	hostile_buffer(&m, VIRTIO_ACCEL_BUF_INLINE, sizeof("late-answers"), 0, "late-answers");
-	hostile_buffer(&m, VIRTIO_ACCEL_BUF_INLINE, strlen(ms) + 1, 0, ms);
+	hostile_buffer(&m, VIRTIO_ACCEL_BUF_INLINE, strlen(what) + 1, 0, what);
+	hostile_buffer(&m, VIRTIO_ACCEL_BUF_INLINE, strlen(arg) + 1, 0, arg);
 	hostile_send(&front, &m, 4096);
 	assert_int_equal(raw_resp(&front).status, 0);
 }
@@ -109,7 +110,8 @@ static void late_answers(void **state)
 	for (size_t t = 0; t < sizeof(times) / sizeof(times[0]); t++) {
 		for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
 			open_front();
-			take_over(times[t]);
+			/* It takes over the worker's side of the control socket. */
+			run_attack("late-answers", times[t]);
 			answer_time_reset();
 			questions[i].ask();
 			print_message("a worker that answers after %s ms: %s took %u ms\n", times[t],
@@ -123,16 +125,118 @@ static void late_answers(void **state)
 	raw_close(&front);
 }
 
+/* ---- Files, more than can be removed in that time ------------------------------------------ */
+
+#define NAMES 128
+#define DEPTH 500
+
+/* One resource with so many files, each @DEPTH directories deep, all of them its own */
+static void make_many(void)
+{
+	uint64_t id = hostile_resource(&front, 1, 1);
+	struct hostile_message m;
+	char name[DEPTH * 2 + 16];
+
+	for (unsigned int i = 0; i < NAMES; i++) {
+		snprintf(name, sizeof(name), "%03u/", i);
+		for (unsigned int k = 0; k < DEPTH - 1; k++)
+			memcpy(name + 4 + 2 * k, "d/", 2);
+		strcpy(name + 2 + 2 * DEPTH, "f");
+		hostile_begin(&m, VIRTIO_ACCEL_OP_RESOURCE_ADD, 0);
+		hostile_value(&m, id);
+		hostile_value(&m, 0);
+		hostile_value(&m, 0);
+		hostile_buffer(&m, VIRTIO_ACCEL_BUF_INLINE, strlen(name) + 1, 0, name);
+		hostile_send(&front, &m, 4096);
+		assert_int_equal(raw_resp(&front).status, 0);
+	}
+}
+
+static bool is_gone(void *dir)
+{
+	return access(dir, F_OK) && errno == ENOENT;
+}
+
+static void kill_worker(void)
+{
+	struct vu_msg m = { .request = VU_SET_OWNER };
+
+	kill(daemon_worker(&host), SIGKILL);
+	assert_int_equal(vu_set(&front.conn, &m, NULL, 0), 0);
+	/* Not only the first message, which may have come before the death was noticed */
+	usleep(20000);
+	assert_int_equal(vu_set(&front.conn, &m, NULL, 0), 0);
+}
+
+static void many_files(void **state)
+{
+	static const struct {
+		const char *name;
+		void (*ask)(void);
+	} ways[] = {
+		{ "the worker is killed", kill_worker }, { "RESET_DEVICE", reset_device },
+		{ "a new connection", hang_up },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		char *dir;
+
+		open_front();
+		make_many();
+		dir = daemon_dir(&host);
+		answer_time_reset();
+		ways[i].ask();
+		print_message("%d files in %d directories, and %s: %u ms\n", NAMES, NAMES * DEPTH,
+			      ways[i].name, answer_time_longest());
+		raw_close(&front);
+		/* The next one finds a worker, and may have as much once that is removed. */
+		open_front();
+		raw_close(&front);
+		if (i == 0 && !test_wait(is_gone, dir, 120000))
+			test_die("%s is still there", dir);
+		free(dir);
+	}
+}
+
+/*
+ * What a plugin made that nobody can remove by its path, locked, deep, and beside its directory: it
+ * goes, too.
+ */
+static void unremovable_files(void **state)
+{
+	char *dir, *beside;
+
+	(void)state;
+	open_front();
+	dir = daemon_dir(&host);
+	run_attack("unremovable-files", "");
+	assert_true(asprintf(&beside, "%.*s/beside", (int)(strrchr(dir, '/') - dir), dir) > 0);
+	assert_int_equal(access(beside, F_OK), 0);
+	kill_worker();
+	if (!test_wait(is_gone, dir, 60000) || !test_wait(is_gone, beside, 60000))
+		test_die("%s or %s is still there", dir, beside);
+	free(dir);
+	free(beside);
+	raw_close(&front);
+}
+
 int main(void)
 {
-	static const char *const args[] = { "--allow=exec", "--op-timeout=600", NULL };
+	static const char *const args[] = { "--allow=exec", "--op-timeout=600", "--max-files=100000",
+					    NULL };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(late_answers),
+		cmocka_unit_test(many_files),
+		cmocka_unit_test(unremovable_files),
 	};
+	char *dir;
 	int failed;
 
 	test_main_begin(280);
 	start_daemon(&host, HOSTILE_PLUGIN ":" NOOP_PLUGIN, args);
+	dir = daemon_dir(&host);
+	*strrchr(dir, '/') = '\0';
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	if (failed) {
 		char *log = daemon_log(&host);
@@ -142,6 +246,10 @@ int main(void)
 	}
 	if (stop_daemon(&host))
 		test_die("vhost-user-accel does not end with status 0");
+	/* What was still to be removed then is removed without it. */
+	if (!test_wait(is_gone, dir, 60000))
+		test_die("%s is still there", dir);
+	free(dir);
 	answer_time_report();
 	return failed;
 }

@@ -735,9 +735,11 @@ static void many_files(void **state)
 		uint64_t id = hostile_resource(&front, 1, 1);
 
 		for (unsigned int i = 0; i < 1000; i++) {
-			for (unsigned int k = 0; k < 100; k++)
-				memcpy(name + 2 * k, "d/", 2);
-			snprintf(name + 200, 56, "%u", i);
+			/* Each in directories of its own */
+			snprintf(name, sizeof(name), "%03u/", i);
+			for (unsigned int k = 0; k < 99; k++)
+				memcpy(name + 4 + 2 * k, "d/", 2);
+			strcpy(name + 202, "file");
 			hostile_begin(&m, VIRTIO_ACCEL_OP_RESOURCE_ADD, 0);
 			hostile_value(&m, id);
 			hostile_value(&m, 0);
@@ -750,8 +752,9 @@ static void many_files(void **state)
 			added++;
 		}
 	}
-	assert_in_range(added, 1, 65536 / 101);
+	assert_in_range(added, 1, 16384 / 101);
 	assert_int_equal(raw_resp(&front).status, VIRTIO_ACCEL_S_USERS);
+	assert_true(daemon_stat(&host, "max_files") > 0);
 	/* All can be used again when they are gone. */
 	hostile_begin(&m, 0, 0);
 	m.type = VIRTIO_ACCEL_T_CONTEXT_CLOSE;
@@ -919,6 +922,8 @@ int main(void)
 	log = daemon_log(&host);
 	if (failed)
 		print_message("The host process said:\n%s", log);
+	if (!strstr(log, "--max-files=16384 was reached"))
+		test_die("the log does not tell which limit a guest with many files has reached");
 	/* The operator is told, but the log is not filled. */
 	if (!strstr(log, "a malformed request was refused") ||
 	    !strstr(log, "is not served any more"))

@@ -19,17 +19,19 @@ fail() { printf 'walls: %s\n' "$*"; failed=1; }
 # Room, and the directories or files whose headers it may read
 walls='
 common     host/common include/uapi include/vaccel/op.h include/vaccel/utils src/ops/optable.h src/transport src/wire/possession.h
+cleaner    host/common host/cleaner include/uapi
 forker     host/common host/forker include/uapi
 keeper     host/common host/keeper include/uapi src/wire/possession.h
-supervisor host/common host/forker host/keeper host/supervisor include/uapi src/transport src/wire/possession.h
+supervisor host/common host/cleaner host/forker host/keeper host/supervisor include/uapi src/transport src/wire/possession.h
 worker     host/common host/worker include src/ops src/transport src/wire
 '
 # Room, and the rooms whose functions it may call
 calls='
 common     common
+cleaner    common cleaner
 forker     common forker
 keeper     common keeper
-supervisor common forker keeper supervisor
+supervisor common cleaner forker keeper supervisor
 worker     common worker
 '
 rooms=$(awk 'NF { print $1 }' <<<"$walls")
@@ -115,6 +117,7 @@ while read -r room header; do
 done <<'END'
 common device.h
 common serve.h
+cleaner forker.h
 forker device.h
 forker keeper.h
 keeper serve.h

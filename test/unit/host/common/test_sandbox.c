@@ -31,6 +31,7 @@
 #include "landlock.h"
 #include "sandbox.h"
 #include "syscalls.h"
+#include "tree.h"
 
 #define NOBODY 65534
 
@@ -70,13 +71,12 @@ static int in_child(void (*fn)(void), bool as_nobody)
 
 static void enter(uint64_t level)
 {
-	const char *const remove_from[] = { mine, NULL };
 	struct sandbox_report missing = { 0 };
 	struct policy p;
 
 	policy_init(&p);
 	p.sandbox = level;
-	sandbox_supervisor(&p, remove_from, sock, &missing);
+	sandbox_supervisor(&p, sock, &missing);
 	if (missing.weak) {
 		fprintf(stderr, "SKIP: %s\n", missing.missing);
 		_exit(77);
@@ -123,14 +123,10 @@ static void attack(void)
 static void work(void)
 {
 	struct pollfd pfd = { .events = POLLIN };
-	char path[128], byte;
 	int socks[2], fd;
+	char byte;
 	void *p;
 
-	snprintf(path, sizeof(path), "%s/left", mine);
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	CHECK(fd >= 0);
-	close(fd);
 	fd = open(sock, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	CHECK(fd >= 0);
 	close(fd);
@@ -154,10 +150,35 @@ static void work(void)
 	CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
 	CHECK(syscall(SYS_pidfd_open, getpid(), 0) >= 0);
 	CHECK(nanosleep(&(struct timespec){ 0, 1000 }, NULL) == 0);
-	/* What it has to clean up */
-	CHECK(unlink(path) == 0);
-	CHECK(rmdir(mine) == 0);
+	/* What it has to clean up is its socket; all else is the cleaner's. */
 	CHECK(unlink(sock) == 0);
+	REFUSED(rmdir(mine));
+}
+
+static void clean(void)
+{
+	char below[112], deep[128], other[128], file[128];
+	struct policy p;
+
+	policy_init(&p);
+	snprintf(below, sizeof(below), "%s/below", mine);
+	snprintf(deep, sizeof(deep), "%s/deep", below);
+	snprintf(other, sizeof(other), "%s/other", dir);
+	CHECK(mkdir(below, 0700) == 0 && mkdir(deep, 0700) == 0);
+	if (mkdir(other, 0700) && errno != EEXIST)
+		CHECK(false);
+	sandbox_cleaner(&p, mine, NULL);
+	REFUSED(open(secret, O_RDONLY));
+	snprintf(file, sizeof(file), "%s/file", below);
+	REFUSED(open(file, O_WRONLY | O_CREAT, 0600));
+	REFUSED(unlink(secret));
+	REFUSED(symlink(secret, file));
+	REFUSED(socket(AF_UNIX, SOCK_STREAM, 0));
+	REFUSED(execv("/bin/true", (char *[]){ (char *)(uintptr_t) "true", NULL }));
+	/* Nothing can be moved out of there. */
+	CHECK(rename(deep, other) < 0);
+	CHECK(tree_remove(AT_FDCWD, mine) == 0);
+	CHECK(access(mine, F_OK) < 0);
 }
 
 static void none(void)
@@ -203,6 +224,19 @@ static void test_work(void **state)
 	expect_ok(work);
 }
 
+static void test_clean(void **state)
+{
+	struct landlock l;
+
+	(void)state;
+	if (landlock_begin(&l, false, false)) {
+		print_message("skipped: this kernel has no Landlock\n");
+		skip();
+	}
+	close(l.fd);
+	expect_ok(clean);
+}
+
 static void test_none(void **state)
 {
 	(void)state;
@@ -214,6 +248,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_attack),
 		cmocka_unit_test(test_work),
+		cmocka_unit_test(test_clean),
 		cmocka_unit_test(test_none),
 	};
 	int fd, ret;
@@ -234,7 +269,6 @@ int main(void)
 	ret = cmocka_run_group_tests(tests, NULL, NULL);
 	unlink(secret);
 	unlink(sock);
-	rmdir(mine);
-	rmdir(dir);
+	tree_remove(AT_FDCWD, dir);
 	return ret;
 }

@@ -55,6 +55,7 @@ static int start(void **state)
 		.max_resources = 64,
 		.max_inflight = 64,
 		.max_resource_bytes = 64 * MIB,
+		.max_files = 1024,
 		.max_staging_bytes = 64 * MIB,
 		.cache_max_bytes = 16 * MIB,
 	};

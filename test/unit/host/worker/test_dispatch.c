@@ -20,6 +20,7 @@ static const struct policy usual = {
 	.max_resources = 1024,
 	.max_inflight = 64,
 	.max_resource_bytes = 64 * MIB,
+	.max_files = 16384,
 	.max_staging_bytes = 16 * MIB,
 	.cache_max_bytes = 16 * MIB,
 };
