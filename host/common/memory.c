@@ -95,6 +95,8 @@ int memory_add(struct memory *mem, uint64_t gpa, uint64_t size, uint64_t uaddr, 
 		(mem->nr_regions - at) * sizeof(mem->regions[0]));
 	mem->regions[at] = r;
 	mem->nr_regions++;
+	/* They do not overlap, so the sum fits. */
+	mem->size += size;
 	return 0;
 fail:
 	close(fd);
@@ -107,6 +109,7 @@ static void drop(struct memory *mem, unsigned int at)
 
 	munmap(r->map, r->map_len);
 	close(r->fd);
+	mem->size -= r->size;
 	mem->nr_regions--;
 	memmove(r, r + 1, (mem->nr_regions - at) * sizeof(*r));
 }
@@ -132,12 +135,7 @@ void memory_clear(struct memory *mem)
 
 uint64_t memory_size(const struct memory *mem)
 {
-	uint64_t sum = 0;
-
-	/* They do not overlap, so the sum fits. */
-	for (unsigned int i = 0; i < mem->nr_regions; i++)
-		sum += mem->regions[i].size;
-	return sum;
+	return mem->size;
 }
 
 void *memory_at_uaddr(const struct memory *mem, uint64_t uaddr, uint64_t len)

@@ -32,6 +32,7 @@ struct memory_region {
 
 struct memory {
 	unsigned int nr_regions;
+	uint64_t size; /* of all regions */
 	struct memory_region regions[MEMORY_MAX_REGIONS]; /* sorted by gpa, no overlaps */
 };
 

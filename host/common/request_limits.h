@@ -9,4 +9,10 @@
 /* Not in the configuration space: 16 GiB of scattered pages. */
 #define REQUEST_MAX_RUNS (4u * 1024 * 1024)
 
+/**
+ * The runs of a request name at most this many times what the VM has as memory: each page may be an
+ * argument and a result, but nobody needs more, and each time costs page tables where it is joined.
+ */
+#define REQUEST_MAX_MEMORY_TIMES 2
+
 #endif

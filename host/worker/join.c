@@ -2,14 +2,20 @@
 #include "join.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "quota.h"
+
 /* Each run is a mapping, of which a process can have 65530: enough for 8 GiB in huge pages. */
 #define JOIN_MAX_RUNS 8192
+/* Memory of the kernel for a mapping, and for each page that is touched through it */
+#define MAPPING_COST 256
+#define PAGE_COST    8
 /* What was used in so many of the last calls is not given up for something else. */
 #define STALE_AFTER 1024
 
@@ -32,6 +38,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct join *kept[JOIN_KEPT];
 static size_t nr_kept, runs_kept;
 static uint64_t bytes_kept, calls;
+static struct quota *quota;
+static _Atomic size_t nr_mappings;
 /* How often short runs were seen that may be worth it. Others with the same place start anew. */
 static struct {
 	uint64_t hash;
@@ -69,9 +77,37 @@ static uint64_t hash_runs(const struct iovec *runs, size_t nr)
 
 /* ---- Mapping -------------------------------------------------------------------------------- */
 
+void join_limit(struct quota *q)
+{
+	quota = q;
+}
+
+static uint64_t cost(const struct join *j)
+{
+	return j->map_len / (uint64_t)sysconf(_SC_PAGESIZE) * PAGE_COST + j->nr * MAPPING_COST;
+}
+
+/* Counts a range before it is mapped. */
+static bool take_room(const struct join *j)
+{
+	if (atomic_fetch_add(&nr_mappings, j->nr) + j->nr <= JOIN_MAX_MAPPINGS &&
+	    (!quota || quota_try(quota, POLICY_max_staging_bytes, cost(j))))
+		return true;
+	atomic_fetch_sub(&nr_mappings, j->nr);
+	return false;
+}
+
+static void give_room(const struct join *j)
+{
+	atomic_fetch_sub(&nr_mappings, j->nr);
+	if (quota)
+		quota_give(quota, POLICY_max_staging_bytes, cost(j));
+}
+
 static void unmap(struct join *j)
 {
 	munmap(j->map, j->map_len);
+	give_room(j);
 	free(j);
 }
 
@@ -98,8 +134,13 @@ static struct join *map(const struct iovec *runs, size_t nr, uint64_t len, uint6
 	*j = (struct join){ .hash = hash, .holds = 1, .len = len, .nr = nr };
 	memcpy(j->runs, runs, nr * sizeof(*runs));
 	j->map_len = (skip + len + page - 1) & ~(page - 1);
+	if (!take_room(j)) {
+		free(j);
+		return NULL;
+	}
 	j->map = mmap(NULL, j->map_len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (j->map == MAP_FAILED) {
+		give_room(j);
 		free(j);
 		return NULL;
 	}

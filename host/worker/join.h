@@ -22,7 +22,17 @@
 #define JOIN_MIN_RUN ((uint64_t)64 << 10)
 #define JOIN_AFTER   8
 
+/** Mappings of all ranges, kept or not; with REGISTERED_MAX_PIECES less than a process may have */
+#define JOIN_MAX_MAPPINGS 24576
+
 struct join;
+struct quota;
+
+/**
+ * join_limit() - what the kernel needs for the ranges that exist counts as staging memory from here on
+ * @quota: of the VM; stays the caller's. NULL: it is not counted. No range may exist.
+ */
+void join_limit(struct quota *quota);
 
 /**
  * join_runs() - maps runs of a shared mapping a second time, one behind the other
@@ -32,7 +42,7 @@ struct join;
  * @j:    to be given to join_release()
  *
  * Any thread. Return: where the first byte of the first run is in the new range; NULL when it cannot
- * be done, or when copying is cheaper.
+ * be done, when there is no room for the page tables, or when copying is cheaper.
  */
 void *join_runs(const struct iovec *runs, size_t nr, uint64_t len, struct join **j);
 

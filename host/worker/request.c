@@ -13,6 +13,9 @@
 /* Room for runs beyond RUNS_KEPT that all threads may have together (16 bytes each). */
 #define RUNS_SHARED (2 * (size_t)REQUEST_MAX_RUNS)
 
+#define STRING_(x) #x
+#define STRING(x)  STRING_(x)
+
 static _Atomic size_t runs_shared;
 
 struct request *request_new(void)
@@ -128,6 +131,12 @@ static uint32_t parse_segment(struct request *r, const struct memory *mem,
 
 		if (!len || __builtin_add_overflow(sum, len, &sum))
 			return VIRTIO_ACCEL_S_INVAL;
+		if (len > r->room) {
+			r->why = "its runs name more than " STRING(REQUEST_MAX_MEMORY_TIMES)
+				 " times the guest's memory";
+			return VIRTIO_ACCEL_S_INVAL;
+		}
+		r->room -= len;
 		if (r->header.type == VIRTIO_ACCEL_T_MEMORY_REGISTER &&
 		    (addr | len) % VIRTIO_ACCEL_MEMORY_ALIGN)
 			return VIRTIO_ACCEL_S_INVAL;
@@ -204,6 +213,8 @@ static uint32_t parse_segments(struct request *r, const struct memory *mem, stru
 	uint64_t sum = 0;
 	uint32_t status;
 
+	if (__builtin_mul_overflow(memory_size(mem), REQUEST_MAX_MEMORY_TIMES, &r->room))
+		r->room = UINT64_MAX;
 	rr.stream = s;
 	rr.left = nr_runs;
 	rr.next = rr.nr = 0;
@@ -270,6 +281,7 @@ uint32_t request_parse(struct request *r, const struct memory *mem, struct regis
 	r->registered = t;
 	r->nr_held = 0;
 	r->nr_joined = 0;
+	r->why = NULL;
 	if (r->chain.error || r->chain.readable_len < sizeof(*h))
 		return VIRTIO_ACCEL_S_INVAL;
 	stream_read(&s, h, sizeof(*h));

@@ -22,6 +22,8 @@ struct request {
 	struct host_segment segments[REQUEST_MAX_SEGMENTS];
 	struct iovec *runs;
 	size_t max_runs; /* room in runs */
+	const char *why; /* what is wrong with it where that can be told, or NULL */
+	uint64_t room;	 /* bytes that further runs may name */
 	uint32_t memory; /* what a VIRTIO_ACCEL_T_MEMORY_* is about; its pieces are segments[0] */
 	struct registered *registered;
 	struct registered_memory *held[REQUEST_MAX_SEGMENTS]; /* until request_finish() */

@@ -206,6 +206,7 @@ static int pop(struct serve_queue *q, struct request *r, uint32_t *status)
 		record->context = r->header.context;
 	} else if (n == 1 && (*status == VIRTIO_ACCEL_S_INVAL || *status == VIRTIO_ACCEL_S_NOTSUP)) {
 		report(q, *status, r->chain.error ? r->chain.error :
+				   r->why	  ? r->why :
 						    "its header, segments or runs are wrong");
 	}
 	return n;

@@ -59,6 +59,7 @@ static int set_up(void)
 		return -errno;
 	msg.setup.vm[sizeof(msg.setup.vm) - 1] = '\0';
 	quota_init(&quota, &msg.setup.policy, msg.setup.vm, &serve.area->counts);
+	join_limit(&quota);
 	dirs.keeper = msg.setup.has_keeper ? fds[1] : -1;
 	dirs.models = msg.setup.has_model_dir ? fds[1 + msg.setup.has_keeper] : -1;
 	serve.dispatch = dispatch_new(&quota, &dirs, msg.setup.generation);

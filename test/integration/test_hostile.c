@@ -217,6 +217,31 @@ static void classify(struct hostile_message *m, uint64_t room)
 	hostile_buffer(m, VIRTIO_ACCEL_BUF_NULL, 0, 0, NULL);
 }
 
+/* A CALL that names 64 MiB @times times, for an array copy. Return: its length. */
+static uint32_t name_often(uint32_t times)
+{
+	static struct virtio_accel_run runs[16384];
+	const uint64_t len = (uint64_t)times * RAW_MEMORY;
+	struct virtio_accel_segment segments[2];
+	struct virtio_accel_req req;
+	struct hostile_message m;
+
+	array_copy(&m, len / sizeof(int), len, len, 64, 64);
+	for (unsigned int i = 0; i < 2; i++)
+		segments[i] = (struct virtio_accel_segment){
+			.len = htole64(i ? 64 : len), .flags = m.segments[i].flags,
+			.nr_runs = htole32(i ? 1 : times),
+		};
+	for (uint32_t i = 0; i < times; i++)
+		runs[i] = (struct virtio_accel_run){ htole64(raw_guest(0)), htole64(RAW_MEMORY) };
+	runs[times] = m.runs[1];
+	req = (struct virtio_accel_req){
+		.type = htole32(m.type), .context = htole64(m.context), .nr_segments = htole32(2),
+		.nr_runs = htole32(times + 1), .message_len = htole32(m.len),
+	};
+	return raw_build(&front, &req, segments, runs, m.bytes, m.len);
+}
+
 /* ---- One test for each pattern ------------------------------------------------------------- */
 
 /* A range of guest memory that is contiguous for the guest only: two regions, apart on the host */
@@ -433,6 +458,21 @@ static void cve_2021_3546(void **state)
 	classify(&m, 1ull << 63);
 	expect_refused(&m);
 	expect_reported(2);
+}
+
+/* Memory that is named again and again, so that the host makes page tables without an end */
+static void page_tables(void **state)
+{
+	static const uint32_t times[] = { 3, 100, 8192 };
+	uint32_t len;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		len = name_often(times[i]);
+		assert_true(raw_send(&front, len, 4096) > 0);
+		assert_int_equal(raw_resp(&front).status, VIRTIO_ACCEL_S_INVAL);
+	}
+	expect_reported(3);
 }
 
 /* Sources and destinations of different lengths */
@@ -908,6 +948,7 @@ int main(void)
 		TEST(oxide_propolis_970),
 		TEST(path_traversal),
 		TEST(many_files),
+		TEST(page_tables),
 		TEST(double_fetch),
 	};
 	int failed;

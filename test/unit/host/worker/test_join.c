@@ -16,6 +16,7 @@
 
 #include "util.h"
 #include "join.h"
+#include "quota.h"
 
 #define MIB  ((size_t)1 << 20)
 #define SIZE (16 * MIB)
@@ -192,6 +193,70 @@ static void room(void **state)
 	expect_mappings(before);
 }
 
+/* Page tables and mappings count as the VM's staging memory for as long as a range exists. */
+static void counted(void **state)
+{
+	static struct quota_counts counts;
+	struct policy policy;
+	struct quota quota;
+	struct iovec large[] = { { memory + 8 * MIB, 4 * MIB }, { memory, 4 * MIB } };
+	const uint64_t cost = 8 * MIB / PAGE * 8;
+	struct join *j[4];
+	uint64_t used;
+
+	(void)state;
+	policy_init(&policy);
+	policy.max_staging_bytes = 2 * cost;
+	quota_init(&quota, &policy, "vm", &counts);
+	join_limit(&quota);
+	/* Kept, since there is room: the kernel needs it until it is given up. */
+	assert_non_null(join_runs(large, 2, 8 * MIB, &j[0]));
+	used = quota_used(&quota, POLICY_max_staging_bytes);
+	assert_in_range(used, cost, 2 * cost - 1);
+	assert_non_null(join_runs(large, 2, 8 * MIB, &j[1]));
+	assert_int_equal(quota_used(&quota, POLICY_max_staging_bytes), used);
+	/* Another one has no room: it is for the caller to copy, which is counted, too. */
+	large[1].iov_base = memory + 4 * MIB;
+	assert_null(join_runs(large, 2, 8 * MIB, &j[2]));
+	assert_int_equal(quota_used(&quota, POLICY_max_staging_bytes), used);
+	/* That is no refusal of what a guest asks for. */
+	assert_int_equal(quota_refused(&counts, POLICY_max_staging_bytes), 0);
+	join_release(j[0]);
+	join_release(j[1]);
+	join_clear();
+	assert_int_equal(quota_used(&quota, POLICY_max_staging_bytes), 0);
+	assert_non_null(join_runs(large, 2, 8 * MIB, &j[2]));
+	join_release(j[2]);
+	join_clear();
+	assert_int_equal(quota_used(&quota, POLICY_max_staging_bytes), 0);
+	join_limit(NULL);
+}
+
+/* However many callers there are: some mappings are left for others. */
+static void mappings(void **state)
+{
+	static struct iovec runs[8192];
+	struct join *j[8];
+	size_t nr = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 8192; i++)
+		runs[i] = (struct iovec){ memory + i % 16 * 16 * PAGE, 16 * PAGE };
+	/* The first is kept and used again, so each has another beginning. */
+	for (; nr < 8; nr++) {
+		runs[0].iov_base = memory + nr * PAGE;
+		if (!join_runs(runs, 8192, 8192 * 16 * PAGE, &j[nr]))
+			break;
+	}
+	assert_int_equal(nr, JOIN_MAX_MAPPINGS / 8192);
+	while (nr > 0)
+		join_release(j[--nr]);
+	join_clear();
+	assert_non_null(join_runs(runs, 8192, 8192 * 16 * PAGE, &j[0]));
+	join_release(j[0]);
+	join_clear();
+}
+
 struct caller {
 	pthread_t thread;
 	const struct iovec *runs;
@@ -283,6 +348,8 @@ int main(void)
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(short_runs),
 		cmocka_unit_test(room),
+		cmocka_unit_test(counted),
+		cmocka_unit_test(mappings),
 		cmocka_unit_test(threads),
 	};
 

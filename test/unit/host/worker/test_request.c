@@ -196,6 +196,39 @@ static void many_runs(void **state)
 				 g.mem.regions[0].base + DATA + i * 16);
 }
 
+/* Each page may be named twice in a request, not more often: by one segment or by several. */
+static void names_memory_twice(void **state)
+{
+	const uint32_t nr = 32;
+	const uint64_t len = 2 * GUEST_SIZE / nr;
+
+	(void)state;
+	assert_int_equal(memory_size(&g.mem), GUEST_SIZE);
+	for (uint64_t more = 0; more < 2; more++) {
+		put_header(VIRTIO_ACCEL_T_CALL, 1, nr + (uint32_t)more, 16);
+		put_segment(nr * len + more, VIRTIO_ACCEL_SEG_READ, nr + (uint32_t)more);
+		for (uint32_t i = 0; i < nr; i++)
+			put_run(guest_gpa(i % 2 * len), len);
+		if (more)
+			put_run(guest_gpa(0), 1);
+		put_message(16);
+		assert_int_equal(parse(0, 16), more ? VIRTIO_ACCEL_S_INVAL : VIRTIO_ACCEL_S_OK);
+		assert_true(!more == !r->why);
+		request_finish(r, 0);
+
+		put_header(VIRTIO_ACCEL_T_CALL, 3, 3, 16);
+		put_segment(GUEST_SIZE, VIRTIO_ACCEL_SEG_READ, 1);
+		put_segment(GUEST_SIZE - 1, VIRTIO_ACCEL_SEG_WRITE, 1);
+		put_segment(1 + more, VIRTIO_ACCEL_SEG_WRITE, 1);
+		put_run(guest_gpa(0), GUEST_SIZE);
+		put_run(guest_gpa(0), GUEST_SIZE - 1);
+		put_run(guest_gpa(0), 1 + more);
+		put_message(16);
+		assert_int_equal(parse(0, 16), more ? VIRTIO_ACCEL_S_INVAL : VIRTIO_ACCEL_S_OK);
+		request_finish(r, 0);
+	}
+}
+
 static void closing_a_context(void **state)
 {
 	(void)state;
@@ -389,6 +422,9 @@ static void runs_of_all_threads_have_a_limit(void **state)
 	unsigned int granted = 0;
 
 	(void)state;
+	/* So much that these runs name no page too often */
+	assert_int_equal(memory_add(&g.mem, UINT64_C(1) << 40, nr * 8ull, UINT64_C(1) << 40, 0,
+				    guest_file(nr * 8ull)), 0);
 	/* 64 MiB of runs out of one page: a chain may name the same memory again and again. */
 	put_header(VIRTIO_ACCEL_T_CALL, 1, nr, 16);
 	put_segment(nr * 8ull, VIRTIO_ACCEL_SEG_READ, nr);
@@ -627,6 +663,7 @@ int main(void)
 		TEST(a_message_alone),
 		TEST(segments_and_runs),
 		TEST(many_runs),
+		TEST(names_memory_twice),
 		TEST(closing_a_context),
 		TEST(refuses_what_is_malformed),
 		TEST(messages_have_limits),
