@@ -101,6 +101,8 @@ bool quota_try(struct quota *l, enum policy_rule rule, uint64_t amount)
 	uint64_t left = atomic_load(&l->counts->left[rule]);
 
 	max = left < max ? max - left : 0;
+	if (!amount)
+		return true;
 	do {
 		if (__builtin_add_overflow(old, amount, &sum) || sum > max)
 			return false;

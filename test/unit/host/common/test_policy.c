@@ -300,6 +300,40 @@ static void test_quota(void **state)
 	assert_int_equal(quota_refused(&counts, POLICY_max_inflight), 0);
 }
 
+/* What dead workers have left is not to be had until it is removed. */
+static void test_leftovers(void **state)
+{
+	static struct quota_counts other;
+	struct policy p;
+	struct quota q;
+
+	(void)state;
+	memset(&counts, 0, sizeof(counts));
+	policy_init(&p);
+	p.max_files = 10;
+	quota_init(&q, &p, "unit", &counts);
+	counts.left[POLICY_max_files] = 7;
+	assert_int_equal(quota_take(&q, POLICY_max_files, 4, 0x8011), VIRTIO_ACCEL_S_USERS);
+	assert_int_equal(quota_take(&q, POLICY_max_files, 3, 0x8011), 0);
+	assert_false(quota_try(&q, POLICY_max_files, 1));
+	/* More than there can be: a worker may have written it. */
+	counts.left[POLICY_max_files] = UINT64_MAX;
+	assert_false(quota_try(&q, POLICY_max_files, 1));
+	assert_true(quota_try(&q, POLICY_max_files, 0));
+	counts.left[POLICY_max_files] = 0;
+	assert_true(quota_try(&q, POLICY_max_files, 7));
+	assert_int_equal(quota_used(&q, POLICY_max_files), 10);
+	assert_int_equal(quota_refused(&counts, POLICY_max_files), 1);
+	/* What is used moves along, and can be given back there. */
+	quota_move(&q, &other);
+	assert_int_equal(quota_used(&q, POLICY_max_files), 10);
+	quota_give(&q, POLICY_max_files, 10);
+	assert_int_equal(quota_used(&q, POLICY_max_files), 0);
+	/* The next worker begins with nothing. */
+	quota_init(&q, &p, "unit", &counts);
+	assert_int_equal(quota_used(&q, POLICY_max_files), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +342,7 @@ int main(void)
 		cmocka_unit_test(test_json),	  cmocka_unit_test(test_file),
 		cmocka_unit_test(test_bad_files), cmocka_unit_test(test_names),
 		cmocka_unit_test(test_quota),
+		cmocka_unit_test(test_leftovers),
 	};
 	int fd = mkstemp(path), log_fd = mkstemp(log_path), ret;
 
