@@ -92,13 +92,13 @@ static void start_child(struct child *c, int socks[2])
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
-	int socks[2], lowest, fd, ret;
+	int socks[2], lowest, ret;
 	static struct control_msg msg;
 	struct child c;
 
 	if (!null)
 		null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	/* Descriptors get the lowest free number: after all is closed it is the same again. */
+	/* Descriptors get the lowest free number: from here on all are to be closed at the end. */
 	lowest = dup(null);
 	close(lowest);
 	start_child(&c, socks);
@@ -129,9 +129,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	close(socks[0]);
 	close(socks[1]);
-	fd = dup(null);
-	if (fd != lowest)
-		abort();
-	close(fd);
+	input_expect_closed(lowest);
 	return 0;
 }

@@ -2,6 +2,7 @@
 /* Takes a fuzzer's input apart. What is not there reads as zeros. */
 #pragma once
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -50,6 +51,14 @@ static inline uint16_t input_u16(struct input *in)
 	uint16_t value = input_u8(in);
 
 	return (uint16_t)(value | input_u8(in) << 8);
+}
+
+/* No descriptor is open from @lowest on, as far as an input may have opened them. */
+static inline void input_expect_closed(int lowest)
+{
+	for (int fd = lowest; fd < lowest + 256; fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			abort();
 }
 
 /* size bytes in memory of just this size, for ASan. The caller frees it. */

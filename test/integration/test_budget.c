@@ -193,7 +193,7 @@ static void many_files(void **state)
 		/* The next one finds a worker, and may have as much once that is removed. */
 		open_front();
 		raw_close(&front);
-		if (i == 0 && !test_wait(is_gone, dir, 120000))
+		if (!test_wait(is_gone, dir, 120000))
 			test_die("%s is still there", dir);
 		free(dir);
 	}
