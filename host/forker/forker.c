@@ -22,8 +22,10 @@
 
 /* Reading what the sandbox may use can take a while on a busy machine. */
 #define CONFINE_MS 20000
+/* How long the supervisor waits for a worker to be started: a front end may be waiting, too. */
+#define SPAWN_MS 500
 /* How long a killed worker that nobody waits for may take to be gone */
-#define STRAY_MS 1000
+#define STRAY_MS 100
 
 /* ---- The worker's first steps --------------------------------------------------------------- */
 
@@ -213,7 +215,7 @@ int forker_spawn(int sock, int fd, pid_t *pid, uint32_t *nr)
 
 	ret = control_send(sock, &msg, &fd, 1);
 	while (!ret) {
-		ret = control_recv(sock, &msg, fds, CONTROL_ANSWER_MS);
+		ret = control_recv(sock, &msg, fds, SPAWN_MS);
 		control_close(fds);
 		if (ret || msg.forked.serial == serial)
 			break;

@@ -323,7 +323,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input in = { data, size };
 	static struct front f;
 	static bool started;
-	int lowest;
+	unsigned int before;
 
 	if (!started)
 		start();
@@ -333,9 +333,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	record->layout = INFLIGHT_LAYOUT;
 	memset(&worker, 0, sizeof(worker));
 
-	/* Descriptors get the lowest free number: from here on all are to be closed at the end. */
-	lowest = dup(ram_fd);
-	close(lowest);
+	before = input_nr_open();
 	if (device_init(&f.dev, &opts))
 		abort();
 	device_worker_event(&f.dev);
@@ -347,6 +345,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	close_front(&f);
 	device_exit(&f.dev);
-	input_expect_closed(lowest);
+	if (input_nr_open() != before)
+		abort();
 	return 0;
 }

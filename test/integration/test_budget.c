@@ -125,6 +125,53 @@ static void late_answers(void **state)
 	raw_close(&front);
 }
 
+/* ---- A forker that does not start any worker ----------------------------------------------- */
+
+/* A child of the supervisor by its name; 0: there is none. */
+static pid_t find_child(const char *name)
+{
+	char path[64], comm[32];
+	int pid, found = 0;
+	FILE *f, *c;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", host.pid, host.pid);
+	f = fopen(path, "re");
+	while (f && fscanf(f, "%d", &pid) == 1) {
+		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+		c = fopen(path, "re");
+		if (c && fscanf(c, "%31s", comm) == 1 && !strcmp(comm, name))
+			found = pid;
+		if (c)
+			fclose(c);
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static void stopped_forker(void **state)
+{
+	pid_t forker = find_child("accel-forker"), worker = daemon_worker(&host);
+	uint64_t features;
+
+	(void)state;
+	open_front();
+	assert_true(forker > 0);
+	kill(forker, SIGSTOP);
+	kill(worker, SIGKILL);
+	answer_time_reset();
+	/* Whenever a message comes */
+	for (int i = 0; i < 300; i++) {
+		assert_int_equal(vu_get_u64(&front.conn, VU_GET_FEATURES, &features), 0);
+		usleep(10000);
+	}
+	print_message("while no worker can be started: %u ms\n", answer_time_longest());
+	kill(forker, SIGCONT);
+	raw_close(&front);
+	open_front();
+	raw_close(&front);
+}
+
 /* ---- Files, more than can be removed in that time ------------------------------------------ */
 
 #define NAMES 128
@@ -227,6 +274,7 @@ int main(void)
 					    NULL };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(late_answers),
+		cmocka_unit_test(stopped_forker),
 		cmocka_unit_test(many_files),
 		cmocka_unit_test(unremovable_files),
 	};
