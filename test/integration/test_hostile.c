@@ -217,7 +217,7 @@ static void classify(struct hostile_message *m, uint64_t room)
 	hostile_buffer(m, VIRTIO_ACCEL_BUF_NULL, 0, 0, NULL);
 }
 
-/* A CALL that names 64 MiB @times times, for an array copy. Return: its length. */
+/* A copy of an array that is 64 MiB @times times, to where it is. Return: the request's length. */
 static uint32_t name_often(uint32_t times)
 {
 	static struct virtio_accel_run runs[16384];
@@ -226,18 +226,16 @@ static uint32_t name_often(uint32_t times)
 	struct virtio_accel_req req;
 	struct hostile_message m;
 
-	array_copy(&m, len / sizeof(int), len, len, 64, 64);
+	array_copy(&m, len / sizeof(int), len, len, len, len);
 	for (unsigned int i = 0; i < 2; i++)
 		segments[i] = (struct virtio_accel_segment){
-			.len = htole64(i ? 64 : len), .flags = m.segments[i].flags,
-			.nr_runs = htole32(i ? 1 : times),
+			.len = htole64(len), .flags = m.segments[i].flags, .nr_runs = htole32(times),
 		};
-	for (uint32_t i = 0; i < times; i++)
+	for (uint32_t i = 0; i < 2 * times; i++)
 		runs[i] = (struct virtio_accel_run){ htole64(raw_guest(0)), htole64(RAW_MEMORY) };
-	runs[times] = m.runs[1];
 	req = (struct virtio_accel_req){
 		.type = htole32(m.type), .context = htole64(m.context), .nr_segments = htole32(2),
-		.nr_runs = htole32(times + 1), .message_len = htole32(m.len),
+		.nr_runs = htole32(2 * times), .message_len = htole32(m.len),
 	};
 	return raw_build(&front, &req, segments, runs, m.bytes, m.len);
 }
@@ -463,14 +461,16 @@ static void cve_2021_3546(void **state)
 /* Memory that is named again and again, so that the host makes page tables without an end */
 static void page_tables(void **state)
 {
-	static const uint32_t times[] = { 3, 100, 8192 };
+	static const uint32_t times[] = { 1, 2, 100, 8192 };
 	uint32_t len;
 
 	(void)state;
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		len = name_often(times[i]);
 		assert_true(raw_send(&front, len, 4096) > 0);
-		assert_int_equal(raw_resp(&front).status, VIRTIO_ACCEL_S_INVAL);
+		/* Once as an argument and once as a result is what anybody needs. */
+		assert_int_equal(raw_resp(&front).status,
+				 times[i] == 1 ? VIRTIO_ACCEL_S_OK : VIRTIO_ACCEL_S_INVAL);
 	}
 	expect_reported(3);
 }
