@@ -104,33 +104,48 @@ static int for_each(struct tree *t, int fd, int (*fn)(struct tree *t, int dir, c
 	return ret;
 }
 
+/*
+ * Removes an entry, or opens it where it is a directory that is not empty.
+ * Return: 0 or -errno; *fd: the directory, or -1.
+ */
+static int remove_or_open(const struct tree *t, int at, const char *name, int *fd)
+{
+	int ret = remove_entry(at, name);
+	struct stat st;
+
+	*fd = -1;
+	if (ret != -ENOTEMPTY)
+		return ret;
+	ret = open_dir(at, name, &st);
+	if (ret < 0)
+		return ret;
+	if (st.st_dev == t->dev) {
+		*fd = ret;
+		return 0;
+	}
+	close(ret);
+	return -EXDEV;
+}
+
 /* An entry of a directory in the root: goes, or becomes one of the root's. */
 static int take_out(struct tree *t, int dir, const char *name)
 {
-	int ret = remove_entry(dir, name), fd;
-	struct stat st;
+	int fd, ret = remove_or_open(t, dir, name, &fd);
 
-	if (ret != -ENOTEMPTY)
-		return ret;
-	fd = open_dir(dir, name, &st);
 	if (fd < 0)
-		return fd;
+		return ret;
 	close(fd);
-	return st.st_dev == t->dev ? move_up(t, dir, name) : -EXDEV;
+	return move_up(t, dir, name);
 }
 
 /* An entry of the root */
 static int remove_from_root(struct tree *t, int root, const char *name)
 {
-	int ret = remove_entry(root, name), fd;
-	struct stat st;
+	int fd, ret = remove_or_open(t, root, name, &fd);
 
-	if (ret != -ENOTEMPTY)
-		return ret;
-	fd = open_dir(root, name, &st);
 	if (fd < 0)
-		return fd;
-	ret = st.st_dev == t->dev ? for_each(t, fd, take_out) : -EXDEV;
+		return ret;
+	ret = for_each(t, fd, take_out);
 	close(fd);
 	if (!unlinkat(root, name, AT_REMOVEDIR))
 		return 0;

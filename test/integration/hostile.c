@@ -163,20 +163,28 @@ uint64_t hostile_resource(struct raw_front *r, uint64_t context, uint32_t path_t
 	return reply_id(r);
 }
 
-uint64_t hostile_file(struct raw_front *r, uint64_t context, uint64_t size)
+uint32_t hostile_add(struct raw_front *r, uint64_t context, uint64_t resource, uint64_t size,
+		     const char *name)
 {
-	uint64_t id = hostile_resource(r, context, 0);
 	struct hostile_message m;
 
 	hostile_begin(&m, VIRTIO_ACCEL_OP_RESOURCE_ADD, 0);
 	m.context = context;
-	hostile_value(&m, id);
+	hostile_value(&m, resource);
 	hostile_value(&m, 0);
 	hostile_value(&m, size);
-	hostile_buffer(&m, VIRTIO_ACCEL_BUF_INLINE, 5, 0, "file");
+	hostile_buffer(&m, VIRTIO_ACCEL_BUF_INLINE, strlen(name) + 1, 0, name);
 	hostile_send(r, &m, 4096);
-	if (raw_resp(r).status)
-		test_die("no new file: status %u", raw_resp(r).status);
+	return raw_resp(r).status;
+}
+
+uint64_t hostile_file(struct raw_front *r, uint64_t context, uint64_t size)
+{
+	uint64_t id = hostile_resource(r, context, 0);
+	uint32_t status = hostile_add(r, context, id, size, "file");
+
+	if (status)
+		test_die("no new file: status %u", status);
 	return id;
 }
 

@@ -69,6 +69,10 @@ void hostile_share_two(struct raw_front *r, size_t half, size_t far);
 /** hostile_resource() - an empty resource. Return: its id. */
 uint64_t hostile_resource(struct raw_front *r, uint64_t context, uint32_t path_type);
 
+/** hostile_add() - adds a file of @size bytes to a resource. Return: the status. */
+uint32_t hostile_add(struct raw_front *r, uint64_t context, uint64_t resource, uint64_t size,
+		     const char *name);
+
 /** hostile_file() - a resource with one file of @size bytes. Return: its id. */
 uint64_t hostile_file(struct raw_front *r, uint64_t context, uint64_t size);
 

@@ -174,28 +174,20 @@ static void stopped_forker(void **state)
 
 /* ---- Files, more than can be removed in that time ------------------------------------------ */
 
-#define NAMES 128
 #define DEPTH 500
 
 /* One resource with so many files, each @DEPTH directories deep, all of them its own */
-static void make_many(void)
+static void make_many(unsigned int nr)
 {
 	uint64_t id = hostile_resource(&front, 1, 1);
-	struct hostile_message m;
 	char name[DEPTH * 2 + 16];
 
-	for (unsigned int i = 0; i < NAMES; i++) {
+	for (unsigned int i = 0; i < nr; i++) {
 		snprintf(name, sizeof(name), "%03u/", i);
 		for (unsigned int k = 0; k < DEPTH - 1; k++)
 			memcpy(name + 4 + 2 * k, "d/", 2);
 		strcpy(name + 2 + 2 * DEPTH, "f");
-		hostile_begin(&m, VIRTIO_ACCEL_OP_RESOURCE_ADD, 0);
-		hostile_value(&m, id);
-		hostile_value(&m, 0);
-		hostile_value(&m, 0);
-		hostile_buffer(&m, VIRTIO_ACCEL_BUF_INLINE, strlen(name) + 1, 0, name);
-		hostile_send(&front, &m, 4096);
-		assert_int_equal(raw_resp(&front).status, 0);
+		assert_int_equal(hostile_add(&front, 1, id, 0, name), 0);
 	}
 }
 
@@ -220,9 +212,10 @@ static void many_files(void **state)
 	static const struct {
 		const char *name;
 		void (*ask)(void);
+		unsigned int nr; /* of files */
 	} ways[] = {
-		{ "the worker is killed", kill_worker }, { "RESET_DEVICE", reset_device },
-		{ "a new connection", hang_up },
+		{ "the worker is killed", kill_worker, 128 }, { "RESET_DEVICE", reset_device, 40 },
+		{ "a new connection", hang_up, 40 },
 	};
 
 	(void)state;
@@ -230,12 +223,12 @@ static void many_files(void **state)
 		char *dir;
 
 		open_front();
-		make_many();
+		make_many(ways[i].nr);
 		dir = daemon_dir(&host);
 		answer_time_reset();
 		ways[i].ask();
-		print_message("%d files in %d directories, and %s: %u ms\n", NAMES, NAMES * DEPTH,
-			      ways[i].name, answer_time_longest());
+		print_message("%u files in %u directories, and %s: %u ms\n", ways[i].nr,
+			      ways[i].nr * DEPTH, ways[i].name, answer_time_longest());
 		raw_close(&front);
 		/* The next one finds a worker, and may have as much once that is removed. */
 		open_front();

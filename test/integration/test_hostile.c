@@ -768,6 +768,7 @@ static void many_files(void **state)
 {
 	struct hostile_message m;
 	unsigned int added = 0;
+	uint32_t status = 0;
 	char name[256];
 
 	(void)state;
@@ -780,20 +781,15 @@ static void many_files(void **state)
 			for (unsigned int k = 0; k < 99; k++)
 				memcpy(name + 4 + 2 * k, "d/", 2);
 			strcpy(name + 202, "file");
-			hostile_begin(&m, VIRTIO_ACCEL_OP_RESOURCE_ADD, 0);
-			hostile_value(&m, id);
-			hostile_value(&m, 0);
-			hostile_value(&m, 0);
-			hostile_buffer(&m, VIRTIO_ACCEL_BUF_INLINE, strlen(name) + 1, 0, name);
-			hostile_send(&front, &m, 4096);
-			if (raw_resp(&front).status == VIRTIO_ACCEL_S_USERS)
+			status = hostile_add(&front, 1, id, 0, name);
+			if (status == VIRTIO_ACCEL_S_USERS)
 				break;
-			assert_int_equal(raw_resp(&front).status, VIRTIO_ACCEL_S_OK);
+			assert_int_equal(status, VIRTIO_ACCEL_S_OK);
 			added++;
 		}
 	}
 	assert_in_range(added, 1, 16384 / 101);
-	assert_int_equal(raw_resp(&front).status, VIRTIO_ACCEL_S_USERS);
+	assert_int_equal(status, VIRTIO_ACCEL_S_USERS);
 	assert_true(daemon_stat(&host, "max_files") > 0);
 	/* All can be used again when they are gone. */
 	hostile_begin(&m, 0, 0);
