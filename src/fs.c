@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "no_signal.h"
 #include "vaccel/error.h"
 #include "vaccel/log.h"
 
@@ -225,10 +226,22 @@ static int create_named(const char *dir, const char *name, char **path, int *fd)
 	return ret;
 }
 
+/* As write(), but where files may not grow so large that is an error, and no signal to the program. */
+ssize_t fs_write(int fd, const void *data, size_t size)
+{
+	struct no_signal held;
+	ssize_t put;
+
+	no_signal_begin(&held);
+	put = write(fd, data, size < MAX_IO ? size : MAX_IO);
+	no_signal_end(&held, put < 0 ? errno : 0);
+	return put;
+}
+
 static int write_all(int fd, const char *data, size_t size)
 {
 	while (size) {
-		ssize_t put = write(fd, data, size < MAX_IO ? size : MAX_IO);
+		ssize_t put = fs_write(fd, data, size);
 
 		if (put < 0) {
 			if (errno == EINTR)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Longest file name that the library takes, without the terminator. */
 #define FS_NAME_MAX 254
@@ -49,6 +50,12 @@ int fs_file_map(const char *path, bool shared, uint8_t **data, size_t *size);
  */
 int fs_file_create(const char *dir, const char *name, bool randomize, const void *data,
 		   size_t size, char **path);
+
+/*
+ * As write(). EFBIG where files may not grow so large (RLIMIT_FSIZE), without the signal that would
+ * end the program.
+ */
+ssize_t fs_write(int fd, const void *data, size_t size);
 
 /*
  * Lists the regular files below dir, in all depths, sorted by path: *paths becomes an array of

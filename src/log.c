@@ -3,9 +3,11 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "loglines/limit.h"
 #include "vaccel/core.h"
 #include "vaccel/error.h"
 
@@ -48,6 +50,17 @@ static bool set_file(SLogConfig *config, const char *file)
 	return true;
 }
 
+/* VACCEL_LOG_LINES: how many lines a second there may be. Return: whether it is a number. */
+static bool set_limit(const char *lines)
+{
+	char *end = NULL;
+	unsigned long n = lines && *lines ? strtoul(lines, &end, 10) : 0;
+	bool ok = !end || (!*end && *lines >= '0' && *lines <= '9');
+
+	slog_set_limit(!ok ? 0 : n > LOG_LIMIT_MAX ? LOG_LIMIT_MAX : (unsigned int)n);
+	return ok;
+}
+
 int vaccel_log_init(void)
 {
 	const struct vaccel_config *config = vaccel_config();
@@ -60,6 +73,7 @@ int vaccel_log_init(void)
 		.nFlush = 1,
 		.nFlags = flags ? flags : log_level_flags(VACCEL_LOG_ERROR),
 	};
+	const char *lines = getenv("VACCEL_LOG_LINES");
 	int fd = STDOUT_FILENO;
 	bool file_ok = true;
 
@@ -70,6 +84,9 @@ int vaccel_log_init(void)
 
 	slog_set_screen(fd);
 	slog_config_set(&log);
+	if (!set_limit(lines))
+		vaccel_error("VACCEL_LOG_LINES=%.64s is not a number of lines a second; all are logged",
+			     lines);
 
 	if (!flags)
 		vaccel_error("Log level %u is not one of 1 (error), 2 (warn), 3 (info), 4 (debug); "

@@ -14,3 +14,9 @@ uint16_t log_level_flags(unsigned int level);
  * @fd: STDOUT_FILENO or STDERR_FILENO
  */
 void slog_set_screen(int fd);
+
+/*
+ * slog_set_limit - choose how many lines a second are printed, see loglines/limit.h
+ * @lines: 0: all, which is the default
+ */
+void slog_set_limit(unsigned int lines);

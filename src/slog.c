@@ -16,12 +16,21 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "loglines/clean.h"
+#include "loglines/limit.h"
+#include "no_signal.h"
+#include "transport/clock.h"
 
 /* Room for date, thread id, tag and colours before a message, and for the reset after it. */
 #define HEADER_MAX 96
 #define TRAILER_MAX 8
-/* How long a line waits for a reader of a full non-blocking stream before it is dropped. */
+/*
+ * How long a line waits for a reader of a full non-blocking stream before it is dropped; those that
+ * follow do not wait until one could be written.
+ */
 #define WRITE_TIMEOUT_MS 1000
+/* That lines are left out from here on is said at most this often. */
+#define NOTICE_NS UINT64_C(10000000000)
 
 static const struct kind {
 	SLOG_FLAGS_E flag;
@@ -53,6 +62,13 @@ static atomic_uint enabled = SLOG_ERROR;
 static atomic_int screen = STDOUT_FILENO;
 /* The log file could not be opened, which was reported; lines go to the screen. */
 static atomic_bool file_failed;
+/* The last line waited for the reader in vain. */
+static atomic_bool stalled;
+
+/* Guarded by lock, but for whether there is a limit at all. */
+static atomic_bool limited;
+static struct log_limit limit;
+static uint64_t noticed_ns;
 
 static void lock_settings(void)
 {
@@ -70,23 +86,50 @@ __attribute__((constructor)) static void prepare_fork(void)
 	pthread_atfork(lock_settings, unlock_settings, unlock_settings);
 }
 
+/* Whether the stream can be written to, perhaps after a while. */
+static bool await_reader(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+
+	if (!atomic_load(&stalled))
+		atomic_store(&stalled, poll(&pfd, 1, WRITE_TIMEOUT_MS) == 0);
+	return !atomic_load(&stalled);
+}
+
+/*
+ * Nobody's log is worth the program: without a reader, or where files may not grow, the line is lost,
+ * and the signal that would end the program is not seen.
+ */
 static void write_fully(int fd, const char *buf, size_t size)
 {
+	struct no_signal held;
+	int err = 0;
+
+	no_signal_begin(&held);
 	while (size) {
 		ssize_t n = write(fd, buf, size);
 
 		if (n >= 0) {
 			buf += n;
 			size -= n;
+			atomic_store(&stalled, false);
 		} else if (errno == EAGAIN) {
-			struct pollfd pfd = { .fd = fd, .events = POLLOUT };
-
-			if (poll(&pfd, 1, WRITE_TIMEOUT_MS) == 0)
-				return;
+			if (!await_reader(fd))
+				break;
 		} else if (errno != EINTR) {
-			return;
+			err = errno;
+			break;
 		}
 	}
+	no_signal_end(&held, err);
+}
+
+static void flush_stdout(void)
+{
+	struct no_signal held;
+
+	no_signal_begin(&held);
+	no_signal_end(&held, fflush_unlocked(stdout) ? errno : 0);
 }
 
 /* One write per line, after what the program has printed so far: the stream stays in order. */
@@ -99,7 +142,7 @@ static void write_screen(const char *buf, size_t size)
 		return;
 	}
 	flockfile(stdout);
-	fflush_unlocked(stdout);
+	flush_stdout();
 	write_fully(fd, buf, size);
 	funlockfile(stdout);
 }
@@ -181,7 +224,28 @@ static int open_file(const SLogConfig *config)
 	return -1;
 }
 
-static void print(SLOG_FLAGS_E flag, bool newline, const char *format, va_list args)
+/*
+ * Makes what others may have chosen harmless, where it is: size bytes at msg, with room for
+ * SLOG_MESSAGE_MAX. A line feed at the end of the format is the program's own. Returns the new size.
+ */
+static size_t clean(char *msg, size_t size, const char *format)
+{
+	const size_t end = strlen(format);
+	const bool own = end && format[end - 1] == '\n' && size && msg[size - 1] == '\n';
+	char copy[SLOG_MESSAGE_MAX];
+
+	size -= own;
+	if (!log_is_clean(msg, size)) {
+		memcpy(copy, msg, size);
+		size = log_clean(msg, SLOG_MESSAGE_MAX - 2, copy, size);
+	}
+	if (own)
+		msg[size++] = '\n';
+	return size;
+}
+
+__attribute__((nonnull(3))) static void print(SLOG_FLAGS_E flag, bool newline, const char *format,
+					      va_list args)
 {
 	char buf[HEADER_MAX + SLOG_MESSAGE_MAX + TRAILER_MAX];
 	char *msg = buf + HEADER_MAX;
@@ -202,6 +266,7 @@ static void print(SLOG_FLAGS_E flag, bool newline, const char *format, va_list a
 		goto out;
 	if (len >= SLOG_MESSAGE_MAX)
 		len = SLOG_MESSAGE_MAX - 1;
+	len = (int)clean(msg, (size_t)len, format);
 
 	lock_settings();
 	config = settings;
@@ -224,6 +289,39 @@ out:
 	errno = saved_errno;
 }
 
+/* Prints a line of the log's own. */
+static void print_own(SLOG_FLAGS_E flag, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print(flag, true, format, args);
+	va_end(args);
+}
+
+/* Whether a line may be printed; says so when others may not or were not. */
+static bool may_pass(SLOG_FLAGS_E flag)
+{
+	const uint64_t now = now_ns();
+	uint64_t left_out = 0;
+	bool pass, notice;
+
+	lock_settings();
+	pass = log_limit_take(&limit, now, 0, 0);
+	if (pass)
+		left_out = log_limit_report(&limit, now);
+	notice = !pass && (!noticed_ns || now - noticed_ns >= NOTICE_NS);
+	if (notice || left_out)
+		noticed_ns = now;
+	unlock_settings();
+	if (left_out)
+		print_own(flag, "%llu lines were left out of the log: too many in a second",
+			  (unsigned long long)left_out);
+	if (notice)
+		print_own(flag, "Too many lines for the log: some are left out from here on");
+	return pass;
+}
+
 /* On every call's way: what is not logged costs next to nothing. */
 void slog_print(SLOG_FLAGS_E flag, uint8_t newline, const char *format, ...)
 {
@@ -231,9 +329,19 @@ void slog_print(SLOG_FLAGS_E flag, uint8_t newline, const char *format, ...)
 
 	if (!(atomic_load_explicit(&enabled, memory_order_relaxed) & flag) || !format)
 		return;
+	if (atomic_load_explicit(&limited, memory_order_relaxed) && !may_pass(flag))
+		return;
 	va_start(args, format);
 	print(flag, newline, format, args);
 	va_end(args);
+}
+
+void slog_set_limit(unsigned int lines)
+{
+	lock_settings();
+	log_limit_init(&limit, lines);
+	unlock_settings();
+	atomic_store(&limited, lines != 0);
 }
 
 void slog_set_screen(int fd)

@@ -6,6 +6,7 @@
  *	VACCEL_PLUGINS            plugins to load, names or paths separated by ':'
  *	VACCEL_LOG_LEVEL          1 error (default), 2 warn, 3 info, 4 debug
  *	VACCEL_LOG_FILE           see vaccel/log.h; default standard output
+ *	VACCEL_LOG_LINES          at most so many lines a second, see vaccel/log.h; default all
  *	VACCEL_PROFILING_ENABLED  not 0: measure operations, in a guest also the host's part of them, and
  *				  print the times at the end (with log level 3 or 4)
  *	VACCEL_VERSION_IGNORE     not 0: load plugins built for any vAccel version

@@ -7,6 +7,15 @@
  * "/dev/stderr" mean those streams. The log level N enables error (N >= 1), warn (>= 2), info
  * (>= 3) and debug (4); trace and fatal are never enabled. A message is cut at 8196 bytes.
  *
+ * Text that others may have chosen cannot harm: of a message only a line feed at the end of its format
+ * is kept, and other control characters, and bytes that are no UTF-8, become visible ("\n", "\x1b").
+ * Nobody's log costs the program more than the line: where the reader is gone, or files may not grow
+ * (RLIMIT_FSIZE), it is lost, without a signal; where a non-blocking stream is full, it is lost after
+ * a second, and those that follow at once until somebody reads.
+ *
+ * With the variable VACCEL_LOG_LINES=N there are at most N lines a second, and after a silence 50
+ * times that many; the log says how many were left out.
+ *
  * Threads: the macros may be used from any thread, and by several processes on one stream.
  */
 #pragma once

@@ -10,10 +10,34 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "no_signal.h"
+
 #define PAGE	((size_t)4096)
 
 /* A signal restarts an allocation of pages; in steps this small it still gets on. */
 #define COMMIT_STEP	((size_t)16 << 20)
+
+/* Memory is a file here: where files may not grow so large (RLIMIT_FSIZE) that is an error, no signal. */
+static int grow(int fd, int (*how)(int fd, off_t from, off_t len), off_t from, off_t len)
+{
+	struct no_signal held;
+	int ret;
+
+	no_signal_begin(&held);
+	ret = how(fd, from, len);
+	no_signal_end(&held, ret ? errno : 0);
+	return ret;
+}
+
+static int truncate_to(int fd, off_t from, off_t len)
+{
+	return ftruncate(fd, from + len);
+}
+
+static int allocate(int fd, off_t from, off_t len)
+{
+	return fallocate(fd, 0, from, len);
+}
 
 int native_mem_init(struct native_mem *m, size_t size)
 {
@@ -25,7 +49,7 @@ int native_mem_init(struct native_mem *m, size_t size)
 	if (m->fd < 0)
 		return errno;
 	/* Sealed, so that the back end need not fear that a mapped page goes away. */
-	if (ftruncate(m->fd, (off_t)size) ||
+	if (grow(m->fd, truncate_to, 0, (off_t)size) ||
 	    fcntl(m->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
 		err = errno;
 		goto err_close;
@@ -101,7 +125,7 @@ static int commit(struct native_mem *m, size_t from, size_t to)
 	while (from < to) {
 		size_t n = to - from < COMMIT_STEP ? to - from : COMMIT_STEP;
 
-		if (fallocate(m->fd, 0, (off_t)from, (off_t)n) == 0)
+		if (grow(m->fd, allocate, (off_t)from, (off_t)n) == 0)
 			from += n;
 		else if (errno != EINTR)
 			return ENOMEM;

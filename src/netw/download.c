@@ -50,7 +50,7 @@ static size_t write_chunk(char *data, size_t size, size_t nr, void *arg)
 		return 0;
 	}
 	for (left = total; left;) {
-		ssize_t put = write(sink->fd, data, left);
+		ssize_t put = fs_write(sink->fd, data, left);
 
 		if (put < 0) {
 			if (errno == EINTR)

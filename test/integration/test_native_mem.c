@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -225,6 +226,20 @@ struct waiter {
 	struct native_extent *e;
 };
 
+/* Files may not grow: an error, and no signal that would end the program. */
+static void test_no_files(void **state)
+{
+	struct rlimit limit, small = { .rlim_cur = MIB };
+	struct native_mem m;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	small.rlim_max = limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(native_mem_init(&m, 2 * MIB), EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
 static void *wait_for_memory(void *arg)
 {
 	struct waiter *w = arg;
@@ -333,6 +348,7 @@ int main(void)
 		cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_no_pages),
+		cmocka_unit_test(test_no_files),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_shut),
 		cmocka_unit_test(test_find),

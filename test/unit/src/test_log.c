@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <pty.h>
 #include <regex.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -463,6 +465,159 @@ static void test_many_writers(void **state)
 	assert_int_equal(nr, 5 * 200);
 }
 
+/* What others chose cannot end the line, or steer a terminal; the program's own line feed can. */
+static void test_clean(void **state)
+{
+	static const char forged[] = "x\n2026.01.01-00:00:00.00 - <error> forged\033[2J\xff";
+	struct capture out;
+	char text[4096];
+	const char *got;
+
+	(void)state;
+	capture_start(&out, STDOUT_FILENO);
+	vaccel_error("cannot read %s: it is bad", forged);
+	vaccel_error("%s", "ends\n");
+	vaccel_error("own %s\n", "ends\n");
+	slog_print(SLOG_ERROR, 0, "%s", "a\n");
+	slog_print(SLOG_ERROR, 0, "b\n");
+	got = capture_end(&out);
+	assert_contains(got, "<error> cannot read x\\n2026.01.01-00:00:00.00 - <error> forged"
+			     "\\x1b[2J\\xff: it is bad\n");
+	assert_contains(got, "<error> ends\\n\n");
+	assert_contains(got, "<error> own ends\\n\n\n");
+	assert_contains(got, "<error> a\\n20");
+	assert_contains(got, "<error> b\n");
+	assert_int_equal(count(got, "\n"), 5);
+
+	configure(1, "relative");
+	vaccel_error("%s", forged);
+	read_log("./relative", text, sizeof(text));
+	assert_int_equal(count(text, "\n"), 1);
+	assert_contains(text, "\\x1b[2J\\xff\n");
+}
+
+/* Bytes that all become longer do not fit any more. */
+static void test_clean_long(void **state)
+{
+	static char text[SLOG_MAXMSG];
+	struct capture out;
+	const char *got;
+
+	(void)state;
+	memset(text, '\033', sizeof(text) - 1);
+	capture_start(&out, STDOUT_FILENO);
+	vaccel_error("%s", text);
+	got = capture_end(&out);
+	assert_in_range(strlen(got), 8180, 8300);
+	assert_string_equal(got + strlen(got) - 8, "\\x1b...\n");
+}
+
+static bool is_pending(int sig)
+{
+	sigset_t set;
+
+	sigpending(&set);
+	return sigismember(&set, sig);
+}
+
+/* Nobody reads any more: the program goes on, and gets the signals of others as before. */
+static void test_dead_reader(void **state)
+{
+	sigset_t set, old;
+	int fds[2], saved;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	close(fds[0]);
+	fflush(stdout);
+	saved = dup(STDOUT_FILENO);
+	dup2(fds[1], STDOUT_FILENO);
+	signal(SIGPIPE, SIG_DFL);
+	errno = 77;
+	vaccel_error("lost");
+	printf("lost, too\n");
+	vaccel_error("lost");
+	assert_int_equal(errno, 77);
+	assert_false(is_pending(SIGPIPE));
+
+	/* Where the program holds it back itself */
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	vaccel_error("lost");
+	assert_false(is_pending(SIGPIPE));
+	raise(SIGPIPE);
+	vaccel_error("lost");
+	assert_true(is_pending(SIGPIPE));
+	signal(SIGPIPE, SIG_IGN);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	dup2(saved, STDOUT_FILENO);
+	close(saved);
+	close(fds[1]);
+	clearerr(stdout);
+	vaccel_error("here again");
+}
+
+/* Files may not grow: the line is lost, and nothing else. */
+static void test_full_file(void **state)
+{
+	struct rlimit limit, none = { 0 };
+	char text[4096];
+
+	(void)state;
+	signal(SIGXFSZ, SIG_DFL);
+	configure(1, "relative");
+	vaccel_error("first");
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	none.rlim_max = limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	vaccel_error("lost");
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_false(is_pending(SIGXFSZ));
+	vaccel_error("third");
+	read_log("./relative", text, sizeof(text));
+	assert_contains(text, "first\n");
+	assert_contains(text, "third\n");
+	assert_int_equal(count(text, "\n"), 2);
+}
+
+static void test_limit(void **state)
+{
+	struct capture out;
+	const char *got;
+
+	(void)state;
+	assert_int_equal(setenv("VACCEL_LOG_LINES", "1", 1), 0);
+	configure(1, NULL);
+	capture_start(&out, STDOUT_FILENO);
+	for (int i = 0; i < 1000; i++)
+		vaccel_error("a line");
+	got = capture_end(&out);
+	/* On a slow machine some more */
+	assert_in_range(count(got, "a line"), 50, 60);
+	assert_int_equal(count(got, "some are left out from here on"), 1);
+
+	/* The next line that may be there has the number of those that may not. */
+	sleep(2);
+	capture_start(&out, STDOUT_FILENO);
+	vaccel_error("a line");
+	got = capture_end(&out);
+	assert_int_equal(count(got, "a line"), 1);
+	assert_contains(got, "lines were left out of the log");
+
+	setenv("VACCEL_LOG_LINES", "many", 1);
+	capture_start(&out, STDOUT_FILENO);
+	configure(1, NULL);
+	for (int i = 0; i < 100; i++)
+		vaccel_error("a line");
+	got = capture_end(&out);
+	assert_contains(got, "VACCEL_LOG_LINES=many is not a number");
+	assert_int_equal(count(got, "a line"), 100);
+	unsetenv("VACCEL_LOG_LINES");
+	configure(1, NULL);
+}
+
 static int make_dir(void **state)
 {
 	(void)state;
@@ -492,6 +647,11 @@ int main(void)
 		cmocka_unit_test_setup(test_color, reset),
 		cmocka_unit_test_setup(test_slog, reset),
 		cmocka_unit_test_setup(test_many_writers, reset),
+		cmocka_unit_test_setup(test_clean, reset),
+		cmocka_unit_test_setup(test_clean_long, reset),
+		cmocka_unit_test_setup(test_dead_reader, reset),
+		cmocka_unit_test_setup(test_full_file, reset),
+		cmocka_unit_test_setup(test_limit, reset),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
