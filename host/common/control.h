@@ -51,7 +51,6 @@ struct control_setup {
 	bool verbose;
 	bool has_keeper;
 	bool has_model_dir;
-	char vm[64]; /* the VM's name, for the log */
 	struct policy policy;
 };
 

@@ -55,6 +55,9 @@
 	  "Keep them in DIR, and share them with other VMs that prove to hold them")               \
 	X(model_dir, "model-dir", TEXT, "", 0, 0, 0, "DIR",                                        \
 	  "Offer what is in DIR to the guest as models host://NAME")                               \
+	X(log_lines, "log-lines", NUMBER, "20", 0, 1000000, 0, "N",                                \
+	  "Lines of the log in a second that the VM may bring about, of 200 bytes on average; "    \
+	  "50 times that after a silence; 0: all")                                                 \
 	X(op_timeout, "op-timeout", NUMBER, "300", 0, 1000000, VIRTIO_ACCEL_S_SESS, "SECONDS",     \
 	  "How long an operation may run before the worker is killed; 0: for ever")                \
 	X(max_memory, "max-memory", SIZE, "0", 0, UINT64_MAX, 0, "SIZE",                           \

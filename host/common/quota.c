@@ -45,12 +45,10 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u + 1;
 }
 
-void quota_init(struct quota *l, const struct policy *policy, const char *vm,
-		 struct quota_counts *counts)
+void quota_init(struct quota *l, const struct policy *policy, struct quota_counts *counts)
 {
 	memset(l, 0, sizeof(*l));
 	l->policy = *policy;
-	snprintf(l->vm, sizeof(l->vm), "%s", vm);
 	l->counts = counts;
 	for (int rule = 0; rule < POLICY_NR_RULES; rule++)
 		atomic_store(&counts->used[rule], 0);
@@ -78,12 +76,11 @@ void quota_refuse(struct quota *l, enum policy_rule rule, unsigned int op)
 					    now))
 		return;
 	if (rule == POLICY_allow)
-		log_warn("VM %s: refused %s (%" PRIu64 " times): the policy does not allow it, "
-			 "see --allow",
-			 l->vm, op_name(op), refused);
+		log_warn("refused %s (%" PRIu64 " times): the policy does not allow it, see --allow",
+			 op_name(op), refused);
 	else
-		log_warn("VM %s: refused %s (%" PRIu64 " times): --%s=%" PRIu64 " was reached",
-			 l->vm, op_name(op), refused, name, policy_number(&l->policy, rule));
+		log_warn("refused %s (%" PRIu64 " times): --%s=%" PRIu64 " was reached", op_name(op),
+			 refused, name, policy_number(&l->policy, rule));
 }
 
 int quota_allow(struct quota *l, uint64_t bits, unsigned int op)

@@ -32,13 +32,11 @@ struct quota_counts {
 
 struct quota {
 	struct policy policy;
-	char vm[64]; /* its name, for the log */
 	struct quota_counts *counts;
 };
 
-/** quota_init() - nothing is used; @vm is cut when it is too long; @counts stays the caller's */
-void quota_init(struct quota *l, const struct policy *policy, const char *vm,
-		 struct quota_counts *counts);
+/** quota_init() - nothing is used; @counts stays the caller's */
+void quota_init(struct quota *l, const struct policy *policy, struct quota_counts *counts);
 
 /**
  * quota_allow() - whether the guest may do what the bits (of one operation, or POLICY_URL) stand for

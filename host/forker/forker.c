@@ -19,6 +19,7 @@
 
 #include "control.h"
 #include "log.h"
+#include "streams.h"
 
 /* Reading what the sandbox may use can take a while on a busy machine. */
 #define CONFINE_MS 20000
@@ -44,7 +45,6 @@ static void run_worker(const char *path, int sock, const char *dir, pid_t superv
 		_exit(0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
 	signal(SIGBUS, SIG_DFL);
 	/* libvaccel takes one of these for its run directory. */
 	setenv("XDG_RUNTIME_DIR", dir, 1);
@@ -129,7 +129,7 @@ static void run_forker(const struct forker *f, int sock, const struct policy *po
 	if (!worker)
 		_exit(126);
 	rename_self("accel-forker");
-	if (dup2(sock, CONTROL_FD) < 0)
+	if (dup2(sock, CONTROL_FD) < 0 || streams_detach())
 		_exit(126);
 	syscall(SYS_close_range, CONTROL_FD + 1, ~0u, 0);
 

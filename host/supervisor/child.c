@@ -15,6 +15,7 @@
 
 #include "forker.h"
 #include "log.h"
+#include "log_relay.h"
 #include "transport/clock.h"
 
 /*
@@ -130,6 +131,8 @@ static bool reap(struct child *c, int timeout_ms, int *status)
 		}
 		if (waited >= timeout_ms)
 			return false;
+		/* It may have a lot to say at its end. */
+		log_relay_read();
 		/* Returns at once when the process ends; without a pidfd it is a sleep. */
 		poll(&pfd, 1, 10);
 	}

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
@@ -14,6 +15,8 @@
 #include "eventfd.h"
 #include "guard.h"
 #include "log.h"
+#include "log_outlet.h"
+#include "log_relay.h"
 #include "recover.h"
 #include "transport/clock.h"
 
@@ -223,6 +226,8 @@ static void lose_worker(struct device *dev, const char *why)
 	char how[96], before[64] = "";
 
 	child_kill(&dev->worker, how, sizeof(how));
+	/* Its last words come first. */
+	log_relay_finish();
 	clean_up(dev);
 	for (unsigned int i = 0; i < dev->opts.num_queues; i++)
 		if (dev->queues[i].running)
@@ -264,7 +269,7 @@ int device_worker_init(struct device *dev)
 		log_error("cannot make shared memory: %s", strerror(errno));
 		return EX_OSERR;
 	}
-	quota_init(&dev->quota, &dev->opts.setup.policy, dev->opts.setup.vm, &dev->area->counts);
+	quota_init(&dev->quota, &dev->opts.setup.policy, &dev->area->counts);
 	ret = start_worker(dev);
 	if (ret) {
 		log_error("cannot start the worker: %s", strerror(-ret));
@@ -278,11 +283,20 @@ int device_worker_await_first(struct device *dev, int abort_fd)
 	struct pollfd fds[] = {
 		{ .fd = dev->worker.sock, .events = POLLIN },
 		{ .fd = abort_fd, .events = POLLIN },
+		{ .events = POLLIN },
 	};
+	uint64_t now = now_ms(), end = now + FIRST_START_MS;
 	int ret = -ETIMEDOUT;
 	char how[96];
 
-	poll(fds, 2, FIRST_START_MS);
+	for (; now < end && !fds[0].revents && !fds[1].revents; now = now_ms()) {
+		int timeout = (int)(end - now);
+
+		log_outlet_tick(&timeout);
+		fds[2].fd = log_relay_fd(&timeout);
+		poll(fds, 3, timeout);
+		log_relay_read();
+	}
 	if (fds[1].revents)
 		return 0;
 	if (fds[0].revents)
@@ -293,6 +307,7 @@ int device_worker_await_first(struct device *dev, int abort_fd)
 		return 0;
 	}
 	child_kill(&dev->worker, how, sizeof(how));
+	log_relay_finish();
 	clean_up(dev);
 	log_error("the worker cannot start (%s): %s",
 		  ret == -ETIMEDOUT ? "not ready within 60 s" : how, start_hint(how));
@@ -305,6 +320,7 @@ void device_worker_exit(struct device *dev)
 
 	if (dev->worker.pid) {
 		child_quit(&dev->worker, QUIT_MS, how, sizeof(how));
+		log_relay_finish();
 		log_info("worker: %s", how);
 		clean_up(dev);
 	}
@@ -704,6 +720,9 @@ void device_worker_print_stats(struct device *dev)
 	struct control_msg msg = { .type = CONTROL_STATS };
 	unsigned int inflight = 0;
 	const char *comma = "";
+	char *line = NULL;
+	size_t len;
+	FILE *to;
 
 	if (dev->worker.ready && ask(dev, &msg, NULL, 0)) {
 		lose_worker(dev, "it does not answer");
@@ -712,7 +731,12 @@ void device_worker_print_stats(struct device *dev)
 	for (unsigned int i = 0; i < dev->opts.num_queues; i++)
 		if (dev->queues[i].running)
 			inflight += inflight_count(&dev->area->queues[i], dev->queues[i].vq.size);
-	fprintf(stderr,
+	to = open_memstream(&line, &len);
+	if (!to) {
+		log_error("out of memory");
+		return;
+	}
+	fprintf(to,
 		"{\"sessions\":%u,\"resources\":%u,\"inflight\":%u,\"requests\":%" PRIu64
 		",\"kicks\":%" PRIu64 ",\"calls\":%" PRIu64 ",\"handovers\":%" PRIu64
 		",\"malformed\":%" PRIu64 ",\"bad_messages\":%" PRIu64 ",\"restarts\":%" PRIu64
@@ -729,9 +753,12 @@ void device_worker_print_stats(struct device *dev)
 	for (enum policy_rule rule = 0; rule < POLICY_NR_RULES; rule++) {
 		if (!policy_rules[rule].refusal)
 			continue;
-		fprintf(stderr, "%s\"%s\":%" PRIu64, comma, policy_key(rule),
+		fprintf(to, "%s\"%s\":%" PRIu64, comma, policy_key(rule),
 			quota_refused(&dev->area->counts, rule));
 		comma = ",";
 	}
-	fputs("}}\n", stderr);
+	fputs("}}\n", to);
+	if (!fclose(to))
+		log_outlet_print(line, len);
+	free(line);
 }

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +19,9 @@
 #include "config_file.h"
 #include "keeper.h"
 #include "log.h"
+#include "log_outlet.h"
+#include "log_relay.h"
+#include "streams.h"
 #include "supervisor.h"
 
 #define WORKER_NAME "vhost-user-accel-worker"
@@ -29,8 +34,8 @@ static const char doc[] =
 	"is started again when it dies. VACCEL_LOG_LEVEL and the other variables of vAccel apply "
 	"to it. After a front end has disconnected the next one may connect, unless --once is "
 	"given. "
-	"SIGUSR1 prints counters as a line of JSON on stderr. SIGTERM and SIGINT stop the "
-	"process.\n\n"
+	"The log goes to standard error. SIGUSR1 prints counters there, as a line of JSON. SIGTERM, "
+	"SIGINT and SIGHUP stop the process.\n\n"
 	"Exit status: 0 stopped as told, 64 wrong options, 69 the worker or a plugin cannot start, "
 	"71 a failure of the system, 73 the socket cannot be made, 66 or 78 the file of --config cannot "
 	"be read or is wrong.";
@@ -170,17 +175,37 @@ static const struct argp_option *make_options(void)
 	return options;
 }
 
-/* The VM's name: as given, else the socket's without its ending. */
-static void name_vm(char *to, size_t size, const struct arguments *args)
+/* The VM's name in the log: as given, else the socket's without its ending. */
+static void name_vm(const struct arguments *args)
 {
 	const char *slash = args->opts.socket_path ? strrchr(args->opts.socket_path, '/') : NULL;
-	const char *name = args->name;
+	const char *socket = slash ? slash + 1 : args->opts.socket_path;
+	char name[64];
 
-	if (!name)
-		name = slash ? slash + 1 : args->opts.socket_path;
-	if (!name)
-		name = "-";
-	snprintf(to, size, "%.*s", args->name ? (int)size : (int)strcspn(name, "."), name);
+	if (socket)
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(socket, "."), socket);
+	log_set_name(args->name || !socket ? args->name : name);
+}
+
+/*
+ * The log of all processes, with its limits. The worker keeps to three quarters of them by itself, in
+ * libvaccel, so that what is too much costs a call nothing.
+ */
+static int open_log(const struct arguments *args)
+{
+	uint64_t lines = args->opts.device.setup.policy.log_lines;
+	int ret = log_relay_open();
+	char text[24];
+
+	if (ret) {
+		log_error("cannot make a pipe: %s", strerror(-ret));
+		return EX_OSERR;
+	}
+	snprintf(text, sizeof(text), "%" PRIu64, lines - lines / 4);
+	setenv("VACCEL_LOG_LINES", text, 1);
+	name_vm(args);
+	log_outlet_open(lines);
+	return 0;
 }
 
 /* Return: 0 or an exit status. */
@@ -276,6 +301,12 @@ int main(int argc, char **argv)
 	struct control_setup *setup = &args.opts.device.setup;
 	int ret;
 
+	/* An error is enough where nobody reads, or no file may grow; so it is for the other processes. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	ret = streams_fill();
+	if (ret)
+		return EX_OSERR;
 	/* By QEMU's conventions this wins over all other options, wrong ones included. */
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--print-capabilities") == 0) {
@@ -299,10 +330,11 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	close_others(args.opts.fd);
-	ret = open_dirs(&args.opts.device);
+	ret = open_log(&args);
+	if (!ret)
+		ret = open_dirs(&args.opts.device);
 	if (ret)
 		return ret;
-	name_vm(setup->vm, sizeof(setup->vm), &args);
 	if (!args.opts.worker_path)
 		args.opts.worker_path = find_worker();
 

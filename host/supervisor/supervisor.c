@@ -21,6 +21,8 @@
 #include "forker.h"
 #include "guard.h"
 #include "log.h"
+#include "log_outlet.h"
+#include "log_relay.h"
 #include "vhost_user.h"
 
 /* How long the end waits until all that workers have left is removed */
@@ -188,7 +190,7 @@ static void on_signal(struct supervisor *s)
 
 static void loop(struct supervisor *s)
 {
-	enum { SIGNALS, CONNECTION, LISTENER, WORKER_SOCK, WORKER_PID, CLEANER, NR };
+	enum { SIGNALS, CONNECTION, LISTENER, WORKER_SOCK, WORKER_PID, CLEANER, LOG, NR };
 
 	while (!s->stop) {
 		struct pollfd fds[NR] = {
@@ -196,16 +198,19 @@ static void loop(struct supervisor *s)
 			[CONNECTION] = { .fd = s->connected ? s->vu.sock : -1, .events = POLLIN },
 			[LISTENER] = { .fd = s->listener, .events = POLLIN },
 		};
-		int worker_fds[DEVICE_WORKER_FDS];
+		int worker_fds[DEVICE_WORKER_FDS], timeout = device_worker_timeout(&s->dev);
 
+		log_outlet_tick(&timeout);
+		fds[LOG] = (struct pollfd){ log_relay_fd(&timeout), POLLIN, 0 };
 		device_worker_fds(&s->dev, worker_fds);
 		for (int i = 0; i < DEVICE_WORKER_FDS; i++)
 			fds[WORKER_SOCK + i] = (struct pollfd){ worker_fds[i], POLLIN, 0 };
-		if (poll(fds, NR, device_worker_timeout(&s->dev)) < 0 && errno != EINTR) {
+		if (poll(fds, NR, timeout) < 0 && errno != EINTR) {
 			log_error("poll: %s", strerror(errno));
 			return;
 		}
 		device_worker_begin(&s->dev);
+		log_relay_read();
 		if (fds[SIGNALS].revents)
 			on_signal(s);
 		/* Before the connection: its messages are for a worker that lives. */
@@ -223,14 +228,17 @@ static void loop(struct supervisor *s)
 /* From here on signals are only read from s->signals. */
 static int catch_signals(struct supervisor *s)
 {
+	struct sigaction hup;
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGUSR1);
+	/* Under nohup it goes on; what is held back is not ignored, though. */
+	if (sigaction(SIGHUP, NULL, &hup) || hup.sa_handler != SIG_IGN)
+		sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
 	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s->signals >= 0)
 		return 0;
@@ -293,6 +301,16 @@ static int confine(struct supervisor *s)
 	return report("supervisor", policy, &missing);
 }
 
+static int start_outlet(void)
+{
+	int ret = log_outlet_start();
+
+	if (!ret)
+		return 0;
+	log_error("cannot start the thread that writes the log: %s", strerror(-ret));
+	return EX_OSERR;
+}
+
 int supervisor_run(const struct supervisor_options *opts)
 {
 	struct supervisor *s = calloc(1, sizeof(*s));
@@ -315,6 +333,9 @@ int supervisor_run(const struct supervisor_options *opts)
 		ret = opts->socket_path ? listen_at(s, opts->socket_path) : use_fd(s, opts->fd);
 	if (!ret)
 		ret = confine(s);
+	/* Not before: threads inherit what was given up, and some of it only one alone can. */
+	if (!ret)
+		ret = start_outlet();
 	if (!ret)
 		loop(s);
 
@@ -334,5 +355,7 @@ int supervisor_run(const struct supervisor_options *opts)
 	if (s->signals >= 0)
 		close(s->signals);
 	free(s);
+	log_relay_finish();
+	log_outlet_stop();
 	return ret;
 }

@@ -40,7 +40,7 @@ static int set_up(void)
 	int ret;
 
 	if (!vaccel_is_initialized()) {
-		log_error("worker: libvaccel was not started; unset VACCEL_BOOTSTRAP_ENABLED");
+		log_error("libvaccel was not started; unset VACCEL_BOOTSTRAP_ENABLED");
 		return -EPIPE;
 	}
 	ret = control_recv(CONTROL_FD, &msg, fds, -1);
@@ -52,13 +52,12 @@ static int set_up(void)
 	serve.poll_us = (uint32_t)msg.setup.policy.poll_us;
 	ret = sandbox_seal(&msg.setup.policy);
 	if (ret)
-		log_warn("worker: plugins can start programs: %s", strerror(-ret));
+		log_warn("plugins can start programs: %s", strerror(-ret));
 	area_fd = fds[0];
 	serve.area = inflight_area_own(area_fd);
 	if (!serve.area)
 		return -errno;
-	msg.setup.vm[sizeof(msg.setup.vm) - 1] = '\0';
-	quota_init(&quota, &msg.setup.policy, msg.setup.vm, &serve.area->counts);
+	quota_init(&quota, &msg.setup.policy, &serve.area->counts);
 	join_limit(&quota);
 	dirs.keeper = msg.setup.has_keeper ? fds[1] : -1;
 	dirs.models = msg.setup.has_model_dir ? fds[1 + msg.setup.has_keeper] : -1;
@@ -212,7 +211,7 @@ int main(int argc, char **argv)
 	ret = set_up();
 	if (ret) {
 		if (ret != -EPIPE)
-			log_error("worker: cannot start: %s", strerror(-ret));
+			log_error("the worker cannot start: %s", strerror(-ret));
 		return EX_OSERR;
 	}
 	serve_control();

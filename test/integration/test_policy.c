@@ -70,8 +70,8 @@ static void test_ops(void **state)
 	}
 	assert_int_equal(daemon_stat(&host, "allow"), 10);
 	/* Once for each operation, with its name and the VM's */
-	assert_int_equal(logged("VM web1: refused blas_sgemm (1 times): the policy does not allow"), 1);
-	assert_int_equal(logged("VM web1: refused exec (1 times)"), 1);
+	assert_int_equal(logged("<warn> web1 worker: refused blas_sgemm (1 times): the policy does not allow"), 1);
+	assert_int_equal(logged("<warn> web1 worker: refused exec (1 times)"), 1);
 	assert_int_equal(logged("refused"), 3); /* and the key of the counters */
 	assert_int_equal(vaccel_session_release(&sess), 0);
 	finish();
@@ -93,7 +93,7 @@ static void test_sessions(void **state)
 	}
 	assert_int_equal(daemon_stat(&host, "max_sessions"), 3);
 	/* The name is the socket's. */
-	assert_int_equal(logged("VM accel-"), 1);
+	assert_int_equal(logged("<warn> accel-"), 1);
 	assert_int_equal(logged("refused SESSION_INIT (1 times): --max-sessions=3 was reached"), 1);
 	finish();
 }

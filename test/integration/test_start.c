@@ -127,13 +127,15 @@ static void test_options(void **state)
 
 static void test_plugins(void **state)
 {
+	char option[200];
+
 	(void)state;
-	assert_int_equal(RUN("--socket-path=/tmp/x", "--plugins=libvaccel-none.so"), EX_UNAVAILABLE);
+	snprintf(option, sizeof(option), "-s%s", in_dir("never"));
+	assert_int_equal(RUN(option, "--plugins=libvaccel-none.so"), EX_UNAVAILABLE);
 	expect_said("a plugin of VACCEL_PLUGINS was not found");
-	assert_int_equal(RUN("--socket-path=/tmp/x", "--worker=/nowhere/worker", "--sandbox=none"),
-			 EX_UNAVAILABLE);
+	assert_int_equal(RUN(option, "--worker=/nowhere/worker", "--sandbox=none"), EX_UNAVAILABLE);
 	expect_said("give its place with --worker");
-	assert_int_equal(access("/tmp/x", F_OK), -1);
+	assert_int_equal(access(option + 2, F_OK), -1);
 }
 
 /* Paths at which no socket can be made */
@@ -211,6 +213,34 @@ static void test_once(void **state)
 	assert_int_equal(access(option + 2, F_OK), -1);
 }
 
+/* The signals that end it leave nothing; under nohup one of them does not end it. */
+static void test_signals(void **state)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	char option[200];
+	const char *const args[] = { option, NULL };
+	pid_t pid;
+
+	(void)state;
+	snprintf(option, sizeof(option), "-s%s", in_dir("socket"));
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		pid = launch(args, -1);
+		assert_true(test_wait(connects, option + 2, TIMEOUT_MS));
+		kill(pid, signals[i]);
+		assert_int_equal(await(pid), 0);
+		assert_int_equal(access(option + 2, F_OK), -1);
+	}
+	signal(SIGHUP, SIG_IGN);
+	pid = launch(args, -1);
+	signal(SIGHUP, SIG_DFL);
+	assert_true(test_wait(connects, option + 2, TIMEOUT_MS));
+	kill(pid, SIGHUP);
+	assert_true(test_wait(connects, option + 2, TIMEOUT_MS));
+	assert_false(has_ended(&pid));
+	kill(pid, SIGTERM);
+	assert_int_equal(await(pid), 0);
+}
+
 /* Sockets that the caller made: a service manager, QEMU's helper */
 static void test_fd(void **state)
 {
@@ -252,7 +282,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_options), cmocka_unit_test(test_plugins),
 		cmocka_unit_test(test_no_socket), cmocka_unit_test(test_once),
-		cmocka_unit_test(test_fd),
+		cmocka_unit_test(test_signals),	cmocka_unit_test(test_fd),
 	};
 
 	test_main_begin(300);

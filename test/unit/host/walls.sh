@@ -18,11 +18,11 @@ fail() { printf 'walls: %s\n' "$*"; failed=1; }
 
 # Room, and the directories or files whose headers it may read
 walls='
-common     host/common include/uapi include/vaccel/op.h include/vaccel/utils src/ops/optable.h src/transport src/wire/possession.h
+common     host/common include/uapi include/vaccel/op.h include/vaccel/utils src/loglines src/ops/optable.h src/transport src/wire/possession.h
 cleaner    host/common host/cleaner include/uapi
 forker     host/common host/forker include/uapi
 keeper     host/common host/keeper include/uapi src/wire/possession.h
-supervisor host/common host/cleaner host/forker host/keeper host/supervisor include/uapi src/transport src/wire/possession.h
+supervisor host/common host/cleaner host/forker host/keeper host/supervisor include/uapi src/loglines src/transport src/wire/possession.h
 worker     host/common host/worker include src/ops src/transport src/wire
 '
 # Room, and the rooms whose functions it may call

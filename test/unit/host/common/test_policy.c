@@ -148,7 +148,7 @@ static char log_path[] = "/tmp/vaccel-policy-log-XXXXXX";
 static int load(const char *content, const char *vm, struct policy *p, char *said, size_t size)
 {
 	FILE *f = fopen(path, "w");
-	int saved = dup(STDOUT_FILENO), ret;
+	int saved = dup(STDERR_FILENO), ret;
 	size_t n;
 
 	assert_non_null(f);
@@ -157,10 +157,10 @@ static int load(const char *content, const char *vm, struct policy *p, char *sai
 	fflush(NULL);
 	f = fopen(log_path, "w+");
 	assert_non_null(f);
-	dup2(fileno(f), STDOUT_FILENO);
+	dup2(fileno(f), STDERR_FILENO);
 	policy_init(p);
 	ret = config_file_load(path, vm, p);
-	dup2(saved, STDOUT_FILENO);
+	dup2(saved, STDERR_FILENO);
 	close(saved);
 	rewind(f);
 	n = fread(said, 1, size - 1, f);
@@ -269,7 +269,7 @@ static void test_quota(void **state)
 	p.max_sessions = 2;
 	p.max_staging_bytes = UINT64_MAX;
 	p.max_resource_bytes = 100;
-	quota_init(&q, &p, "unit", &counts);
+	quota_init(&q, &p, &counts);
 
 	assert_int_equal(quota_take(&q, POLICY_max_sessions, 1, 0x8000), 0);
 	assert_int_equal(quota_take(&q, POLICY_max_sessions, 1, 0x8000), 0);
@@ -311,7 +311,7 @@ static void test_leftovers(void **state)
 	memset(&counts, 0, sizeof(counts));
 	policy_init(&p);
 	p.max_files = 10;
-	quota_init(&q, &p, "unit", &counts);
+	quota_init(&q, &p, &counts);
 	counts.left[POLICY_max_files] = 7;
 	assert_int_equal(quota_take(&q, POLICY_max_files, 4, 0x8011), VIRTIO_ACCEL_S_USERS);
 	assert_int_equal(quota_take(&q, POLICY_max_files, 3, 0x8011), 0);
@@ -330,7 +330,7 @@ static void test_leftovers(void **state)
 	quota_give(&q, POLICY_max_files, 10);
 	assert_int_equal(quota_used(&q, POLICY_max_files), 0);
 	/* The next worker begins with nothing. */
-	quota_init(&q, &p, "unit", &counts);
+	quota_init(&q, &p, &counts);
 	assert_int_equal(quota_used(&q, POLICY_max_files), 0);
 }
 

@@ -283,7 +283,7 @@ static void may_be_stopped(void **state)
 		assert_int_equal(kill(pid, SIGSTOP), 0);
 	}
 	assert_false(keeper_is_silent());
-	capture_start(&c, STDOUT_FILENO);
+	capture_start(&c, STDERR_FILENO);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, ask_stopped, &rets[i]), 0);
 	for (int i = 0; i < 2; i++)

@@ -27,7 +27,7 @@ static const struct host_dirs no_dirs = {-1, -1};
 static void host_start(const struct policy *policy, const struct host_dirs *dirs,
 		       uint32_t generation)
 {
-	quota_init(&quota, policy, "test", &counts);
+	quota_init(&quota, policy, &counts);
 	host = dispatch_new(&quota, dirs, generation);
 	assert_non_null(host);
 }

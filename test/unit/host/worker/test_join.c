@@ -207,7 +207,7 @@ static void counted(void **state)
 	(void)state;
 	policy_init(&policy);
 	policy.max_staging_bytes = 2 * cost;
-	quota_init(&quota, &policy, "vm", &counts);
+	quota_init(&quota, &policy, &counts);
 	join_limit(&quota);
 	/* Kept, since there is room: the kernel needs it until it is given up. */
 	assert_non_null(join_runs(large, 2, 8 * MIB, &j[0]));

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Descriptors 0 to 2: whose they are in which process. Everything else of ours is at 3 and above. */
+#ifndef HOST_STREAMS_H
+#define HOST_STREAMS_H
+
+/**
+ * streams_fill() - /dev/null for what is missing of 0 to 2; before anything is opened
+ *
+ * Return: 0 or -errno.
+ */
+int streams_fill(void);
+
+/**
+ * streams_set_log() - where what other processes print goes from now on: to the end of the log's pipe to
+ * write to, which stays the caller's (log_relay.h); -1, as at first: to standard error
+ */
+void streams_set_log(int fd);
+
+/**
+ * streams_detach() - for a process that is not the supervisor: it reads nothing, and what it prints goes
+ * to the log
+ *
+ * Lines of its own (log.h) go there, too, without a name: the supervisor marks them. Return: 0 or -errno.
+ */
+int streams_detach(void);
+
+#endif
