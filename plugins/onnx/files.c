@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -110,7 +109,8 @@ static size_t split(char *text, size_t size, char **names)
 
 	for (size_t i = 0; i < size; i++) {
 		if (text[i] != '\n') {
-			if (iscntrl((unsigned char)text[i]))
+			/* not iscntrl(): in some locales it takes parts of UTF-8 for such characters */
+			if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
 				text[i] = ' ';
 			continue;
 		}

@@ -159,6 +159,23 @@ static void right_answers(void **state)
 	assert_int_equal(vaccel_resource_release(&res), 0);
 }
 
+/* The score has a point in every language: programs read it. */
+static void locale(void **state)
+{
+	static char point[sizeof(text)];
+
+	(void)state;
+	use(MODEL_DIR);
+	assert_int_equal(classify_path(IMAGES "star.jpg"), 0);
+	assert_contains(text, "star 0.");
+	strcpy(point, text);
+	set_comma_locale();
+	assert_int_equal(classify_path(IMAGES "star.jpg"), 0);
+	set_c_locale();
+	assert_string_equal(text, point);
+	assert_int_equal(vaccel_resource_release(&res), 0);
+}
+
 static void environment(void **state)
 {
 	struct file model = read_path(MODEL_DIR "/shapes.onnx");
@@ -614,6 +631,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(right_answers, start, stop),
+		cmocka_unit_test_setup_teardown(locale, start, stop),
 		cmocka_unit_test_setup_teardown(environment, start, stop),
 		cmocka_unit_test_setup_teardown(resource_and_environment, start, stop),
 		cmocka_unit_test_setup_teardown(loads_once, start, stop),
