@@ -413,6 +413,33 @@ static int read_output(struct model *model, OrtValue *output, const float **valu
 	return ret;
 }
 
+/*
+ * Whether a class has a score. Infinitely improbable is one, but that of the best: it is what a model
+ * says of all classes when something has gone wrong.
+ */
+static int check_scores(const struct model *model, const float *values)
+{
+	size_t best = 0;
+
+	for (size_t i = 0; i < model->labels.count; i++) {
+		if (isnan(values[i]) || (isinf(values[i]) && values[i] > 0)) {
+			best = i;
+			break;
+		}
+		if (values[i] > values[best])
+			best = i;
+	}
+	if (isfinite(values[best]))
+		return VACCEL_OK;
+	onnx_error("Model %s gives %s for class %s, which is no score: its weights are damaged, or it "
+		   "does not expect pictures like this one", model->name,
+		   isnan(values[best]) ? "no number (NaN)" :
+		   values[best] > 0    ? "infinity" :
+					 "minus infinity",
+		   model->labels.names[best]);
+	return VACCEL_EINVAL;
+}
+
 /* The largest value as a probability: as it is when all of them are probabilities, else softmax. */
 static size_t best_of(const float *values, size_t count, float *score)
 {
@@ -452,6 +479,8 @@ int model_classify(struct model *model, float *tensor, const char **label, float
 			     (const char *const *)&model->output, 1, &output));
 	if (!ret)
 		ret = read_output(model, output, &values);
+	if (!ret)
+		ret = check_scores(model, values);
 	if (!ret)
 		*label = model->labels.names[best_of(values, model->labels.count, score)];
 	if (output)
