@@ -32,8 +32,11 @@ struct image {
  * image_decode() - decode a JPEG or PNG file in memory
  * @image: receives the picture; the caller frees image->rgb
  *
- * The bytes may be hostile. EINVAL: another format, damaged, truncated, or more than
- * IMAGE_MAX_PIXELS or IMAGE_MAX_SIDE. ENOMEM.
+ * A JPEG is turned as its EXIF data says; of inks (CMYK, YCCK) RGB is made. What is transparent in a PNG
+ * is white. A JPEG of which nothing but the end marker is missing is decoded, with a warning.
+ *
+ * The bytes may be hostile. EINVAL: another format, damaged, truncated, more than IMAGE_MAX_PIXELS or
+ * IMAGE_MAX_SIDE, or other colours; what it is, is logged. ENOMEM.
  */
 int image_decode(const void *data, size_t size, struct image *image);
 
