@@ -62,6 +62,7 @@ int image_to_tensor(const struct image *image, const struct input_shape *shape, 
 /* ---- Models (model.c) ------------------------------------------------------------------------ */
 
 struct model;
+struct weights; /* see weights.h */
 
 /** Names of the classes, one per line of a labels file. */
 struct labels {
@@ -78,12 +79,13 @@ void model_runtime_stop(void);
  * model_load() - make a classifier of an ONNX file in memory
  * @name:   for messages and model_name()
  * @data:   size bytes; not needed afterwards. May be hostile.
+ * @weights: what weights_find() has found for the same bytes; not needed afterwards
  * @labels: taken over on success
  *
  * EINVAL: not ONNX, not a classifier of RGB pictures, another number of labels than classes.
  */
-int model_load(const char *name, const void *data, size_t size, struct labels *labels,
-	       struct model **model);
+int model_load(const char *name, const void *data, size_t size, const struct weights *weights,
+	       struct labels *labels, struct model **model);
 void model_delete(struct model *model);
 
 const char *model_name(const struct model *model);
