@@ -134,11 +134,13 @@ static bool accel_take_block(struct accel_block *b, unsigned int order, unsigned
 static int accel_fill(struct accel_memory *m)
 {
 	unsigned int order = ACCEL_MAX_ORDER;
-	unsigned long left = m->nr_pages;
+	unsigned long left = m->nr_pages, whole;
 	struct accel_block block;
 
 	while (left) {
-		order = min_t(unsigned int, order, order_base_2(left));
+		/* What follows another block starts with a large page, however short it is. */
+		whole = m->nr_blocks ? max_t(unsigned long, left, ACCEL_LARGE_PAGES) : left;
+		order = min_t(unsigned int, order, order_base_2(whole));
 		if (!accel_take_block(&block, order, left)) {
 			if (!order)
 				return -ENOMEM;
