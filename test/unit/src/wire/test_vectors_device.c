@@ -207,6 +207,7 @@ static void region(struct memory *mem, uint64_t gpa, uint64_t size, uint8_t *bas
 {
 	mem->regions[mem->nr_regions++] = (struct memory_region){
 		.gpa = gpa, .size = size, .base = base, .fd = -1};
+	mem->size += size;
 }
 
 /* A chain of one readable piece per @piece bytes, and one writable one */
