@@ -99,12 +99,12 @@ static bool next_field(const uint8_t **at, const uint8_t *end, struct field *f)
 
 /* ---- Tensors -------------------------------------------------------------------------------- */
 
-enum { DIMS = 1, DATA_TYPE = 2, EXTERNAL_DATA = 13, DATA_LOCATION = 14 }; /* fields of a tensor */
+enum { DIMS = 1, DATA_TYPE = 2, RAW_DATA = 9, EXTERNAL_DATA = 13, DATA_LOCATION = 14 }; /* fields of a tensor */
 
 struct tensor {
-	bool is_external, has_location, has_length;
+	bool is_external, has_location, has_length, has_raw;
 	char location[256];
-	uint64_t offset, length, type, elements;
+	uint64_t offset, length, type, elements, raw;
 };
 
 static enum external refuse(struct external_files *files, const char *problem)
@@ -189,16 +189,23 @@ static bool read_entry(struct tensor *t, const struct field *entry)
 	return is(&key, "checksum");
 }
 
+/* Whether this is the size of the tensor's shape. */
+static bool is_size(const struct tensor *t, uint64_t bytes)
+{
+	uint64_t size;
+
+	return !__builtin_mul_overflow(t->elements, element_size(t->type), &size) && size == bytes;
+}
+
 /* Notes the file of a tensor, and how much of it is used. */
 static enum external add_file(struct external_files *files, const struct tensor *t)
 {
-	uint64_t size, end;
+	uint64_t end;
 	size_t i;
 
 	if (!t->has_location || !t->has_length)
 		return refuse(files, "without saying in which, or how many");
-	if (!element_size(t->type) ||
-	    __builtin_mul_overflow(t->elements, element_size(t->type), &size) || size != t->length ||
+	if (!element_size(t->type) || !is_size(t, t->length) ||
 	    __builtin_add_overflow(t->offset, t->length, &end) || end > INT64_MAX)
 		return refuse(files, "of which there are not as many as their shape says");
 	for (i = 0; i < files->nr && strcmp(files->files[i].name, t->location); i++)
@@ -228,13 +235,19 @@ static enum external read_tensor(const uint8_t *at, const uint8_t *end, int dept
 			sizes &= add_dims(&t, &f);
 		if (f.number == DATA_TYPE)
 			t.type = f.type == VARINT ? f.value : 0;
+		if (f.number == RAW_DATA && f.type == BYTES) {
+			t.has_raw = true;
+			t.raw = f.size;
+		}
 		if (f.number == EXTERNAL_DATA)
 			entries &= f.type == BYTES && read_entry(&t, &f);
 		if (f.number == EXTERNAL_DATA || (f.number == DATA_LOCATION && f.value))
 			t.is_external = true;
 	}
-	if (!t.is_external)
-		return EXTERNAL_NONE;
+	if (!t.is_external) /* nobody is to allocate what a shape says and the file does not have */
+		return t.has_raw && element_size(t.type) && !(sizes && is_size(&t, t.raw)) ?
+			       EXTERNAL_BAD_FILE :
+			       EXTERNAL_NONE;
 	if (depth != WEIGHT_DEPTH)
 		return refuse(files, "among them some within its nodes");
 	if (!sizes || !entries)

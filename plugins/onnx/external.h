@@ -27,7 +27,7 @@ struct external_files {
  * not get that far. With EXTERNAL_FOUND it opens none if it is given the content of all of these
  * files, and reads none of them further than to its size here.
  *
- * EXTERNAL_BAD_FILE: not a file in ONNX's format. EXTERNAL_REFUSED: weights that cannot be had so.
+ * EXTERNAL_BAD_FILE: not a file in ONNX's format, or with weights of another size than that of their shape. EXTERNAL_REFUSED: weights that cannot be had so.
  */
 enum external external_data(const void *data, size_t size, struct external_files *files);
 
