@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 
@@ -20,6 +21,11 @@
 
 /* Pages that are mapped at once */
 #define ACCEL_MAP_BATCH		64
+/*
+ * What hosts that give a VM huge pages can place elsewhere: 2 MiB. A host in such pages makes one range
+ * of blocks if all but the last one consist of these, and each of them starts with one.
+ */
+#define ACCEL_LARGE_PAGES	(SZ_2M >> PAGE_SHIFT)
 
 static unsigned int memory_percent = 50;
 module_param(memory_percent, uint, 0644);
@@ -28,14 +34,22 @@ MODULE_PARM_DESC(memory_percent,
 
 static atomic_long_t accel_all_pages;
 
+/* A page may still be pinned for another device's use. */
+static void accel_put_block(const struct accel_block *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < (b->split ? b->nr_pages : 1); i++)
+		put_page(b->page + i);
+}
+
 static void accel_memory_release(struct kref *ref)
 {
 	struct accel_memory *m = container_of(ref, struct accel_memory, ref);
 	unsigned int i;
 
 	for (i = 0; i < m->nr_blocks; i++) {
-		/* A page may still be pinned for another device's use. */
-		put_page(m->blocks[i].page);
+		accel_put_block(&m->blocks[i]);
 		cond_resched();
 	}
 	atomic_long_sub(m->nr_pages, &m->dev->memory_pages);
@@ -57,7 +71,7 @@ u64 accel_memory_size(const struct accel_memory *m)
 
 /* ---- Pages ------------------------------------------------------------------------------ */
 
-static int accel_add_block(struct accel_memory *m, struct page *page, unsigned int order)
+static int accel_add_block(struct accel_memory *m, const struct accel_block *block)
 {
 	if (m->nr_blocks == m->max_blocks) {
 		unsigned int max = m->max_blocks ? 2 * m->max_blocks : 16;
@@ -72,16 +86,45 @@ static int accel_add_block(struct accel_memory *m, struct page *page, unsigned i
 		m->blocks = blocks;
 		m->max_blocks = max;
 	}
-	m->blocks[m->nr_blocks++] = (struct accel_block){ .page = page, .order = order };
+	m->blocks[m->nr_blocks++] = *block;
 	return 0;
 }
 
 static int accel_compare_blocks(const void *a, const void *b)
 {
-	unsigned long left = page_to_pfn(((const struct accel_block *)a)->page);
-	unsigned long right = page_to_pfn(((const struct accel_block *)b)->page);
+	const struct accel_block *left = a, *right = b;
+	bool left_part = left->nr_pages % ACCEL_LARGE_PAGES;
+	bool right_part = right->nr_pages % ACCEL_LARGE_PAGES;
 
-	return left < right ? -1 : left > right;
+	if (left_part != right_part)
+		return left_part ? 1 : -1;
+	return page_to_pfn(left->page) < page_to_pfn(right->page) ? -1 :
+	       page_to_pfn(left->page) > page_to_pfn(right->page);
+}
+
+/*
+ * Takes 2^order pages, or the first @left of them; then the others are given back, so that the memory
+ * ends with one block that starts where a large page does, and not with a block for each bit of its size.
+ */
+static bool accel_take_block(struct accel_block *b, unsigned int order, unsigned long left)
+{
+	gfp_t gfp = GFP_HIGHUSER | __GFP_ACCOUNT | __GFP_ZERO | __GFP_NOWARN;
+	unsigned long i;
+
+	b->nr_pages = min(1UL << order, left);
+	b->split = b->nr_pages < 1UL << order;
+	gfp |= order ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL;
+	if (order && !b->split)
+		gfp |= __GFP_COMP;
+	b->page = alloc_pages(gfp, order);
+	if (!b->page)
+		return false;
+	if (b->split) {
+		split_page(b->page, order);
+		for (i = b->nr_pages; i < 1UL << order; i++)
+			__free_page(b->page + i);
+	}
+	return true;
 }
 
 /*
@@ -91,25 +134,24 @@ static int accel_compare_blocks(const void *a, const void *b)
 static int accel_fill(struct accel_memory *m)
 {
 	unsigned int order = ACCEL_MAX_ORDER;
-	unsigned long left = m->nr_pages;
-	gfp_t gfp = GFP_HIGHUSER | __GFP_ACCOUNT | __GFP_ZERO | __GFP_NOWARN;
-	struct page *page;
+	unsigned long left = m->nr_pages, whole;
+	struct accel_block block;
 
 	while (left) {
-		order = min_t(unsigned int, order, ilog2(left));
-		page = alloc_pages(gfp | (order ? __GFP_COMP | __GFP_NORETRY :
-						  __GFP_RETRY_MAYFAIL), order);
-		if (!page) {
+		/* What follows another block starts with a large page, however short it is. */
+		whole = m->nr_blocks ? max_t(unsigned long, left, ACCEL_LARGE_PAGES) : left;
+		order = min_t(unsigned int, order, order_base_2(whole));
+		if (!accel_take_block(&block, order, left)) {
 			if (!order)
 				return -ENOMEM;
 			order--;
 			continue;
 		}
-		if (accel_add_block(m, page, order)) {
-			put_page(page);
+		if (accel_add_block(m, &block)) {
+			accel_put_block(&block);
 			return -ENOMEM;
 		}
-		left -= 1UL << order;
+		left -= block.nr_pages;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
@@ -119,7 +161,7 @@ static int accel_fill(struct accel_memory *m)
 
 static unsigned long accel_block_end(const struct accel_block *b)
 {
-	return page_to_pfn(b->page) + (1UL << b->order);
+	return page_to_pfn(b->page) + b->nr_pages;
 }
 
 /* The end of the run of blocks that starts with block @i. */
@@ -285,7 +327,7 @@ static int accel_map_pages(struct vm_area_struct *vma, struct accel_memory *m)
 	while (addr < vma->vm_end) {
 		for (k = 0; k < ACCEL_MAP_BATCH && addr + k * PAGE_SIZE < vma->vm_end; k++) {
 			pages[k] = m->blocks[block].page + page;
-			if (++page == 1UL << m->blocks[block].order) {
+			if (++page == m->blocks[block].nr_pages) {
 				block++;
 				page = 0;
 			}

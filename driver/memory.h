@@ -11,7 +11,8 @@
 
 struct accel_block {
 	struct page *page;
-	unsigned int order;
+	unsigned int nr_pages;
+	bool split;			/* into pages that are freed one by one */
 };
 
 struct accel_memory {
@@ -24,7 +25,7 @@ struct accel_memory {
 	unsigned long nr_pages;
 	unsigned int nr_blocks;
 	unsigned int max_blocks;
-	struct accel_block *blocks;	/* in the order of their addresses */
+	struct accel_block *blocks;	/* of whole ACCEL_LARGE_PAGES first; then by address */
 };
 
 struct accel_memory *accel_memory_new(struct accel_device *dev, u32 id, u64 size);

@@ -2,6 +2,7 @@
 #include "picture.h"
 
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -97,8 +98,8 @@ float *load_picture(const char *path, bool channels_first)
 		goto fail;
 	}
 	if (!decode(decoder)) {
-		fprintf(stderr, "Could not read %s: it is not a JPEG picture, or it is damaged\n",
-			path);
+		fprintf(stderr, "Could not use %s: it is not a JPEG picture in colour or gray of up to "
+				"%u pixels, or it is damaged\n", path, MAX_PIXELS);
 		goto fail;
 	}
 	to_values(decoder, channels_first, values);
@@ -127,8 +128,12 @@ int print_prediction(const char *labels, const float *result, size_t count)
 	int ret = 0;
 
 	for (size_t i = 1; i < count && i < MAX_CLASSES; i++)
-		if (result[i] > result[best])
+		if (result[i] > result[best] || isnan(result[i]))
 			best = i;
+	if (!count || !isfinite(result[best])) {
+		fprintf(stderr, "The result is no prediction: class %zu has no finite score\n", best);
+		return EINVAL;
+	}
 
 	file = fopen(labels, "r");
 	if (!file) {

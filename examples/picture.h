@@ -14,7 +14,8 @@
  * load_picture() - reads a JPEG file as a classifier wants it
  * @channels_first: order [3][224][224] rather than [224][224][3]
  *
- * Takes the nearest pixel for each of 224 x 224, divides by 255, subtracts the mean .485 .456 .406
+ * Takes the picture as it is stored: how EXIF says that it is to be turned does not count here, as it
+ * does in the plugin onnx. Takes the nearest pixel for each of 224 x 224, divides by 255, subtracts the mean .485 .456 .406
  * and divides by the deviation .229 .224 .225 of red, green and blue.
  *
  * Return: PICTURE_VALUES floats that the caller frees; NULL after a message.

@@ -28,6 +28,24 @@ static unsigned int lower_bound(const struct memory *mem, uint64_t gpa)
 	return lo;
 }
 
+/*
+ * The size of a file's pages. That of huge pages is st_blksize, but a tmpfs says the same when it may take
+ * huge pages where they fit: then single pages can be mapped.
+ */
+static uint64_t page_of(int fd, uint64_t block)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	void *map;
+
+	if (block <= page || (block & (block - 1)))
+		return page;
+	map = mmap(NULL, page, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fd, (off_t)page);
+	if (map == MAP_FAILED)
+		return block;
+	munmap(map, page);
+	return page;
+}
+
 static int map_region(struct memory_region *r)
 {
 	uint64_t end, align, skip;
@@ -43,11 +61,7 @@ static int map_region(struct memory_region *r)
 	if (st.st_size < 0 || end > (uint64_t)st.st_size)
 		return -EFBIG;
 
-	/* Offsets in a file of huge pages are multiples of their size, which is st_blksize. */
-	align = (uint64_t)sysconf(_SC_PAGESIZE);
-	if (st.st_blksize > 0 && (uint64_t)st.st_blksize > align &&
-	    ((uint64_t)st.st_blksize & ((uint64_t)st.st_blksize - 1)) == 0)
-		align = (uint64_t)st.st_blksize;
+	align = r->page = page_of(r->fd, st.st_blksize > 0 ? (uint64_t)st.st_blksize : 0);
 	skip = r->offset & (align - 1);
 	if (__builtin_add_overflow(r->size, skip, &r->map_len) ||
 	    __builtin_add_overflow(r->map_len, align - 1, &r->map_len))
@@ -65,6 +79,11 @@ static int map_region(struct memory_region *r)
 	r->dev = st.st_dev;
 	r->ino = st.st_ino;
 	return 0;
+}
+
+static bool is_huge(const struct memory_region *r)
+{
+	return r->page > (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 int memory_add(struct memory *mem, uint64_t gpa, uint64_t size, uint64_t uaddr, uint64_t offset,
@@ -97,6 +116,7 @@ int memory_add(struct memory *mem, uint64_t gpa, uint64_t size, uint64_t uaddr, 
 	mem->nr_regions++;
 	/* They do not overlap, so the sum fits. */
 	mem->size += size;
+	mem->nr_huge += is_huge(&r);
 	return 0;
 fail:
 	close(fd);
@@ -111,6 +131,7 @@ static void drop(struct memory *mem, unsigned int at)
 	close(r->fd);
 	mem->size -= r->size;
 	mem->nr_regions--;
+	mem->nr_huge -= is_huge(r);
 	memmove(r, r + 1, (mem->nr_regions - at) * sizeof(*r));
 }
 
@@ -131,6 +152,51 @@ void memory_clear(struct memory *mem)
 {
 	while (mem->nr_regions)
 		drop(mem, mem->nr_regions - 1);
+}
+
+static const struct memory_region *region_at(const struct memory *mem, const void *addr)
+{
+	uintptr_t at = (uintptr_t)addr;
+
+	for (unsigned int i = 0; i < mem->nr_regions; i++) {
+		const struct memory_region *r = &mem->regions[i];
+
+		if (at >= (uintptr_t)r->map && at - (uintptr_t)r->map < r->map_len)
+			return r;
+	}
+	return NULL;
+}
+
+uint64_t memory_page(const struct memory *mem, const void *addr)
+{
+	const struct memory_region *r = addr ? region_at(mem, addr) : NULL;
+
+	return r ? r->page : (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Huge pages are mapped from their file: the kernel does not duplicate their mappings. */
+static bool map_file_again(const struct memory_region *r, const void *start, size_t len, void *at)
+{
+	off_t offset = (off_t)(r->offset - (uint64_t)(r->base - (uint8_t *)r->map)) +
+		       ((const uint8_t *)start - (const uint8_t *)r->map);
+
+	if (mmap(at, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, r->fd,
+		 offset) == MAP_FAILED)
+		return false;
+	/* As the region itself */
+	madvise(at, len, MADV_DONTDUMP);
+	madvise(at, len, MADV_DONTFORK);
+	return true;
+}
+
+bool memory_map_again(const struct memory *mem, const void *start, size_t len, void *at)
+{
+	const struct memory_region *r = mem->nr_huge ? region_at(mem, start) : NULL;
+
+	if (r && is_huge(r))
+		return map_file_again(r, start, len, at);
+	/* An old size of 0 makes a second mapping of what is shared. */
+	return mremap((void *)(uintptr_t)start, 0, len, MREMAP_MAYMOVE | MREMAP_FIXED, at) != MAP_FAILED;
 }
 
 uint64_t memory_size(const struct memory *mem)

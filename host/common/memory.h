@@ -9,6 +9,7 @@
 #ifndef HOST_MEMORY_H
 #define HOST_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -25,6 +26,7 @@ struct memory_region {
 	int fd;
 	dev_t dev; /* dev and ino: which file fd is */
 	ino_t ino;
+	uint64_t page; /* bytes of a page; mappings begin and end with whole ones */
 	uint8_t *base; /* our address of the first byte */
 	void *map;
 	size_t map_len;
@@ -32,6 +34,7 @@ struct memory_region {
 
 struct memory {
 	unsigned int nr_regions;
+	unsigned int nr_huge; /* of those, how many have pages of another size than the usual one */
 	uint64_t size; /* of all regions */
 	struct memory_region regions[MEMORY_MAX_REGIONS]; /* sorted by gpa, no overlaps */
 };
@@ -51,6 +54,20 @@ int memory_remove(struct memory *mem, uint64_t gpa, uint64_t size, uint64_t uadd
 
 /** memory_size() - bytes of all regions together */
 uint64_t memory_size(const struct memory *mem);
+
+/** memory_page() - bytes of a page at one of our addresses; the usual size where no region is (NULL) */
+uint64_t memory_page(const struct memory *mem, const void *addr);
+
+/**
+ * memory_map_again() - maps a part of a region a second time
+ * @start: where it is mapped, at the start of a page
+ * @len:   bytes, whole pages
+ * @at:    where it shall be, too, at the start of a page; what is mapped there is not any more
+ *
+ * The part may also be shared memory outside of all regions, with pages of the usual size. Return: false
+ * when the kernel refuses; errno says why.
+ */
+bool memory_map_again(const struct memory *mem, const void *start, size_t len, void *at);
 
 /** memory_clear() - unmaps all regions */
 void memory_clear(struct memory *mem);

@@ -6,10 +6,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "quota.h"
+#include "range.h"
 
 /* Each run is a mapping, of which a process can have 65530: enough for 8 GiB in huge pages. */
 #define JOIN_MAX_RUNS 8192
@@ -25,9 +24,8 @@ struct join {
 	uint64_t used; /* when, in calls */
 	unsigned int holds;
 	bool kept;
-	void *map;
-	size_t map_len; /* whole pages */
-	void *base;
+	struct range range;
+	uint64_t cost; /* of the kernel's memory, in bytes */
 	uint64_t len;
 	size_t nr;
 	struct iovec runs[];
@@ -45,23 +43,6 @@ static struct {
 	uint64_t hash;
 	unsigned int times;
 } seen[256];
-
-static bool is_possible(const struct iovec *runs, size_t nr)
-{
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-
-	if (nr < 2 || nr > JOIN_MAX_RUNS)
-		return false;
-	for (size_t i = 0; i < nr; i++) {
-		uintptr_t start = (uintptr_t)runs[i].iov_base;
-
-		if (i && start % page)
-			return false;
-		if (i + 1 < nr && (start + runs[i].iov_len) % page)
-			return false;
-	}
-	return true;
-}
 
 static uint64_t hash_runs(const struct iovec *runs, size_t nr)
 {
@@ -82,16 +63,11 @@ void join_limit(struct quota *q)
 	quota = q;
 }
 
-static uint64_t cost(const struct join *j)
-{
-	return j->map_len / (uint64_t)sysconf(_SC_PAGESIZE) * PAGE_COST + j->nr * MAPPING_COST;
-}
-
 /* Counts a range before it is mapped. */
 static bool take_room(const struct join *j)
 {
 	if (atomic_fetch_add(&nr_mappings, j->nr) + j->nr <= JOIN_MAX_MAPPINGS &&
-	    (!quota || quota_try(quota, POLICY_max_staging_bytes, cost(j))))
+	    (!quota || quota_try(quota, POLICY_max_staging_bytes, j->cost)))
 		return true;
 	atomic_fetch_sub(&nr_mappings, j->nr);
 	return false;
@@ -101,12 +77,12 @@ static void give_room(const struct join *j)
 {
 	atomic_fetch_sub(&nr_mappings, j->nr);
 	if (quota)
-		quota_give(quota, POLICY_max_staging_bytes, cost(j));
+		quota_give(quota, POLICY_max_staging_bytes, j->cost);
 }
 
 static void unmap(struct join *j)
 {
-	munmap(j->map, j->map_len);
+	range_unmap(&j->range);
 	give_room(j);
 	free(j);
 }
@@ -122,41 +98,27 @@ static void unmap_all(struct join *list)
 }
 
 /* Return: held once, or NULL. */
-static struct join *map(const struct iovec *runs, size_t nr, uint64_t len, uint64_t hash)
+static struct join *map(const struct memory *mem, const struct iovec *runs, size_t nr, uint64_t len,
+			uint64_t page, uint64_t hash)
 {
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t skip = (uintptr_t)runs[0].iov_base % page;
+	uint64_t usual = memory_page(mem, NULL);
 	struct join *j = malloc(sizeof(*j) + nr * sizeof(*runs));
-	uint8_t *at;
 
 	if (!j)
 		return NULL;
 	*j = (struct join){ .hash = hash, .holds = 1, .len = len, .nr = nr };
 	memcpy(j->runs, runs, nr * sizeof(*runs));
-	j->map_len = (skip + len + page - 1) & ~(page - 1);
+	j->cost = ((uintptr_t)runs[0].iov_base % usual + len + usual - 1) / usual * PAGE_COST +
+		  nr * MAPPING_COST;
 	if (!take_room(j)) {
 		free(j);
 		return NULL;
 	}
-	j->map = mmap(NULL, j->map_len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (j->map == MAP_FAILED) {
+	if (!range_map(&j->range, mem, runs, nr, len, page)) {
 		give_room(j);
 		free(j);
 		return NULL;
 	}
-	at = j->map;
-	for (size_t i = 0; i < nr; i++) {
-		uint8_t *start = (uint8_t *)runs[i].iov_base - (i ? 0 : skip);
-		size_t here = (runs[i].iov_len + (i ? 0 : skip) + page - 1) & ~(page - 1);
-
-		/* An old size of 0 makes a second mapping of what is shared. */
-		if (mremap(start, 0, here, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED) {
-			unmap(j);
-			return NULL;
-		}
-		at += here;
-	}
-	j->base = (uint8_t *)j->map + skip;
 	return j;
 }
 
@@ -222,13 +184,17 @@ static bool is_seen_often(uint64_t hash)
 
 /* ---- Calls ---------------------------------------------------------------------------------- */
 
-void *join_runs(const struct iovec *runs, size_t nr, uint64_t len, struct join **out)
+void *join_runs(const struct memory *mem, const struct iovec *runs, size_t nr, uint64_t len,
+		struct join **out)
 {
 	struct join *gone = NULL, *j;
 	bool is_worth_it = false, fits = false;
-	uint64_t hash;
+	uint64_t hash, page;
 
-	if (!is_possible(runs, nr))
+	if (nr < 2 || nr > JOIN_MAX_RUNS)
+		return NULL;
+	page = range_page(mem, runs, nr);
+	if (!range_is_possible(runs, nr, page))
 		return NULL;
 	hash = hash_runs(runs, nr);
 	pthread_mutex_lock(&lock);
@@ -246,7 +212,7 @@ void *join_runs(const struct iovec *runs, size_t nr, uint64_t len, struct join *
 	pthread_mutex_unlock(&lock);
 	unmap_all(gone);
 	if (!j && is_worth_it) {
-		j = map(runs, nr, len, hash);
+		j = map(mem, runs, nr, len, page, hash);
 		pthread_mutex_lock(&lock);
 		/* Another thread may have been faster. */
 		if (j && fits && has_room(nr, len) && !find(runs, nr, hash)) {
@@ -259,7 +225,7 @@ void *join_runs(const struct iovec *runs, size_t nr, uint64_t len, struct join *
 		pthread_mutex_unlock(&lock);
 	}
 	*out = j;
-	return j ? j->base : NULL;
+	return j ? j->range.base : NULL;
 }
 
 void join_release(struct join *j)

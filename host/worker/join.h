@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "memory.h"
+
 /** What is kept at most: ranges, the runs of all of them (each is a mapping), and their bytes. */
 #define JOIN_KEPT	64
 #define JOIN_KEPT_RUNS	16384
@@ -36,7 +38,8 @@ void join_limit(struct quota *quota);
 
 /**
  * join_runs() - maps runs of a shared mapping a second time, one behind the other
- * @runs: only the first may start, and only the last may end, within a page
+ * @mem:  what they are in
+ * @runs: only the first may start, and only the last may end, within a page, which may be a huge one
  * @nr:   how many
  * @len:  their lengths together, in bytes
  * @j:    to be given to join_release()
@@ -44,7 +47,8 @@ void join_limit(struct quota *quota);
  * Any thread. Return: where the first byte of the first run is in the new range; NULL when it cannot
  * be done, when there is no room for the page tables, or when copying is cheaper.
  */
-void *join_runs(const struct iovec *runs, size_t nr, uint64_t len, struct join **j);
+void *join_runs(const struct memory *mem, const struct iovec *runs, size_t nr, uint64_t len,
+		struct join **j);
 
 /** join_release() - the range is not used any more; the runs stay as they are. Any thread. */
 void join_release(struct join *j);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registered.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "log.h"
+#include "range.h"
 #include "uapi/linux/virtio_accel.h"
 #include "vaccel/memory.h"
 
@@ -19,7 +22,8 @@ struct registered_memory {
 	_Atomic uint32_t holds; /* the table's and those of requests; more only under the lock */
 	uint8_t *base;
 	uint64_t size;
-	size_t nr_mapped; /* pieces that are mapped a second time */
+	size_t nr_mapped; /* pieces that are mapped a second time, as range */
+	struct range range;
 };
 
 struct registered {
@@ -56,40 +60,49 @@ static struct registered_memory **find(struct registered *t, uint64_t context, u
 
 /* ---- Mapping -------------------------------------------------------------------------------- */
 
-/* Makes one range of the pieces. */
-static bool map_pieces(struct registered_memory *m, const struct iovec *pieces, size_t nr)
+/* Tells the operator what the guest cannot know. */
+static void report(const struct registered_memory *m, size_t nr, uint64_t page)
 {
-	uint8_t *at;
+	static _Atomic uint64_t times;
+	uint64_t now = atomic_fetch_add(&times, 1) + 1;
+
+	log_line(log_is_due(now) ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
+		 "%" PRIu64 " bytes of the guest in %zu pieces cannot be registered: its memory is in pages "
+		 "of %" PRIu64 " KiB, and the pieces do not consist of whole ones (%" PRIu64 " so far)",
+		 m->size, nr, page / 1024, now);
+}
+
+/* Makes one range of the pieces. */
+static uint32_t map_pieces(struct registered_memory *m, const struct memory *mem,
+			   const struct iovec *pieces, size_t nr)
+{
+	uint64_t page;
 
 	if (nr == 1) {
 		m->base = pieces[0].iov_base;
-		return true;
+		return VIRTIO_ACCEL_S_OK;
 	}
-	m->base = mmap(NULL, m->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-		       0);
-	if (m->base == MAP_FAILED)
-		return false;
-	at = m->base;
-	for (size_t i = 0; i < nr; i++) {
-		/* An old size of 0 makes a second mapping of what is shared. */
-		if (mremap(pieces[i].iov_base, 0, pieces[i].iov_len, MREMAP_MAYMOVE | MREMAP_FIXED,
-			   at) == MAP_FAILED) {
-			munmap(m->base, m->size);
-			return false;
-		}
-		at += pieces[i].iov_len;
+	page = range_page(mem, pieces, nr);
+	if (!range_is_possible(pieces, nr, page)) {
+		if (!mem->nr_huge)
+			return VIRTIO_ACCEL_S_NOMEM;
+		report(m, nr, page);
+		return VIRTIO_ACCEL_S_ADDRNOTAVAIL;
 	}
+	if (!range_map(&m->range, mem, pieces, nr, m->size, page))
+		return VIRTIO_ACCEL_S_NOMEM;
+	m->base = m->range.base;
 	/* As guest memory itself */
-	madvise(m->base, m->size, MADV_DONTDUMP);
-	madvise(m->base, m->size, MADV_DONTFORK);
-	return true;
+	madvise(m->range.area, m->range.area_len, MADV_DONTDUMP);
+	madvise(m->range.area, m->range.area_len, MADV_DONTFORK);
+	return VIRTIO_ACCEL_S_OK;
 }
 
 static void unmap(struct registered *t, struct registered_memory *m)
 {
 	vaccel_mem_withdraw(m->base, m->size);
 	if (m->nr_mapped)
-		munmap(m->base, m->size);
+		range_unmap(&m->range);
 	pthread_mutex_lock(&t->lock);
 	t->bytes -= m->size;
 	t->pieces -= m->nr_mapped;
@@ -130,7 +143,7 @@ static void unreserve(struct registered *t, struct registered_memory *m)
 	free(m);
 }
 
-uint32_t registered_add(struct registered *t, uint64_t context, uint32_t id,
+uint32_t registered_add(struct registered *t, const struct memory *mem, uint64_t context, uint32_t id,
 			const struct iovec *pieces, size_t nr)
 {
 	struct registered_memory *m = calloc(1, sizeof(*m)), **link;
@@ -149,13 +162,14 @@ uint32_t registered_add(struct registered *t, uint64_t context, uint32_t id,
 		free(m);
 		return status;
 	}
-	if (!map_pieces(m, pieces, nr)) {
+	status = map_pieces(m, mem, pieces, nr);
+	if (status) {
 		unreserve(t, m);
-		return VIRTIO_ACCEL_S_NOMEM;
+		return status;
 	}
 	if (vaccel_mem_announce(m->base, m->size)) {
 		if (m->nr_mapped)
-			munmap(m->base, m->size);
+			range_unmap(&m->range);
 		unreserve(t, m);
 		return VIRTIO_ACCEL_S_NOMEM;
 	}

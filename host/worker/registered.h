@@ -4,8 +4,7 @@
  * operations anywhere in it are contiguous. Each registration belongs to a context.
  *
  * Memory of one piece is used where guest memory is mapped anyway. Of several pieces, each is mapped
- * a second time, one behind the other; the kernel does that from our own mappings, so that guest
- * memory's files are not needed here. libvaccel is told, for plugins that prepare memory.
+ * a second time, one behind the other: see range.h. libvaccel is told, for plugins that prepare memory.
  *
  * A registration ends when it is taken from the table and nobody holds it any more. All functions
  * may be called from any thread, where not said otherwise.
@@ -16,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
+
+#include "memory.h"
 
 /** Registrations of one VM, and mappings of all of them: a process may have 65530 of these. */
 #define REGISTERED_MAX 4096
@@ -41,14 +42,16 @@ void registered_limit(struct registered *t, uint64_t bytes);
 
 /**
  * registered_add() - registers memory of a context
+ * @mem:    what the pieces are in
  * @id:     not 0
  * @pieces: our addresses, in order, with lengths that are multiples of VIRTIO_ACCEL_MEMORY_ALIGN.
  *          They must be mapped until the registration has ended.
  *
  * Return: VIRTIO_ACCEL_S_OK; _EXIST; _USERS (too many registrations); _NOMEM (too many bytes or
- * pieces, or they cannot be mapped as one range).
+ * pieces, or the kernel refuses to map them); _ADDRNOTAVAIL (they cannot be one range: they are parts of
+ * huge pages, and are not whole ones but at the start and the end), which is logged.
  */
-uint32_t registered_add(struct registered *t, uint64_t context, uint32_t id,
+uint32_t registered_add(struct registered *t, const struct memory *mem, uint64_t context, uint32_t id,
 			const struct iovec *pieces, size_t nr);
 
 /** registered_remove() - takes it from the table. Return: VIRTIO_ACCEL_S_OK or _STALE. */

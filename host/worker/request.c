@@ -191,10 +191,11 @@ static uint32_t check_segment(uint32_t type, const struct virtio_accel_segment *
 }
 
 /* Makes one run of a segment where that is possible and pays. */
-static void join_segment(struct request *r, struct host_segment *seg)
+static void join_segment(struct request *r, const struct memory *mem, struct host_segment *seg)
 {
 	struct iovec *run = &r->joined_run[r->nr_joined];
-	void *base = join_runs(seg->runs, seg->nr_runs, seg->len, &r->joined[r->nr_joined]);
+	void *base = join_runs(mem, seg->runs, seg->nr_runs, seg->len,
+			       &r->joined[r->nr_joined]);
 
 	if (!base)
 		return;
@@ -250,7 +251,7 @@ static uint32_t parse_segments(struct request *r, const struct memory *mem, stru
 		return VIRTIO_ACCEL_S_OK;
 	}
 	for (uint32_t i = 0; i < nr_segments; i++)
-		join_segment(r, &r->segments[i]);
+		join_segment(r, mem, &r->segments[i]);
 	return VIRTIO_ACCEL_S_OK;
 }
 

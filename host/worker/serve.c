@@ -235,8 +235,8 @@ static uint32_t run_other(struct serve *s, const struct request *r)
 		registered_close_context(s->registered, context);
 		return VIRTIO_ACCEL_S_OK;
 	case VIRTIO_ACCEL_T_MEMORY_REGISTER:
-		return registered_add(s->registered, context, r->memory, r->segments[0].runs,
-				      r->segments[0].nr_runs);
+		return registered_add(s->registered, &s->mem, context, r->memory,
+				      r->segments[0].runs, r->segments[0].nr_runs);
 	default:
 		return registered_remove(s->registered, context, r->memory);
 	}

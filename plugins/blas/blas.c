@@ -40,6 +40,20 @@ static bool missing(const char *name, const float *matrix, int64_t rows, int64_t
 	return true;
 }
 
+/*
+ * c = beta * c: what is left of the sum without a product. The standard says that a and b are not read
+ * then, and c neither where beta is 0, so that what is not a number there does not spread; OpenBLAS
+ * does otherwise for small matrices.
+ */
+static void scale(int64_t m, int64_t n, float beta, float *c, int64_t ldc)
+{
+	if (beta == 1)
+		return;
+	for (int64_t i = 0; i < m; i++)
+		for (int64_t j = 0; j < n; j++)
+			c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
+}
+
 static int op_sgemm(struct vaccel_session *sess, int64_t m, int64_t n, int64_t k, float alpha,
 		    float *a, int64_t lda, float *b, int64_t ldb, float beta, float *c,
 		    int64_t ldc)
@@ -57,6 +71,10 @@ static int op_sgemm(struct vaccel_session *sess, int64_t m, int64_t n, int64_t k
 		return VACCEL_EINVAL;
 	if (!m || !n)
 		return VACCEL_OK;
+	if (alpha == 0 || !k) {
+		scale(m, n, beta, c, ldc);
+		return VACCEL_OK;
+	}
 
 	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m, (blasint)n, (blasint)k,
 		    alpha, a, (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Logs the arguments of a call, from the table of operations. */
-#include <ctype.h>
 #include <inttypes.h>
 
+#include "decimal.h"
 #include "noop.h"
 
 #define MAX_TEXT  128 /* bytes of a string that are shown */
 #define MAX_ITEMS 8   /* entries of an array that are shown */
 
-/* A string as one line: it may come from a guest. */
+/* A string as one line of ASCII: it may come from a guest. */
 static const char *one_line(const char *text, char *line, size_t size)
 {
 	size_t i;
@@ -16,7 +16,7 @@ static const char *one_line(const char *text, char *line, size_t size)
 	if (!text)
 		return "(null)";
 	for (i = 0; i < size - 1 && text[i]; i++)
-		line[i] = isprint((unsigned char)text[i]) ? text[i] : '?';
+		line[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
 	line[i] = '\0';
 	return line;
 }
@@ -115,7 +115,8 @@ static void dump_param(const struct vop_desc *desc, unsigned int index, const un
 	switch (p->kind) {
 	case VOP_VAL:
 		if (p->ctype == VOP_F32)
-			noop_debug("%s: %f", p->name, (double)vals[index].f);
+			noop_debug("%s: %s", p->name,
+				   decimal((double)vals[index].f, 6, line, sizeof(line)));
 		else
 			noop_debug("%s: %" PRId64, p->name, vals[index].i);
 		return;

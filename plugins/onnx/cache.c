@@ -10,6 +10,7 @@
 
 #include "files.h"
 #include "onnx.h"
+#include "weights.h"
 
 struct key {
 	const struct vaccel_resource *res; /* compared, not used, once the entry exists */
@@ -207,16 +208,22 @@ static int read_blob(const struct vaccel_blob *blob, struct bytes *bytes)
 
 /* ---- Loading --------------------------------------------------------------------------------- */
 
+/* A model of a resource, in which its weights may be files of their own, or of none (NULL). */
 static int load_bytes(const char *name, const struct bytes *model_bytes,
-		      struct bytes *label_bytes, struct model **model)
+		      struct bytes *label_bytes, const struct vaccel_resource *res,
+		      const struct vaccel_blob *blob, struct model **model)
 {
+	struct weights *weights = NULL;
 	struct labels labels;
 	int ret;
 
 	ret = labels_parse(label_bytes, &labels);
 	if (ret)
 		return ret;
-	ret = model_load(name, model_bytes->data, model_bytes->size, &labels, model);
+	ret = weights_find(name, model_bytes, res, blob, &weights);
+	if (!ret)
+		ret = model_load(name, model_bytes->data, model_bytes->size, weights, &labels, model);
+	weights_release(weights);
 	labels_release(&labels);
 	return ret;
 }
@@ -240,7 +247,7 @@ static int load_resource(const struct vaccel_resource *res, struct model **model
 	if (!ret)
 		ret = read_blob(blob, &model_bytes);
 	if (!ret)
-		ret = load_bytes(blob->name, &model_bytes, &label_bytes, model);
+		ret = load_bytes(blob->name, &model_bytes, &label_bytes, res, blob, model);
 	bytes_release(&model_bytes);
 	bytes_release(&label_bytes);
 	return ret;
@@ -258,7 +265,7 @@ static int load_file(const char *path, struct model **model)
 	else
 		ret = read_labels_file(path, &label_bytes);
 	if (!ret)
-		ret = load_bytes(base_name(path), &model_bytes, &label_bytes, model);
+		ret = load_bytes(base_name(path), &model_bytes, &label_bytes, NULL, NULL, model);
 	bytes_release(&model_bytes);
 	bytes_release(&label_bytes);
 	return ret;

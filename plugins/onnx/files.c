@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -110,7 +109,8 @@ static size_t split(char *text, size_t size, char **names)
 
 	for (size_t i = 0; i < size; i++) {
 		if (text[i] != '\n') {
-			if (iscntrl((unsigned char)text[i]))
+			/* not iscntrl(): in some locales it takes parts of UTF-8 for such characters */
+			if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
 				text[i] = ' ';
 			continue;
 		}
@@ -121,6 +121,30 @@ static size_t split(char *text, size_t size, char **names)
 		start = i + 1;
 	}
 	return count;
+}
+
+/*
+ * Leaves out the mark that some editors put before UTF-8, and makes each kind of line end '\n'. Return:
+ * the new size, 0 after a message.
+ */
+static size_t plain_text(char *text, size_t size)
+{
+	if (size >= 2 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2))) {
+		onnx_error("The labels file is in UTF-16: save it as UTF-8");
+		return 0;
+	}
+	if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
+		size -= 3;
+		memmove(text, text + 3, size);
+	}
+	for (size_t i = 0; i < size; i++)
+		if (text[i] == '\r')
+			text[i] = i + 1 < size && text[i + 1] == '\n' ? ' ' : '\n';
+	while (size && strchr("\n \t", text[size - 1]) && text[size - 1])
+		size--;
+	if (!size)
+		onnx_error("The labels file is empty");
+	return size;
 }
 
 int labels_parse(const struct bytes *bytes, struct labels *labels)
@@ -136,10 +160,8 @@ int labels_parse(const struct bytes *bytes, struct labels *labels)
 	if (!labels->text)
 		return VACCEL_ENOMEM;
 	memcpy(labels->text, bytes->data, size);
-	while (size && strchr("\r\n \t", labels->text[size - 1]) && labels->text[size - 1])
-		size--;
+	size = plain_text(labels->text, size);
 	if (!size) {
-		onnx_error("The labels file is empty");
 		labels_release(labels);
 		return VACCEL_EINVAL;
 	}

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A classifier in ONNX Runtime. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <onnxruntime_c_api.h>
 #include <onnxruntime_session_options_config_keys.h>
 
-#include "external.h"
 #include "onnx.h"
 #include "quiet.h"
+#include "weights.h"
 
 #define DEFAULT_SIDE 224  /* of inputs whose size the model leaves open */
 #define MAX_SIDE     4096
@@ -143,22 +144,18 @@ void model_runtime_stop(void)
 
 /* ---- Loading --------------------------------------------------------------------------------- */
 
-static int check_file(const struct model *model, const void *data, size_t size)
+/* The files that have weights are given to ONNX Runtime, so that it opens none itself. */
+static int add_weights(const struct model *model, const struct weights *w, OrtSessionOptions *options)
 {
-	switch (external_data(data, size)) {
-	case EXTERNAL_NONE:
+	if (!w->nr)
 		return VACCEL_OK;
-	case EXTERNAL_FOUND:
-		onnx_error("Model %s has its weights in other files: save it as a single ONNX file",
-			   model->name);
-		return VACCEL_EINVAL;
-	default:
-		onnx_error("Model %s is not an ONNX file", model->name);
-		return VACCEL_EINVAL;
-	}
+	return check("Could not load", model->name,
+		     ort->AddExternalInitializersFromFilesInMemory(options, w->names, w->data, w->sizes,
+								   w->nr));
 }
 
-static int create_session(struct model *model, const void *data, size_t size)
+static int create_session(struct model *model, const void *data, size_t size,
+			  const struct weights *weights)
 {
 	OrtSessionOptions *options = NULL;
 	int ret;
@@ -178,6 +175,8 @@ static int create_session(struct model *model, const void *data, size_t size)
 			    ort->AddSessionConfigEntry(options,
 						       kOrtSessionOptionsConfigLoadModelFormat,
 						       "ONNX"));
+	if (!ret)
+		ret = add_weights(model, weights, options);
 	if (!ret) {
 		ret = check("Could not load", model->name,
 			    ort->CreateSessionFromArray(env, data, size, options, &model->session));
@@ -229,19 +228,46 @@ static int set_side(const struct model *model, const char *side, int64_t value, 
 	return VACCEL_OK;
 }
 
+static const char *type_name(ONNXTensorElementDataType type)
+{
+	static const char *const names[] = {"no tensor", "float", "uint8", "int8", "uint16", "int16",
+					    "int32", "int64", "string", "bool", "float16", "double"};
+
+	return (unsigned int)type < sizeof(names) / sizeof(names[0]) ? names[type] : "of another type";
+}
+
+/* Says why an input is not one for a picture. Return: whether it is. */
+static bool takes_pictures(const struct model *model, ONNXTensorElementDataType type,
+			   const int64_t *dims, size_t nr_dims)
+{
+	char why[160] = "";
+
+	if (type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT)
+		snprintf(why, sizeof(why), "its input is %s; convert it to float (32 bits)",
+			 type_name(type));
+	else if (nr_dims != 4)
+		snprintf(why, sizeof(why), "its input has %zu dimensions rather than four", nr_dims);
+	else if (dims[0] > 1)
+		snprintf(why, sizeof(why), "it takes %lld pictures at a time; export it for 1, or any "
+			 "number", (long long)dims[0]);
+	else if (dims[1] != 3 && dims[3] != 3)
+		snprintf(why, sizeof(why), "its pictures do not have three colours; there is %lld where "
+			 "channels are first, and %lld where they are last", (long long)dims[1],
+			 (long long)dims[3]);
+	if (*why)
+		onnx_error("Model %s is no classifier of pictures that can be used here: %s. Float "
+			   "[1, 3, height, width] and [1, height, width, 3] can be", model->name, why);
+	return !*why;
+}
+
 static int set_shape(struct model *model, ONNXTensorElementDataType type, const int64_t *dims,
 		     size_t nr_dims)
 {
 	struct input_shape *shape = &model->shape;
 	int ret;
 
-	if (type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT || nr_dims != 4 || dims[0] > 1 ||
-	    (dims[1] != 3 && dims[3] != 3)) {
-		onnx_error("Model %s is no classifier of pictures: its input is not float "
-			   "[1, 3, height, width] or [1, height, width, 3]",
-			   model->name);
+	if (!takes_pictures(model, type, dims, nr_dims))
 		return VACCEL_EINVAL;
-	}
 	shape->channels_last = dims[1] != 3;
 	ret = set_side(model, "height", dims[shape->channels_last ? 1 : 2], &shape->height);
 	if (!ret)
@@ -278,8 +304,8 @@ static int read_shape(struct model *model)
 	return ret;
 }
 
-int model_load(const char *name, const void *data, size_t size, struct labels *labels,
-	       struct model **out)
+int model_load(const char *name, const void *data, size_t size, const struct weights *weights,
+	       struct labels *labels, struct model **out)
 {
 	struct model *model = calloc(1, sizeof(*model));
 	size_t inputs = 0, outputs = 0;
@@ -292,9 +318,7 @@ int model_load(const char *name, const void *data, size_t size, struct labels *l
 	if (!model->name)
 		goto fail;
 
-	ret = check_file(model, data, size);
-	if (!ret)
-		ret = create_session(model, data, size);
+	ret = create_session(model, data, size, weights);
 	if (!ret)
 		ret = check("Could not load", name,
 			    ort->SessionGetInputCount(model->session, &inputs));
@@ -413,6 +437,33 @@ static int read_output(struct model *model, OrtValue *output, const float **valu
 	return ret;
 }
 
+/*
+ * Whether a class has a score. Infinitely improbable is one, but that of the best: it is what a model
+ * says of all classes when something has gone wrong.
+ */
+static int check_scores(const struct model *model, const float *values)
+{
+	size_t best = 0;
+
+	for (size_t i = 0; i < model->labels.count; i++) {
+		if (isnan(values[i]) || (isinf(values[i]) && values[i] > 0)) {
+			best = i;
+			break;
+		}
+		if (values[i] > values[best])
+			best = i;
+	}
+	if (isfinite(values[best]))
+		return VACCEL_OK;
+	onnx_error("Model %s gives %s for class %s, which is no score: its weights are damaged, or it "
+		   "does not expect pictures like this one", model->name,
+		   isnan(values[best]) ? "no number (NaN)" :
+		   values[best] > 0    ? "infinity" :
+					 "minus infinity",
+		   model->labels.names[best]);
+	return VACCEL_EINVAL;
+}
+
 /* The largest value as a probability: as it is when all of them are probabilities, else softmax. */
 static size_t best_of(const float *values, size_t count, float *score)
 {
@@ -452,6 +503,8 @@ int model_classify(struct model *model, float *tensor, const char **label, float
 			     (const char *const *)&model->output, 1, &output));
 	if (!ret)
 		ret = read_output(model, output, &values);
+	if (!ret)
+		ret = check_scores(model, values);
 	if (!ret)
 		*label = model->labels.names[best_of(values, model->labels.count, score)];
 	if (output)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "decimal.h"
 #include "onnx.h"
 
 /* Tells the library that image classification wants its full form always. */
@@ -35,6 +36,7 @@ static int op_classify(struct vaccel_session *sess, const void *img, unsigned ch
 		       unsigned char *out_imgname, size_t len_img, size_t len_out_text,
 		       size_t len_out_imgname)
 {
+	char number[DECIMAL_SIZE];
 	struct cached_model *entry;
 	const char *label;
 	float score;
@@ -53,9 +55,10 @@ static int op_classify(struct vaccel_session *sess, const void *img, unsigned ch
 		return ret;
 	ret = classify(cache_model(entry), img, len_img, &label, &score);
 	if (!ret) {
-		onnx_debug("%s %.4f", label, (double)score);
+		decimal((double)score, 4, number, sizeof(number));
+		onnx_debug("%s %s", label, number);
 		if (out_text && len_out_text)
-			snprintf((char *)out_text, len_out_text, "%s %.4f", label, (double)score);
+			snprintf((char *)out_text, len_out_text, "%s %s", label, number);
 		if (out_imgname && len_out_imgname)
 			snprintf((char *)out_imgname, len_out_imgname, "%s",
 				 model_name(cache_model(entry)));

@@ -32,8 +32,11 @@ struct image {
  * image_decode() - decode a JPEG or PNG file in memory
  * @image: receives the picture; the caller frees image->rgb
  *
- * The bytes may be hostile. EINVAL: another format, damaged, truncated, or more than
- * IMAGE_MAX_PIXELS or IMAGE_MAX_SIDE. ENOMEM.
+ * A JPEG is turned as its EXIF data says; of inks (CMYK, YCCK) RGB is made. What is transparent in a PNG
+ * is white. A JPEG of which nothing but the end marker is missing is decoded, with a warning.
+ *
+ * The bytes may be hostile. EINVAL: another format, damaged, truncated, more than IMAGE_MAX_PIXELS or
+ * IMAGE_MAX_SIDE, or other colours; what it is, is logged. ENOMEM.
  */
 int image_decode(const void *data, size_t size, struct image *image);
 
@@ -59,6 +62,7 @@ int image_to_tensor(const struct image *image, const struct input_shape *shape, 
 /* ---- Models (model.c) ------------------------------------------------------------------------ */
 
 struct model;
+struct weights; /* see weights.h */
 
 /** Names of the classes, one per line of a labels file. */
 struct labels {
@@ -75,12 +79,13 @@ void model_runtime_stop(void);
  * model_load() - make a classifier of an ONNX file in memory
  * @name:   for messages and model_name()
  * @data:   size bytes; not needed afterwards. May be hostile.
+ * @weights: what weights_find() has found for the same bytes; not needed afterwards
  * @labels: taken over on success
  *
  * EINVAL: not ONNX, not a classifier of RGB pictures, another number of labels than classes.
  */
-int model_load(const char *name, const void *data, size_t size, struct labels *labels,
-	       struct model **model);
+int model_load(const char *name, const void *data, size_t size, const struct weights *weights,
+	       struct labels *labels, struct model **model);
 void model_delete(struct model *model);
 
 const char *model_name(const struct model *model);

@@ -240,6 +240,9 @@ static int remote_alloc(struct vaccel_mem_info *info)
 	s->mem.size = info->size;
 	ret = transport->ops->mem_alloc(transport, &s->mem);
 	if (ret) {
+		if (ret == VIRTIO_ACCEL_S_ADDRNOTAVAIL)
+			vaccel_warn("virtio: the host has this machine's memory in huge pages, and can only "
+				    "register pieces that consist of whole ones, which are not free here now");
 		give_slot(s);
 		return ret;
 	}

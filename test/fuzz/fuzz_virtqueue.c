@@ -116,7 +116,7 @@ static uint32_t run(struct request *r, uint32_t reply_len)
 		registered_close_context(memories, context);
 		return VIRTIO_ACCEL_S_OK;
 	case VIRTIO_ACCEL_T_MEMORY_REGISTER:
-		return registered_add(memories, context, r->memory, r->segments[0].runs,
+		return registered_add(memories, &guest.mem, context, r->memory, r->segments[0].runs,
 				      r->segments[0].nr_runs);
 	case VIRTIO_ACCEL_T_MEMORY_UNREGISTER:
 		return registered_remove(memories, context, r->memory);

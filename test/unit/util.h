@@ -2,6 +2,7 @@
 /* What several unit tests need. */
 #pragma once
 
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -67,6 +69,46 @@ static inline unsigned int count(const char *text, const char *needle)
 	for (; (text = strstr(text, needle)); text += strlen(needle))
 		n++;
 	return n;
+}
+
+/*
+ * Sets a locale in which a fraction begins with a comma, as most users' in Europe. It is made here,
+ * since few systems have one installed: a file in the format that localedef writes, of glibc 2.3 and
+ * later, with the fields of LC_NUMERIC.
+ */
+static inline void set_comma_locale(void)
+{
+	static char dir[] = "/tmp/vaccel-unit-locale-XXXXXX";
+	const uint32_t head[] = {0x20031115 ^ LC_NUMERIC, 6, 32, 34, 36, 40, 44, 48};
+	/* decimal_point, thousands_sep, grouping, both as wide characters, codeset */
+	const char fields[] = ",\0.\0\177\0\0\0,\0\0\0.\0\0\0UTF-8";
+	char path[64];
+	FILE *file;
+
+	strcpy(strrchr(dir, '-'), "-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/xx_XX", dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/xx_XX/LC_NUMERIC", dir);
+	file = fopen(path, "wb");
+	assert_non_null(file);
+	assert_int_equal(fwrite(head, sizeof(head[0]), 8, file), 8);
+	assert_int_equal(fwrite(fields, 1, sizeof(fields), file), sizeof(fields));
+	fclose(file);
+	setenv("LOCPATH", dir, 1);
+	assert_non_null(setlocale(LC_NUMERIC, "xx_XX"));
+	assert_string_equal(localeconv()->decimal_point, ",");
+
+	unlink(path);
+	*strrchr(path, '/') = '\0';
+	rmdir(path);
+	rmdir(dir);
+	unsetenv("LOCPATH");
+}
+
+static inline void set_c_locale(void)
+{
+	setlocale(LC_NUMERIC, "C");
 }
 
 #define assert_contains(text, needle)                                              \

@@ -128,6 +128,7 @@ struct virtio_accel_resp {
 #define VIRTIO_ACCEL_S_INVAL	22	/* malformed request or message */
 #define VIRTIO_ACCEL_S_USERS	87	/* a limit on the number of objects was reached */
 #define VIRTIO_ACCEL_S_NOTSUP	95	/* unknown type, operation or flag */
+#define VIRTIO_ACCEL_S_ADDRNOTAVAIL 99	/* pieces of memory that the host cannot make one range of */
 #define VIRTIO_ACCEL_S_SESS	104	/* no such session in this context, or it was lost */
 #define VIRTIO_ACCEL_S_STALE	116	/* no such registered memory in this context, or it was lost */
 

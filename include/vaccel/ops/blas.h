@@ -17,6 +17,9 @@ extern "C" {
  * @k: columns of a and rows of b
  * @lda: elements from one row of a to the next (>= k); ldb (>= n) and ldc (>= n) likewise
  *
+ * Where alpha is 0 the elements of a and b do not count, where beta is 0 those of c do not, whatever
+ * they are: NaN * 0 is 0 there.
+ *
  * EINVAL: sess NULL or not live. ENOTSUP: not implemented by the session's plugin. Otherwise the
  * result of the plugin. Threads: any; calls on one session may run at the same time.
  */

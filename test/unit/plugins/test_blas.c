@@ -82,6 +82,65 @@ static void empty(void **state)
 	assert_true(c[0] == 2 && c[3] == 8); /* beta * c is left of the sum */
 }
 
+/* A matrix of one value. */
+static float *filled(int64_t elements, float value)
+{
+	float *m = malloc((size_t)elements * sizeof(*m));
+
+	assert_non_null(m);
+	for (int64_t i = 0; i < elements; i++)
+		m[i] = value;
+	return m;
+}
+
+static void expect_all(const float *m, int64_t elements, float value)
+{
+	for (int64_t i = 0; i < elements; i++)
+		assert_true(m[i] == value);
+}
+
+/*
+ * Where a factor is 0 its matrix is not read: what is not a number there stays there. OpenBLAS has
+ * code of its own for small matrices, so all sizes count.
+ */
+static void not_read(void **state)
+{
+	(void)state;
+	for (int64_t n = 1; n <= 256; n += n < 70 ? 1 : 62) {
+		float *nans = filled(n * n, NAN), *ones = filled(n * n, 1), *out;
+
+		for (int beta = 0; beta <= 2; beta++) {
+			out = filled(n * n, beta ? 7 : NAN);
+			assert_int_equal(vaccel_sgemm(&sess, n, n, n, 0, nans, n, nans, n, (float)beta,
+						      out, n), 0);
+			expect_all(out, n * n, (float)(7 * beta));
+			free(out);
+		}
+		out = filled(n * n, NAN);
+		assert_int_equal(vaccel_sgemm(&sess, n, n, n, 1, ones, n, ones, n, 0, out, n), 0);
+		expect_all(out, n * n, (float)n);
+		free(out);
+		out = filled(n * n, NAN);
+		assert_int_equal(vaccel_sgemm(&sess, n, n, 0, 1, nans, 1, nans, n, 0, out, n), 0);
+		expect_all(out, n * n, 0);
+		free(out);
+		free(nans);
+		free(ones);
+	}
+}
+
+/* Such numbers in what is read are in the result. */
+static void not_hidden(void **state)
+{
+	float a[] = {NAN, 1, 1, 1}, b[] = {1, 1, 1, 1}, out[4] = {0};
+
+	(void)state;
+	assert_int_equal(vaccel_sgemm(&sess, 2, 2, 2, 1, a, 2, b, 2, 0, out, 2), 0);
+	assert_true(isnan(out[0]) && isnan(out[1]) && out[2] == 2 && out[3] == 2);
+	assert_int_equal(vaccel_sgemm(&sess, 2, 2, 2, 0, a, 2, b, 2, NAN, out, 2), 0);
+	assert_true(isnan(out[2]) && isnan(out[3]));
+}
+
 static int bad(int64_t m, int64_t n, int64_t k, float *a, int64_t lda, float *b, int64_t ldb,
 	       float *out, int64_t ldc)
 {
@@ -125,6 +184,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(products),
 		cmocka_unit_test(empty),
+		cmocka_unit_test(not_read),
+		cmocka_unit_test(not_hidden),
 		cmocka_unit_test(refused),
 	};
 

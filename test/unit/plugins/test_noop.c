@@ -134,6 +134,7 @@ static void every_op_is_logged(void **state)
 
 	(void)state;
 	capture_end(&c);
+	set_comma_locale(); /* numbers are the same in every language */
 	for (uint16_t op = 0; op < VACCEL_OP_MAX; op++) {
 		const struct vop_desc *desc = vop_find(op);
 
@@ -157,6 +158,7 @@ static void every_op_is_logged(void **state)
 		}
 		sample_release(&s);
 	}
+	set_c_locale();
 	stop(NULL);
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The onnx plugin: right answers with the example model, and every way in which files can be bad. */
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include <jpeglib.h>
 
+#include "onnx_models.h"
 #include "plugin_util.h"
 
 #define MODEL_DIR EXAMPLES_DIR "/models/shapes"
@@ -156,6 +158,23 @@ static void right_answers(void **state)
 		assert_true(atof(score) > 0.5 && atof(score) <= 1);
 		assert_string_equal(name, "shapes.onnx");
 	}
+	assert_int_equal(vaccel_resource_release(&res), 0);
+}
+
+/* The score has a point in every language: programs read it. */
+static void locale(void **state)
+{
+	static char point[sizeof(text)];
+
+	(void)state;
+	use(MODEL_DIR);
+	assert_int_equal(classify_path(IMAGES "star.jpg"), 0);
+	assert_contains(text, "star 0.");
+	strcpy(point, text);
+	set_comma_locale();
+	assert_int_equal(classify_path(IMAGES "star.jpg"), 0);
+	set_c_locale();
+	assert_string_equal(text, point);
 	assert_int_equal(vaccel_resource_release(&res), 0);
 }
 
@@ -484,8 +503,9 @@ static void kinds_of_jpeg(void **state)
 	f = make_jpeg(JCS_RGB, 3, false, 1);
 	assert_int_equal(classify(&sess, &f), 0);
 	free(f.data);
-	f = make_jpeg(JCS_CMYK, 4, false, 100); /* for printers */
-	assert_int_equal(classify(&sess, &f), VACCEL_EINVAL);
+	f = make_jpeg(JCS_CMYK, 4, false, 100); /* for printers; see test_image.c */
+	assert_int_equal(classify(&sess, &f), 0);
+	assert_memory_equal(text, "circle ", 7);
 	free(f.data);
 	vaccel_resource_release(&res);
 }
@@ -571,6 +591,238 @@ static void damaged_models(void **state)
 	free(star.data);
 }
 
+/* ---- Small models ---------------------------------------------------------------------------- */
+
+/* Writes a small model, the file of its weights, if it has one, and labels into the test's directory. */
+static void write_tiny(const struct tiny *t)
+{
+	float weights[TINY_WEIGHTS_SIZE / sizeof(float)];
+	size_t size;
+	uint8_t *model = tiny_model(t, &size);
+
+	assert_non_null(model);
+	write_file("m.onnx", model, size);
+	free(model);
+	tiny_weights(t, weights);
+	write_file("m.onnx.data", weights, sizeof(weights));
+	write_file("labels.txt", "a\nb\nc\nd\ne\n", 10);
+}
+
+/* Class c wins, whatever the picture. */
+static const struct tiny good = {.bias = {0, 0, 50, 0, 0}};
+
+static void good_tiny(const struct tiny *t, const char *answer)
+{
+	write_tiny(t);
+	use(dir);
+	assert_int_equal(classify_path(IMAGES "star.jpg"), 0);
+	assert_string_equal(text, answer);
+	assert_int_equal(vaccel_resource_release(&res), 0);
+}
+
+static void bad_tiny(const struct tiny *t, const char *message)
+{
+	write_tiny(t);
+	bad_model(dir, VACCEL_EINVAL, message);
+}
+
+/* A score that is none is not an answer; that something is impossible is one. */
+static void scores(void **state)
+{
+	struct tiny t = good;
+
+	(void)state;
+	good_tiny(&t, "c 1.0000");
+	for (int i = 0; i < TINY_CLASSES; i++) {
+		t = good;
+		t.bias[i] = NAN;
+		bad_tiny(&t, "no number (NaN) for class");
+		t.bias[i] = INFINITY;
+		bad_tiny(&t, "infinity for class");
+		t.bias[i] = -INFINITY;
+		if (i != 2)
+			good_tiny(&t, "c 1.0000");
+	}
+	for (int i = 0; i < TINY_CLASSES; i++)
+		t.bias[i] = -INFINITY;
+	bad_tiny(&t, "minus infinity for class a");
+}
+
+/* What is no input for a picture is named. */
+static void inputs(void **state)
+{
+	static const struct {
+		struct tiny t;
+		const char *message;
+	} bad[] = {
+		{{.input = {4, 3, 32, 32}}, "4 pictures at a time"},
+		{{.input = {1, 1, 28, 28}}, "do not have three colours; there is 1 where"},
+		{{.input = {1, 32, 32, 1}, .channels_last = true}, "and 1 where they are last"},
+		{{.input = {1, 3, 32, 32}, .input_type = 10}, "its input is float16"},
+		{{.input = {1, 32, 32, 3}, .input_type = 2, .channels_last = true}, "its input is uint8"},
+		{{.input = {1, 3, 32, 1048576}}, "a width of 1048576 pixels"},
+		{{.input = {1, 3, INT64_MAX, 32}}, "a height of 9223372036854775807 pixels"},
+	};
+	struct tiny t;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		bad_tiny(&bad[i].t, bad[i].message);
+	t = good;
+	memcpy(t.input, (int64_t[]){-1, 3, -1, -1}, sizeof(t.input));
+	good_tiny(&t, "c 1.0000");
+	t.channels_last = true;
+	memcpy(t.input, (int64_t[]){1, 40, 30, 3}, sizeof(t.input));
+	good_tiny(&t, "c 1.0000");
+}
+
+/* Weights in a file beside the model, and nowhere else */
+static void weights_beside(void **state)
+{
+	struct tiny t = good, other = {.bias = {0, 0, 0, 50, 0}};
+	float weights[TINY_WEIGHTS_SIZE / sizeof(float)];
+	char path[64];
+
+	(void)state;
+	t.weights_file = "m.onnx.data";
+	good_tiny(&t, "c 1.0000");
+	tiny_weights(&other, weights);
+	write_file("m.onnx.data", weights, sizeof(weights));
+	use(dir);
+	assert_int_equal(classify_path(IMAGES "star.jpg"), 0);
+	assert_string_equal(text, "d 1.0000"); /* it is this file that counts */
+	assert_int_equal(vaccel_resource_release(&res), 0);
+
+	write_file("m.onnx.data", weights, sizeof(weights) - 1);
+	bad_model(dir, VACCEL_EINVAL, "have 79 bytes, and should have 80");
+	snprintf(path, sizeof(path), "%s/m.onnx.data", dir);
+	assert_int_equal(unlink(path), 0);
+	bad_model(dir, VACCEL_EINVAL, "m.onnx.data is not beside it");
+	/* a directory below that of the model */
+	t.weights_file = "m.onnx.data/w";
+	assert_int_equal(mkdir(path, 0700), 0);
+	write_file("m.onnx.data/w", weights, sizeof(weights));
+	use(dir);
+	assert_int_equal(classify_path(IMAGES "star.jpg"), VACCEL_EINVAL);
+	assert_int_equal(vaccel_resource_release(&res), 0);
+}
+
+/*
+ * The same model, which runs while its weights are beside it, is refused when it names a file elsewhere,
+ * although such files are there and have the right content.
+ */
+static void weights_elsewhere(void **state)
+{
+	static char outside[] = "/tmp/vaccel-unit-weights-XXXXXX";
+	float weights[TINY_WEIGHTS_SIZE / sizeof(float)];
+	char names[6][128];
+	struct tiny t = good;
+	char cwd[64];
+	int fd;
+
+	(void)state;
+	strcpy(strrchr(outside, '-'), "-XXXXXX");
+	fd = mkstemp(outside);
+	assert_true(fd >= 0);
+	tiny_weights(&good, weights);
+	assert_int_equal(write(fd, weights, sizeof(weights)), sizeof(weights));
+	close(fd);
+
+	snprintf(names[0], sizeof(names[0]), "%s", outside);
+	snprintf(names[1], sizeof(names[1]), "../%s", outside + 5);
+	snprintf(names[2], sizeof(names[2]), "%s", outside + 5); /* of the current directory */
+	snprintf(names[3], sizeof(names[3]), "./m.onnx.data");
+	snprintf(names[4], sizeof(names[4]), "../%s/m.onnx.data", dir + 5);
+	snprintf(names[5], sizeof(names[5]), "/proc/self/fd/0");
+	assert_non_null(getcwd(cwd, sizeof(cwd)));
+	assert_int_equal(chdir("/tmp"), 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		t.weights_file = names[i];
+		bad_tiny(&t, "is not beside it in its resource");
+	}
+	t.weights_file = "m.onnx.data";
+	good_tiny(&t, "c 1.0000");
+	assert_int_equal(chdir(cwd), 0);
+	unlink(outside);
+}
+
+/* What a model says of its weights is believed only where it fits. */
+static void odd_weights(void **state)
+{
+	static const struct {
+		struct tiny t;
+		const char *message;
+	} bad[] = {
+		{{.weights_offset = 4}, "have 80 bytes, and should have 84"},
+		{{.weights_offset = INT64_MAX}, "not as many as their shape says"},
+		{{.weights_offset = UINT64_MAX - 100}, "not as many as their shape says"},
+		{{.wrong_length = 4}, "not as many as their shape says"},
+		{{.wrong_length = -8}, "not as many as their shape says"},
+		{{.wrong_rows = 1 << 20}, "not as many as their shape says"},
+		{{.wrong_rows = UINT64_C(1) << 62}, "not known"},
+		{{.weights_key = "basepath"}, "not known"},
+		{{.constant_in_file = true}, "some within its nodes"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct tiny t = bad[i].t;
+
+		t.weights_file = "m.onnx.data";
+		bad_tiny(&t, bad[i].message);
+	}
+}
+
+/* Weights that are huge by what the model says, and operators that are not ONNX's */
+static void hostile_models(void **state)
+{
+	struct tiny t = good;
+
+	(void)state;
+	t.wrong_rows = UINT64_C(1) << 40;
+	bad_tiny(&t, "m.onnx is not an ONNX file");
+	t.wrong_rows = INT64_MAX - 3;
+	bad_tiny(&t, "m.onnx is not an ONNX file");
+
+	t = good;
+	t.op_type = "Identity";
+	good_tiny(&t, "c 1.0000");
+	t.op_type = "ReadFile";
+	bad_tiny(&t, "ReadFile");
+	t.op_domain = "example.com";
+	bad_tiny(&t, "ReadFile");
+	t.op_domain = "ai.onnx.contrib"; /* where extensions are, which are libraries to be loaded */
+	bad_tiny(&t, "ReadFile");
+}
+
+static void kinds_of_labels(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t size;
+	} same[] = {
+#define LABELS(text) {text, sizeof(text) - 1}
+		LABELS("a\nb\nc\nd\ne"),	     LABELS("\xef\xbb\xbf" "a\nb\nc\nd\ne\n"),
+		LABELS("a\r\nb\r\nc\r\nd\r\ne\r\n"), LABELS("a\rb\rc\rd\re\r"),
+		LABELS("a\nb\nc  \nd\ne\n\n\n"),
+	};
+	struct tiny t = {.bias = {50}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+		write_tiny(i % 2 ? &t : &good); /* the mark is before the first */
+		write_file("labels.txt", same[i].text, same[i].size);
+		use(dir);
+		assert_int_equal(classify_path(IMAGES "star.jpg"), 0);
+		assert_string_equal(text, i % 2 ? "a 1.0000" : "c 1.0000");
+		assert_int_equal(vaccel_resource_release(&res), 0);
+	}
+	write_file("labels.txt", "\xff\xfe" "a\0\n\0b\0\n\0c\0\n\0d\0\n\0e\0", 20);
+	bad_model(dir, VACCEL_EINVAL, "UTF-16");
+	write_file("labels.txt", "\xef\xbb\xbf\n", 4);
+	bad_model(dir, VACCEL_EINVAL, "empty");
+}
+
 static void bad_labels(void **state)
 {
 	struct file model = read_path(MODEL_DIR "/shapes.onnx");
@@ -614,6 +866,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(right_answers, start, stop),
+		cmocka_unit_test_setup_teardown(locale, start, stop),
 		cmocka_unit_test_setup_teardown(environment, start, stop),
 		cmocka_unit_test_setup_teardown(resource_and_environment, start, stop),
 		cmocka_unit_test_setup_teardown(loads_once, start, stop),
@@ -625,6 +878,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(kinds_of_jpeg, start, stop),
 		cmocka_unit_test_setup_teardown(bad_models, start, stop),
 		cmocka_unit_test_setup_teardown(damaged_models, start, stop),
+		cmocka_unit_test_setup_teardown(scores, start, stop),
+		cmocka_unit_test_setup_teardown(inputs, start, stop),
+		cmocka_unit_test_setup_teardown(weights_beside, start, stop),
+		cmocka_unit_test_setup_teardown(weights_elsewhere, start, stop),
+		cmocka_unit_test_setup_teardown(odd_weights, start, stop),
+		cmocka_unit_test_setup_teardown(hostile_models, start, stop),
+		cmocka_unit_test_setup_teardown(kinds_of_labels, start, stop),
 		cmocka_unit_test_setup_teardown(bad_labels, start, stop),
 		cmocka_unit_test_setup_teardown(resource_without_model, start, stop),
 	};

@@ -40,6 +40,7 @@ static const struct {
 	{ "async_unbind", test_async_unbind },
 	{ "async_signals", test_async_signals },
 	{ "memory", test_memory },
+	{ "memory_blocks", test_memory_blocks },
 	{ "memory_arguments", test_memory_arguments },
 	{ "memory_map", test_memory_map },
 	{ "memory_in_use", test_memory_in_use },

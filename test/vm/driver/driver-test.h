@@ -80,6 +80,7 @@ void test_follow(void);
 
 /* tests-memory.c */
 void test_memory(void);
+void test_memory_blocks(void);
 void test_memory_arguments(void);
 void test_memory_map(void);
 void test_memory_in_use(void);

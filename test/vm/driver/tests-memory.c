@@ -117,6 +117,26 @@ void test_memory(void)
 	close(fd);
 }
 
+/* What a host in huge pages can place: one block, or whole large ones before the last. */
+void test_memory_blocks(void)
+{
+	static const size_t sizes[] = { 3 * 4096, 17 * 4096, MiB + 4096, 3 * MiB, 4 * MiB - 4096 };
+	struct virtio_accel_memory m;
+	int fd = must_open();
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		CHECK(!memory_ioctl(fd, VIRTIO_ACCEL_IOC_MEMORY_ALLOC, 7, sizes[i], &m));
+		CHECK(m.nr_blocks == 1);
+		CHECK(counter("memory_pages") == (long long)sizes[i] / 4096);
+		CHECK(!release(fd, 7));
+	}
+	CHECK(!memory_ioctl(fd, VIRTIO_ACCEL_IOC_MEMORY_ALLOC, 7, 7 * MiB, &m));
+	CHECK(m.nr_blocks <= 2);
+	CHECK(!release(fd, 7));
+	CHECK(counter("memory_pages") == 0);
+	close(fd);
+}
+
 void test_memory_arguments(void)
 {
 	struct virtio_accel_memory m;

@@ -23,6 +23,7 @@
 #define PAGE ((size_t)4096)
 
 static uint8_t *memory;
+static const struct memory usual; /* no huge pages */
 
 static int start(void **state)
 {
@@ -73,7 +74,7 @@ static void joins(void **state)
 	uint64_t len = 5 * MIB - 100 - 4095;
 	unsigned int before = nr_mappings(), mapped;
 	struct join *j, *again;
-	uint8_t *at, *base = join_runs(runs, 4, len, &j);
+	uint8_t *at, *base = join_runs(&usual, runs, 4, len, &j);
 
 	(void)state;
 	assert_non_null(base);
@@ -93,10 +94,10 @@ static void joins(void **state)
 	/* Who comes meanwhile or later gets the same. */
 	mapped = nr_mappings();
 	assert_true(mapped > before);
-	assert_ptr_equal(join_runs(runs, 4, len, &again), base);
+	assert_ptr_equal(join_runs(&usual, runs, 4, len, &again), base);
 	join_release(again);
 	join_release(j);
-	assert_ptr_equal(join_runs(runs, 4, len, &again), base);
+	assert_ptr_equal(join_runs(&usual, runs, 4, len, &again), base);
 	join_release(again);
 	expect_mappings(mapped);
 	join_clear();
@@ -126,11 +127,11 @@ static void short_runs(void **state)
 	scatter(others, 16, 3, 5);
 	others[15].iov_len--;
 	for (int i = 1; i < JOIN_AFTER; i++) {
-		assert_null(join_runs(runs, 16, 16 * PAGE, &j));
-		assert_null(join_runs(others, 16, 16 * PAGE - 1, &j));
+		assert_null(join_runs(&usual, runs, 16, 16 * PAGE, &j));
+		assert_null(join_runs(&usual, others, 16, 16 * PAGE - 1, &j));
 	}
 	for (int i = 0; i < 3; i++) {
-		uint8_t *now = join_runs(runs, 16, 16 * PAGE, &j);
+		uint8_t *now = join_runs(&usual, runs, 16, 16 * PAGE, &j);
 
 		assert_non_null(now);
 		assert_true(!base || now == base);
@@ -140,7 +141,7 @@ static void short_runs(void **state)
 		join_release(j);
 	}
 	join_clear();
-	assert_null(join_runs(runs, 16, 16 * PAGE, &j));
+	assert_null(join_runs(&usual, runs, 16, 16 * PAGE, &j));
 }
 
 /* As often as it takes until short runs are joined. Return: whether they are. */
@@ -149,7 +150,7 @@ static bool is_joined(const struct iovec *runs, size_t nr)
 	struct join *j;
 
 	for (int i = 0; i < JOIN_AFTER; i++) {
-		if (join_runs(runs, nr, nr * PAGE, &j)) {
+		if (join_runs(&usual, runs, nr, nr * PAGE, &j)) {
 			join_release(j);
 			return true;
 		}
@@ -173,7 +174,7 @@ static void room(void **state)
 	/* Long runs are mapped all the same, and not kept. */
 	long_runs[0] = (struct iovec){memory + 8 * MIB, MIB};
 	long_runs[1] = (struct iovec){memory, MIB};
-	base = join_runs(long_runs, 2, 2 * MIB, &j);
+	base = join_runs(&usual, long_runs, 2, 2 * MIB, &j);
 	assert_memory_equal(base, memory + 8 * MIB, MIB);
 	assert_memory_equal(base + MIB, memory, MIB);
 	expect_mappings(before + 2 * JOIN_KEPT + 2);
@@ -181,7 +182,7 @@ static void room(void **state)
 	expect_mappings(before + 2 * JOIN_KEPT);
 
 	/* The first is held, the second the oldest that is not, and the others are used. */
-	base = join_runs(runs[0], 2, 2 * PAGE, &j);
+	base = join_runs(&usual, runs[0], 2, 2 * PAGE, &j);
 	for (size_t i = 0; i < 1100; i++)
 		assert_true(is_joined(runs[2 + i % (JOIN_KEPT - 2)], 2));
 	assert_true(is_joined(runs[JOIN_KEPT], 2));
@@ -210,14 +211,14 @@ static void counted(void **state)
 	quota_init(&quota, &policy, &counts);
 	join_limit(&quota);
 	/* Kept, since there is room: the kernel needs it until it is given up. */
-	assert_non_null(join_runs(large, 2, 8 * MIB, &j[0]));
+	assert_non_null(join_runs(&usual, large, 2, 8 * MIB, &j[0]));
 	used = quota_used(&quota, POLICY_max_staging_bytes);
 	assert_in_range(used, cost, 2 * cost - 1);
-	assert_non_null(join_runs(large, 2, 8 * MIB, &j[1]));
+	assert_non_null(join_runs(&usual, large, 2, 8 * MIB, &j[1]));
 	assert_int_equal(quota_used(&quota, POLICY_max_staging_bytes), used);
 	/* Another one has no room: it is for the caller to copy, which is counted, too. */
 	large[1].iov_base = memory + 4 * MIB;
-	assert_null(join_runs(large, 2, 8 * MIB, &j[2]));
+	assert_null(join_runs(&usual, large, 2, 8 * MIB, &j[2]));
 	assert_int_equal(quota_used(&quota, POLICY_max_staging_bytes), used);
 	/* That is no refusal of what a guest asks for. */
 	assert_int_equal(quota_refused(&counts, POLICY_max_staging_bytes), 0);
@@ -225,7 +226,7 @@ static void counted(void **state)
 	join_release(j[1]);
 	join_clear();
 	assert_int_equal(quota_used(&quota, POLICY_max_staging_bytes), 0);
-	assert_non_null(join_runs(large, 2, 8 * MIB, &j[2]));
+	assert_non_null(join_runs(&usual, large, 2, 8 * MIB, &j[2]));
 	join_release(j[2]);
 	join_clear();
 	assert_int_equal(quota_used(&quota, POLICY_max_staging_bytes), 0);
@@ -245,14 +246,14 @@ static void mappings(void **state)
 	/* The first is kept and used again, so each has another beginning. */
 	for (; nr < 8; nr++) {
 		runs[0].iov_base = memory + nr * PAGE;
-		if (!join_runs(runs, 8192, 8192 * 16 * PAGE, &j[nr]))
+		if (!join_runs(&usual, runs, 8192, 8192 * 16 * PAGE, &j[nr]))
 			break;
 	}
 	assert_int_equal(nr, JOIN_MAX_MAPPINGS / 8192);
 	while (nr > 0)
 		join_release(j[--nr]);
 	join_clear();
-	assert_non_null(join_runs(runs, 8192, 8192 * 16 * PAGE, &j[0]));
+	assert_non_null(join_runs(&usual, runs, 8192, 8192 * 16 * PAGE, &j[0]));
 	join_release(j[0]);
 	join_clear();
 }
@@ -270,7 +271,7 @@ static void *call(void *arg)
 	for (int i = 0; i < 2000; i++) {
 		const struct iovec *runs = c->runs + i % 3 * 2;
 		struct join *j;
-		uint8_t *base = join_runs(runs, 2, 2 * PAGE, &j);
+		uint8_t *base = join_runs(&usual, runs, 2, 2 * PAGE, &j);
 
 		if (!base)
 			continue;
@@ -311,23 +312,23 @@ static void refuses(void **state)
 	struct join *j;
 
 	(void)state;
-	assert_null(join_runs(runs, 1, MIB, &j));
-	assert_null(join_runs(runs, 0, 0, &j));
+	assert_null(join_runs(&usual, runs, 1, MIB, &j));
+	assert_null(join_runs(&usual, runs, 0, 0, &j));
 	/* An end or a start in the midst of a page */
 	runs[0].iov_len = MIB - 1;
-	assert_null(join_runs(runs, 2, 2 * MIB - 1, &j));
+	assert_null(join_runs(&usual, runs, 2, 2 * MIB - 1, &j));
 	runs[0].iov_len = MIB;
 	runs[1].iov_base = memory + 4 * MIB + 1;
-	assert_null(join_runs(runs, 2, 2 * MIB, &j));
+	assert_null(join_runs(&usual, runs, 2, 2 * MIB, &j));
 	/* Copying little is cheaper. */
 	runs[0].iov_len = runs[1].iov_len = 4096;
 	runs[1].iov_base = memory + MIB;
-	assert_null(join_runs(runs, 2, 8192, &j));
+	assert_null(join_runs(&usual, runs, 2, 8192, &j));
 	/* More mappings than a request may have */
 	for (int i = 0; i < 8193; i++)
 		many[i] = (struct iovec){memory + (i % 2) * 4 * MIB, 65536};
-	assert_null(join_runs(many, 8193, 8193 * (uint64_t)65536, &j));
-	assert_non_null(join_runs(many, 8192, 8192 * (uint64_t)65536, &j));
+	assert_null(join_runs(&usual, many, 8193, 8193 * (uint64_t)65536, &j));
+	assert_non_null(join_runs(&usual, many, 8192, 8192 * (uint64_t)65536, &j));
 	join_release(j);
 	join_clear();
 
@@ -336,7 +337,7 @@ static void refuses(void **state)
 	assert_ptr_not_equal(private, MAP_FAILED);
 	runs[0] = (struct iovec){memory, MIB};
 	runs[1] = (struct iovec){private, MIB};
-	assert_null(join_runs(runs, 2, 2 * MIB, &j));
+	assert_null(join_runs(&usual, runs, 2, 2 * MIB, &j));
 	munmap(private, MIB);
 	expect_mappings(before);
 }

@@ -21,6 +21,7 @@
 
 static uint8_t *ram;
 static struct registered *t;
+static const struct memory usual; /* no huge pages */
 
 /* Ranges that a plugin knows of */
 static unsigned int nr_mapped;
@@ -75,7 +76,7 @@ static uint32_t add(uint64_t context, uint32_t id, unsigned int first, unsigned 
 
 	for (unsigned int i = 0; i < nr; i++)
 		pieces[i] = (struct iovec){ ram + (first + 2 * i) % PAGES * PAGE, PAGE };
-	return registered_add(t, context, id, pieces, nr);
+	return registered_add(t, &usual, context, id, pieces, nr);
 }
 
 static uint32_t hold(uint64_t context, uint32_t id, uint8_t **at, struct registered_memory **held)
@@ -111,7 +112,7 @@ static void one_range(void **state)
 	registered_unhold(t, held);
 
 	/* A single piece is used where it is. */
-	assert_int_equal(registered_add(t, 1, 2, &(struct iovec){ ram, 64 * PAGE }, 1), 0);
+	assert_int_equal(registered_add(t, &usual, 1, 2, &(struct iovec){ ram, 64 * PAGE }, 1), 0);
 	assert_int_equal(hold(1, 2, &at, &held), 0);
 	assert_ptr_equal(at, ram);
 	registered_unhold(t, held);
@@ -207,7 +208,7 @@ static void cannot_map(void **state)
 	const struct iovec pieces[] = { { ram, PAGE }, { ram + 2 * PAGE + 512, PAGE } };
 
 	(void)state;
-	assert_int_equal(registered_add(t, 1, 1, pieces, 2), VIRTIO_ACCEL_S_NOMEM);
+	assert_int_equal(registered_add(t, &usual, 1, 1, pieces, 2), VIRTIO_ACCEL_S_NOMEM);
 	expect(0, 0);
 	assert_int_equal(add(1, 1, 0, 2), 0);
 }
@@ -222,7 +223,7 @@ static void *work(void *arg)
 
 		if (add(1000, 1 + i % 3, i % 64, 1) == 0)
 			(void)registered_remove(t, 1000, 1 + i % 3);
-		if (registered_add(t, context, 1, &(struct iovec){ ram, PAGE }, 1))
+		if (registered_add(t, &usual, context, 1, &(struct iovec){ ram, PAGE }, 1))
 			return NULL;
 		if (hold(context, 1, &at, &h) || registered_remove(t, context, 1))
 			return NULL;

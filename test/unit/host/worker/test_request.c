@@ -482,7 +482,7 @@ static uint32_t register_pages(uint32_t id, uint32_t nr)
 
 static uint32_t add_memory(uint32_t id)
 {
-	return registered_add(memories, r->header.context, id, r->segments[0].runs,
+	return registered_add(memories, &g.mem, r->header.context, id, r->segments[0].runs,
 			      r->segments[0].nr_runs);
 }
 

@@ -207,6 +207,7 @@ static void region(struct memory *mem, uint64_t gpa, uint64_t size, uint8_t *bas
 {
 	mem->regions[mem->nr_regions++] = (struct memory_region){
 		.gpa = gpa, .size = size, .base = base, .fd = -1};
+	mem->size += size;
 }
 
 /* A chain of one readable piece per @piece bytes, and one writable one */
@@ -308,8 +309,8 @@ static void test_host_requests(void **state)
 		chain_for(r, &stream, pieces[i], out, sizeof(out));
 		assert_int_equal(request_parse(r, mem, memories), VIRTIO_ACCEL_S_OK);
 		registered_limit(memories, 0x10000);
-		assert_int_equal(registered_add(memories, 5, r->memory, r->segments[0].runs,
-						r->segments[0].nr_runs), VIRTIO_ACCEL_S_OK);
+		assert_int_equal(registered_add(memories, mem, 5, r->memory,
+						r->segments[0].runs, r->segments[0].nr_runs), VIRTIO_ACCEL_S_OK);
 		assert_int_equal(request_finish(r, VIRTIO_ACCEL_S_OK), response.len);
 
 		load("request-memory");

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Weights of a model that are in other files, as PyTorch's exporter writes them. */
+#ifndef PLUGINS_ONNX_WEIGHTS_H
+#define PLUGINS_ONNX_WEIGHTS_H
+
+#include "external.h"
+#include "files.h"
+
+/** The files as ONNX Runtime wants them: three arrays. */
+struct weights {
+	size_t nr;
+	const char *names[EXTERNAL_MAX_FILES]; /* within external */
+	char *data[EXTERNAL_MAX_FILES];
+	size_t sizes[EXTERNAL_MAX_FILES];
+	struct bytes bytes[EXTERNAL_MAX_FILES];
+	struct external_files external;
+};
+
+/**
+ * weights_find() - reads the files that a model takes weights from, if there are any
+ * @name:  the model's, for messages
+ * @bytes: its file
+ * @res:   the resource in which alone the files may be, in the directory of the model or below; NULL: there
+ *	   is none
+ * @blob:  the model in it
+ * @out:   receives them; pair with weights_release()
+ *
+ * EINVAL, after a message: the model is not an ONNX file, or its files are not there.
+ */
+int weights_find(const char *name, const struct bytes *bytes, const struct vaccel_resource *res,
+		 const struct vaccel_blob *blob, struct weights **out);
+
+/** NULL is fine. */
+void weights_release(struct weights *weights);
+
+#endif

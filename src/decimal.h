@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Numbers with a fraction as text. The library and its plugins live in programs with a locale of
+ * their own, in many of which printf() writes a comma.
+ */
+#ifndef SRC_DECIMAL_H
+#define SRC_DECIMAL_H
+
+#include <locale.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/** What decimal() needs for a value below 10^15 with up to 15 digits. */
+#define DECIMAL_SIZE 40
+
+/**
+ * decimal() - writes a number with a point, whatever the locale
+ * @digits: how many follow the point
+ * @text:   receives it, and is returned; a number that does not fit is cut off
+ *
+ * Threads: any, the locale of the others stays as it is.
+ */
+static inline const char *decimal(double value, int digits, char *text, size_t size)
+{
+	/* glibc has this one ready: it takes no memory, and does not fail. */
+	locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+	locale_t before = uselocale(c);
+
+	snprintf(text, size, "%.*f", digits, value);
+	uselocale(before);
+	if (c)
+		freelocale(c);
+	return text;
+}
+
+#endif
