@@ -2,7 +2,7 @@
 /*
  * Whether the device lives. An operation may take as long as the host allows, so silence alone says
  * nothing. Those who have waited for a while ask the device: by closing a context that never was, which it
- * answers at once whatever else runs (docs/virtio-accel.md, R27). Any answer to any request is a sign of
+ * answers at once whatever else runs (docs/virtio-accel.md, R28). Any answer to any request is a sign of
  * life; when there was none for the time that the user allows the connection is given up.
  */
 #include <errno.h>
