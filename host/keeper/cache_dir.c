@@ -57,7 +57,7 @@ int cache_dir_check(int dir, const char **why)
 	*why = "it must belong to root or to the user who runs this process";
 	if (st.st_uid != 0 && st.st_uid != geteuid())
 		return -EPERM;
-	*why = "others may use it; remove their rights (chmod o=)";
+	*why = "others may use it; remove their rights (chmod 700, or 2770 for users of its group)";
 	if (st.st_mode & 007)
 		return -EPERM;
 	*why = "its group has some rights, but not those that sharing takes; chmod 2770 to share it among "
