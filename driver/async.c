@@ -45,6 +45,7 @@ void accel_async_close(struct accel_context *ctx)
 	struct accel_request *rq, *next;
 	LIST_HEAD(answered);
 	unsigned int left;
+	u64 ignored;
 
 	spin_lock_irq(&ctx->lock);
 	ctx->closed = true;
@@ -59,7 +60,7 @@ void accel_async_close(struct accel_context *ctx)
 	}
 	/* Nobody may be about to look for the answers to the others. */
 	if (left)
-		accel_look(dev);
+		accel_look(dev, &ignored);
 }
 
 int accel_async_submit(struct accel_context *ctx, struct virtio_accel_submit __user *user)
@@ -144,6 +145,7 @@ int accel_async_reap(struct accel_context *ctx, struct virtio_accel_reap __user 
 	struct virtio_accel_done __user *to;
 	struct virtio_accel_reap reap;
 	struct accel_request *rq;
+	u64 ignored;
 	u32 nr = 0;
 	int err = 0;
 
@@ -156,7 +158,7 @@ int accel_async_reap(struct accel_context *ctx, struct virtio_accel_reap __user 
 	if (reap.flags & VIRTIO_ACCEL_REAP_POLL && list_empty_careful(&ctx->answered))
 		accel_async_look(ctx);
 	if (list_empty_careful(&ctx->answered))
-		accel_look(ctx->dev);
+		accel_look(ctx->dev, &ignored);
 	if (!list_empty_careful(&ctx->answered))
 		accel_async_found(ctx);
 	while (nr < reap.nr && (rq = accel_next_answered(ctx))) {

@@ -7,6 +7,7 @@
  *   async.c    requests that are submitted and reaped later
  *   register.c tells the device of registered memory
  *   context.c  open files as the device knows them, and the requests that nobody waits for
+ *   life.c     whether the device lives
  *   request.c  one request: user pages, the stream that the device reads, the response
  *   memory.c   registered memory: its pages, references and mappings
  *   queue.c    the virtqueues: submit, poll, sleep, give up, stop
@@ -40,6 +41,7 @@
 #include <linux/virtio_accel.h>
 
 struct accel_queue;
+struct accel_request;
 
 /* What all layers share; who changes it is said where it is not main.c. */
 struct accel_device {
@@ -69,6 +71,14 @@ struct accel_device {
 	struct list_head closing;	/* closes of contexts, to be sent by the reaper */
 	bool removed;			/* no work may be queued any more */
 	atomic_t contexts;
+
+	/* life.c */
+	struct delayed_work tick;
+	u64 answered;			/* requests, at the last tick */
+	unsigned int quiet;		/* ticks in a row without any answer */
+	unsigned long quiet_since;	/* jiffies */
+	struct accel_request *pings[VIRTIO_ACCEL_MAX_QUEUES];	/* or NULL */
+	DECLARE_BITMAP(pinging, VIRTIO_ACCEL_MAX_QUEUES);	/* which the device has */
 
 	atomic_long_t pinned_pages;	/* request.c */
 	atomic_long_t memory_pages;	/* memory.c: of registered memory */

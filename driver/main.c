@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "context.h"
 #include "file.h"
+#include "life.h"
 
 #define ACCEL_NAME		"virtio-accel"
 #define ACCEL_MAX_DEVICES	64
@@ -200,6 +201,7 @@ static int accel_probe(struct virtio_device *vdev)
 	err = accel_start(dev);
 	if (err)
 		goto put;
+	accel_life_start(dev);
 
 	dev->reboot_notifier.notifier_call = accel_reboot;
 	err = register_reboot_notifier(&dev->reboot_notifier);
@@ -218,6 +220,7 @@ unregister_notifier:
 	unregister_reboot_notifier(&dev->reboot_notifier);
 stop:
 	accel_stop(dev);
+	accel_life_stop(dev);
 	cancel_work_sync(&dev->fail_work);
 put:
 	put_device(&dev->dev);
@@ -231,6 +234,7 @@ static void accel_remove(struct virtio_device *vdev)
 	unregister_reboot_notifier(&dev->reboot_notifier);
 	cdev_device_del(&dev->cdev, &dev->dev);
 	accel_stop(dev);
+	accel_life_stop(dev);
 	cancel_work_sync(&dev->fail_work);
 	accel_contexts_end(dev);
 	/* Open files keep the rest. */
@@ -244,6 +248,7 @@ static int accel_freeze(struct virtio_device *vdev)
 	struct accel_device *dev = vdev->priv;
 
 	accel_stop(dev);
+	accel_life_stop(dev);
 	/* A failure that was noticed before must not stop the device afterwards. */
 	cancel_work_sync(&dev->fail_work);
 	return 0;
@@ -251,7 +256,12 @@ static int accel_freeze(struct virtio_device *vdev)
 
 static int accel_restore(struct virtio_device *vdev)
 {
-	return accel_start(vdev->priv);
+	struct accel_device *dev = vdev->priv;
+	int err = accel_start(dev);
+
+	if (!err)
+		accel_life_start(dev);
+	return err;
 }
 #endif
 

@@ -311,11 +311,20 @@ int accel_try_submit(struct accel_queue *q, struct accel_entry *e)
 	return err == -ENOSPC ? -EAGAIN : err;
 }
 
-/* Takes all answers off all queues, and has interrupts tell of the next ones. */
-void accel_look(struct accel_device *dev)
+/**
+ * accel_look() - takes all answers off all queues, and has interrupts tell of the next ones
+ * @dev:      the device
+ * @answered: becomes the number of requests that were ever answered
+ *
+ * Return: whether the device has requests still.
+ */
+bool accel_look(struct accel_device *dev, u64 *answered)
 {
 	unsigned long flags;
+	bool busy = false;
 	unsigned int i;
+
+	*answered = 0;
 
 	for (i = 0; i < dev->nr_queues; i++) {
 		struct accel_queue *q = &dev->queues[i];
@@ -325,8 +334,11 @@ void accel_look(struct accel_device *dev)
 			accel_harvest(q);
 			accel_arm(q);
 		}
+		*answered += q->requests - q->inflight;
+		busy |= q->inflight;
 		spin_unlock_irqrestore(&q->lock, flags);
 	}
+	return busy;
 }
 
 /**

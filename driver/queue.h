@@ -55,7 +55,7 @@ bool accel_give_up(struct accel_entry *e, void (*answered)(struct accel_entry *e
 
 struct accel_queue *accel_this_queue(struct accel_device *dev);
 int accel_try_submit(struct accel_queue *q, struct accel_entry *e);
-void accel_look(struct accel_device *dev);
+bool accel_look(struct accel_device *dev, u64 *answered);
 void accel_poll_list(struct accel_queue *q, u64 start, const struct list_head *answered,
 		     const atomic_t *left);
 void accel_learn(struct accel_queue *q, u64 waited_ns);

@@ -26,6 +26,8 @@
 #define LOCK_MS 2000
 /* How many files of the right size one claim is tried on. */
 #define MAX_TRIES 8
+/* More files than this are not looked at: a member of the group may make any number. */
+#define MAX_ENTRIES 65536
 #define PIECE ((size_t)256 << 10)
 
 /* A content in the directory. */
@@ -35,10 +37,16 @@ struct entry {
 	struct timespec used;
 };
 
+/* Whether users of a group have the directory together, each with processes of its own. */
+static bool is_shared(const struct stat *st)
+{
+	return st->st_mode & 070;
+}
+
 int cache_dir_check(int dir, const char **why)
 {
 	struct stat st;
-	int fd;
+	int fd, ret;
 
 	*why = "it cannot be examined";
 	if (fstat(dir, &st))
@@ -46,18 +54,45 @@ int cache_dir_check(int dir, const char **why)
 	*why = "it is not a directory";
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
-	*why = "it must belong to the user who runs this process";
-	if (st.st_uid != geteuid())
+	*why = "it must belong to root or to the user who runs this process";
+	if (st.st_uid != 0 && st.st_uid != geteuid())
 		return -EPERM;
-	*why = "others may use it; remove their rights (chmod 700)";
-	if (st.st_mode & 077)
+	*why = "others may use it; remove their rights (chmod 700, or 2770 for users of its group)";
+	if (st.st_mode & 007)
 		return -EPERM;
-	*why = "files without a name (O_TMPFILE) cannot be made in it; use another file system";
+	*why = "its group has some rights, but not those that sharing takes; chmod 2770 to share it among "
+	       "users of this group, or chmod 700";
+	if (is_shared(&st) && ((st.st_mode & 070) != 070 ||
+			       (!(st.st_mode & S_ISGID) && st.st_gid != getegid())))
+		return -EPERM;
+	*why = "others' files in it cannot be removed; chmod -t";
+	if (is_shared(&st) && st.st_mode & S_ISVTX)
+		return -EPERM;
 	fd = openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0400);
-	if (fd < 0)
-		return -errno;
+	if (fd < 0) {
+		ret = -errno;
+		*why = ret == -EACCES || ret == -EROFS ?
+			       "this process may not write to it; is it in the directory's group?" :
+			       "files without a name (O_TMPFILE) cannot be made in it; use another "
+			       "file system";
+		return ret;
+	}
 	close(fd);
 	return 0;
+}
+
+/*
+ * Lets all users of the directory have a new file of this process, whose group is the directory's
+ * already. They may read it, and note that they have used it, which takes the right to write. Whoever
+ * writes does no more harm than one who replaces the file, as each of them can.
+ */
+static int share(int dir, int fd)
+{
+	struct stat st;
+
+	if (fstat(dir, &st))
+		return -errno;
+	return is_shared(&st) && fchmod(fd, 0660) ? -errno : 0;
 }
 
 /* ---- Bytes ---------------------------------------------------------------------------------- */
@@ -143,10 +178,13 @@ static int copy_piece(void *arg, const uint8_t *data, size_t len, uint64_t at)
 static int lock_dir(int dir)
 {
 	const struct timespec pause = { 0, 1000000 };
-	int fd = openat(dir, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = openat(dir, LOCK_NAME, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+			0400);
 
 	if (fd < 0)
 		return -errno;
+	/* Only its owner can, and one that was killed here will the next time. */
+	(void)share(dir, fd);
 	for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB); waited++) {
 		int ret = errno == EWOULDBLOCK ? -EBUSY : -errno;
 
@@ -190,7 +228,7 @@ static int list_dir(int dir, const char *prefix, struct entry **list, size_t *nr
 
 	*list = NULL;
 	*nr = 0;
-	while (stream && !ret && (d = readdir(stream))) {
+	while (stream && !ret && *nr < MAX_ENTRIES && (d = readdir(stream))) {
 		struct entry *more;
 		struct stat st;
 
@@ -289,6 +327,8 @@ int cache_dir_insert(int dir, uint64_t max_bytes, int from, uint64_t size)
 	if (fd < 0)
 		return -errno;
 	ret = ftruncate(fd, (off_t)size) ? -errno : for_pieces(from, size, copy_piece, &fd);
+	if (!ret)
+		ret = share(dir, fd);
 	if (!ret) {
 		lock = lock_dir(dir);
 		ret = lock < 0 ? lock : make_room(dir, max_bytes - size);

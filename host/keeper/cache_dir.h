@@ -4,6 +4,9 @@
  * named after its size and SHA-256 and never changes; it appears whole or not at all, also when its
  * writer dies. Nothing in it is believed: a claim is checked against the very bytes that it gets.
  *
+ * It belongs to one user (mode 700), or to users of a group (mode 2770) of whom none trusts another: what
+ * each of them can do is to remove files, and to keep others from storing.
+ *
  * All functions may be called from any thread and process. Other files in the directory are left alone.
  */
 #ifndef HOST_CACHE_DIR_H

@@ -2,8 +2,8 @@
 /*
  * The transport without a VM: a vhost-user front end that shares a memory file with
  * vhost-user-accel and is the driver of its virtqueues. native_request.c lays requests out in that
- * memory, native_queue.c moves them, native_mem.c has the memory, native_proto.c the control
- * messages. Here are opening and closing.
+ * memory, native_queue.c moves them, native_life.c notices a device that does not answer, native_mem.c
+ * has the memory, native_proto.c the control messages. Here are opening and closing.
  */
 #define _GNU_SOURCE
 #include "native.h"
@@ -29,6 +29,9 @@
 
 #define DEFAULT_POLL_US		50u
 #define MAX_POLL_US		1000000u
+/* Longer than the host's default of --op-timeout, after which it has answered in any case */
+#define DEFAULT_TIMEOUT_S	600u
+#define MAX_TIMEOUT_S		1000000u
 #define DEFAULT_MEMORY_MIB	(sizeof(void *) > 4 ? 8192u : 512u)
 #define MIN_MEMORY_MIB		1u
 #define MAX_MEMORY_MIB		(sizeof(void *) > 4 ? 1u << 20 : 2047u)
@@ -67,6 +70,7 @@ static void after_fork_child(void)
 		n->forked = true;
 		vu_close(&n->conn);
 		close_fd(&n->mem.fd);
+		close_fd(&n->life.timer_fd);
 		for (unsigned int i = 0; i < n->nr_queues; i++) {
 			close_fd(&n->queues[i].kick_fd);
 			close_fd(&n->queues[i].call_fd);
@@ -192,6 +196,7 @@ static void free_transport(struct native_transport *n)
 		native_queue_fini(&n->queues[i]);
 	if (n->mem.base)
 		native_mem_fini(&n->mem);
+	native_life_fini(&n->life);
 	free(n);
 }
 
@@ -456,6 +461,7 @@ int transport_open_native(const char *socket_path, struct transport **out)
 	n->t.call_size = sizeof(struct native_call);
 	n->conn.fd = -1;
 	n->mem.fd = -1;
+	n->life.timer_fd = -1;
 	n->max_spinners = poll_processors();
 	n->poll_ns = 1000ull * env_number("VACCEL_VIRTIO_POLL_US", 0, MAX_POLL_US, DEFAULT_POLL_US);
 	poll_window_init(&n->window, n->poll_ns);
@@ -471,6 +477,9 @@ int transport_open_native(const char *socket_path, struct transport **out)
 	memory_mib = env_number("VACCEL_VIRTIO_MEMORY", MIN_MEMORY_MIB, MAX_MEMORY_MIB,
 				DEFAULT_MEMORY_MIB);
 	err = native_mem_init(&n->mem, (size_t)memory_mib << 20);
+	if (!err)
+		err = native_life_init(&n->life, env_number("VACCEL_VIRTIO_TIMEOUT", 0,
+							    MAX_TIMEOUT_S, DEFAULT_TIMEOUT_S));
 	if (!err)
 		err = share_memory(n);
 	if (!err)

@@ -49,6 +49,21 @@ struct native_queue {
 	struct native_extent *ring;	/* where the ring is in shared memory */
 	int kick_fd;
 	int call_fd;
+	uint64_t answered;		/* requests so far; under the lock */
+	struct native_request ping;	/* native_life.c */
+	atomic_bool pinging;		/* the device has it */
+	size_t ping_offset;		/* struct native_ping in shared memory, behind the ring */
+};
+
+/* What is known of the device's life, see native_life.c. */
+struct native_life {
+	unsigned int timeout_s;		/* 0: requests may take for ever */
+	int timer_fd;			/* ticks, for those who sleep in poll(); or -1 */
+	pthread_mutex_t lock;		/* of the rest */
+	uint64_t next_ms;		/* when it is looked at again */
+	uint64_t answered;		/* requests, when it was looked at */
+	unsigned int quiet;		/* looks in a row that found none answered */
+	uint64_t quiet_since_ms;
 };
 
 struct native_transport {
@@ -65,6 +80,7 @@ struct native_transport {
 	atomic_uint nr_started;		/* requests with arrived that hold memory */
 	bool forked;			/* this is the copy that fork() made for a child */
 	struct native_mem mem;
+	struct native_life life;
 	unsigned int nr_queues;
 	struct native_queue queues[NATIVE_MAX_QUEUES];
 };
@@ -113,6 +129,42 @@ int native_queue_submit(struct native_transport *n, struct native_queue *q,
  * Afterwards rq->err is 0 or ENODEV, and rq->written what the device says it has written.
  */
 void native_queue_wait(struct native_transport *n, struct native_request *rq, int timeout_ms);
+
+/**
+ * native_queue_look() - takes out used buffers
+ * @answered: receives how many there were since the start, now and before
+ *
+ * Any thread. Return: whether the device has requests still.
+ */
+bool native_queue_look(struct native_queue *q, uint64_t *answered);
+
+/* What is sent to learn whether the device works; in shared memory. */
+struct native_ping {
+	struct virtio_accel_req req;
+	struct virtio_accel_resp resp;
+};
+
+/**
+ * native_life_init() - prepares to look after the device's life
+ * @timeout_s: how long it may answer nothing, in seconds; 0: for ever
+ *
+ * Return: 0, or an errno value.
+ */
+int native_life_init(struct native_life *l, unsigned int timeout_s);
+
+/** native_life_fini() - frees what native_life_init() has made */
+void native_life_fini(struct native_life *l);
+
+/**
+ * native_life_check() - gives the connection up if the device has shown no sign of life for too long
+ *
+ * For all who wait, whenever they have waited in vain for a while; costs little when it is too soon.
+ * Any thread, with no lock of the transport held.
+ */
+void native_life_check(struct native_transport *n);
+
+/** native_life_tick() - as native_life_check(), when the timer may have woken the caller */
+void native_life_tick(struct native_transport *n);
 
 /* For threads that wait for requests with arrived; as in struct transport_ops. */
 void native_spin(struct transport *t, const unsigned int *stop, bool wait);

@@ -30,6 +30,7 @@ int native_queue_init(struct native_queue *q, struct native_mem *mem, uint16_t s
 {
 	int err;
 
+	q->ping_offset = (vring_driver_bytes(size) + 15) & ~(size_t)15;
 	q->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (q->kick_fd < 0)
 		return errno;
@@ -38,9 +39,11 @@ int native_queue_init(struct native_queue *q, struct native_mem *mem, uint16_t s
 		err = errno;
 		goto err_kick;
 	}
-	err = native_mem_alloc(mem, vring_driver_bytes(size), NATIVE_HOLD_LONG, &q->ring);
+	err = native_mem_alloc(mem, q->ping_offset + sizeof(struct native_ping), NATIVE_HOLD_LONG,
+			       &q->ring);
 	if (err)
 		goto err_call;
+	q->ping_offset += q->ring->offset;
 	err = vring_driver_init(&q->vr, size, native_mem_ptr(mem, q->ring->offset), event_idx);
 	if (err)
 		goto err_ring;
@@ -103,12 +106,26 @@ static int harvest(struct native_queue *q)
 	do {
 		while (!(err = vring_driver_get_used(&q->vr, &token, &written))) {
 			finish(q, token, 0, written);
+			q->answered++;
 			any = true;
 		}
 	} while (err == EAGAIN && q->watchers && !vring_driver_enable_calls(&q->vr));
 	if (any)
 		pthread_cond_broadcast(&q->room);
 	return err == EAGAIN ? 0 : err;
+}
+
+bool native_queue_look(struct native_queue *q, uint64_t *answered)
+{
+	bool busy;
+
+	pthread_mutex_lock(&q->lock);
+	/* A broken ring is the business of those who wait for it. */
+	(void)harvest(q);
+	*answered = q->answered;
+	busy = q->requests;
+	pthread_mutex_unlock(&q->lock);
+	return busy;
 }
 
 void native_fail(struct native_transport *n, const char *why)
@@ -228,6 +245,14 @@ static void lead(struct native_transport *n, struct native_queue *q, int timeout
 	}
 }
 
+/* After a time in vain as the leader. Called and returns with the lock. */
+static void look_after_life(struct native_transport *n, struct native_queue *q)
+{
+	pthread_mutex_unlock(&q->lock);
+	native_life_check(n);
+	pthread_mutex_lock(&q->lock);
+}
+
 /* Hands leadership on, if others sleep; the lock is held. */
 static void appoint_leader(struct native_queue *q)
 {
@@ -271,6 +296,7 @@ int native_queue_submit(struct native_transport *n, struct native_queue *q,
 			pthread_cond_wait(&q->room, &q->lock);
 		} else {
 			lead(n, q, LOOK_INTERVAL_MS);
+			look_after_life(n, q);
 			has_led = true;
 		}
 	}
@@ -321,6 +347,8 @@ void native_queue_wait(struct native_transport *n, struct native_request *rq, in
 		} else if (!q->led) {
 			lead(n, q, timeout_ms >= 0 && timeout_ms < LOOK_INTERVAL_MS ?
 					   timeout_ms : LOOK_INTERVAL_MS);
+			if (!is_done(rq))
+				look_after_life(n, q);
 		} else {
 			rq->sleeping = true;
 			pthread_cond_wait(&rq->wake, &q->lock);
@@ -374,6 +402,7 @@ void native_spin(struct transport *t, const unsigned int *stop, bool wait)
 			drain(n, &n->queues[i]);
 		if (!native_failed(n))
 			check_connection(n);
+		native_life_tick(n);
 		if (wait_start)
 			poll_window_learn(&n->window, n->poll_ns, now_ns() - wait_start);
 		wait_start = 0;
@@ -444,5 +473,8 @@ int native_watch(struct transport *t, int epoll_fd)
 		if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, n->queues[i].call_fd, &event) &&
 		    errno != EEXIST)
 			return errno;
+	if (n->life.timer_fd >= 0 &&
+	    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, n->life.timer_fd, &event) && errno != EEXIST)
+		return errno;
 	return 0;
 }

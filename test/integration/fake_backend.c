@@ -470,7 +470,8 @@ void fake_start(struct fake_backend *f, const struct fake_options *options)
 			.max_reply = htole32(1 << 20),
 		};
 	f->conn = -1;
-	drop_connection(f);
+	for (unsigned int i = 0; i < VIRTIO_ACCEL_MAX_QUEUES; i++)
+		f->rings[i] = (struct fake_ring){ .kick = -1, .call = -1 };
 	snprintf(f->path, sizeof(f->path), "%s/fake-%u.sock", test_dir(), ++started);
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", f->path);
 	f->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -549,6 +550,131 @@ static void test_close_unanswered(void **state)
 	fake_stop(&f);
 }
 
+/* ---- A device that does not answer --------------------------------------------------------- */
+
+static void *join(pthread_t id)
+{
+	struct timespec until;
+	void *ret = NULL;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 60;
+	assert_int_equal(pthread_timedjoin_np(id, &ret, &until), 0);
+	return ret;
+}
+
+/* All who wait, for their answers, for memory or for room in the ring, get ENODEV in the end. */
+static void test_never_answered(void **state)
+{
+	static const char *const memory[] = { "64", "1" };
+
+	(void)state;
+	setenv("VACCEL_VIRTIO_TIMEOUT", "1", 1);
+	for (int k = 0; k < 2; k++) {
+		struct fake_options o = { .hold = true, .ignore_close = true };
+		struct fake_backend f;
+		struct transport *t;
+		pthread_t id[200];
+
+		setenv("VACCEL_VIRTIO_MEMORY", memory[k], 1);
+		t = open_ok(&f, &o);
+		for (int i = 0; i < 200; i++)
+			assert_int_equal(pthread_create(&id[i], NULL, call_gone, t), 0);
+		for (int i = 0; i < 200; i++)
+			assert_int_equal((intptr_t)join(id[i]), ENODEV);
+		assert_int_equal((intptr_t)call_gone(t), ENODEV);
+		t->ops->close(t);
+		fake_stop(&f);
+	}
+	unsetenv("VACCEL_VIRTIO_MEMORY");
+	unsetenv("VACCEL_VIRTIO_TIMEOUT");
+}
+
+static bool was_asked(void *arg)
+{
+	struct fake_backend *f = arg;
+
+	/* Over much more than the time that it may be silent */
+	return f->closes >= 12;
+}
+
+/* Operations that take long are waited for, as long as the device says that it works. */
+static void test_slow_but_alive(void **state)
+{
+	struct fake_options o = { .hold = true };
+	struct fake_backend f;
+	struct transport *t;
+	pthread_t id[8];
+
+	(void)state;
+	setenv("VACCEL_VIRTIO_TIMEOUT", "1", 1);
+	t = open_ok(&f, &o);
+	unsetenv("VACCEL_VIRTIO_TIMEOUT");
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(pthread_create(&id[i], NULL, call_gone, t), 0);
+	assert_true(test_wait(was_asked, &f, 60000));
+	fake_release(&f);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal((intptr_t)join(id[i]), 0);
+	t->ops->close(t);
+	fake_stop(&f);
+	assert_int_equal(f.calls, 8);
+}
+
+static bool has_arrived(void *arg)
+{
+	return atomic_load((atomic_bool *)arg);
+}
+
+static atomic_bool async_arrived;
+
+static void set_arrived(struct transport_call *c)
+{
+	(void)c;
+	atomic_store(&async_arrived, true);
+}
+
+/* The same for a program that sleeps on the transport's descriptors. */
+static void test_never_answered_async(void **state)
+{
+	for (int alive = 0; alive < 2; alive++) {
+		struct fake_options o = { .hold = true, .ignore_close = !alive };
+		struct fake_backend f;
+		struct transport *t;
+		struct transport_call *c;
+		struct epoll_event event;
+		int epoll = epoll_create1(EPOLL_CLOEXEC);
+		bool over = false;
+
+		(void)state;
+		atomic_store(&async_arrived, false);
+		setenv("VACCEL_VIRTIO_TIMEOUT", "1", 1);
+		t = open_ok(&f, &o);
+		unsetenv("VACCEL_VIRTIO_TIMEOUT");
+		c = calloc(1, t->call_size);
+		assert_non_null(c);
+		*c = (struct transport_call){ .message = "x", .message_len = 1,
+					      .arrived = set_arrived };
+		assert_int_equal(t->ops->watch(t, epoll), 0);
+		assert_int_equal(t->ops->submit(t, c), 0);
+		while (!over) {
+			t->ops->arm(t);
+			assert_int_not_equal(epoll_wait(epoll, &event, 1, 60000), 0);
+			t->ops->disarm(t);
+			t->ops->spin(t, &(unsigned int){ 0 }, false);
+			over = has_arrived(&async_arrived);
+			if (alive && was_asked(&f))
+				fake_release(&f);
+		}
+		assert_int_equal(t->ops->finish(t, c), alive ? 0 : ENODEV);
+		assert_true(alive ? was_asked(&f) : f.closes == 0);
+		t->ops->close(t);
+		fake_stop(&f);
+		close(epoll);
+		free(c);
+	}
+}
+
 /* ---- fork ---------------------------------------------------------------------------------- */
 
 static void test_fork(void **state)
@@ -633,6 +759,9 @@ int main(void)
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_close_unanswered),
+		cmocka_unit_test(test_never_answered),
+		cmocka_unit_test(test_slow_but_alive),
+		cmocka_unit_test(test_never_answered_async),
 		cmocka_unit_test(test_fork),
 	};
 

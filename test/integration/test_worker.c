@@ -248,6 +248,7 @@ static void test_front_end_gone(void **state)
 struct caller {
 	struct transport *t;
 	uint64_t session;
+	const char *ms;		/* how long the operation is to take; NULL: LONG_MS */
 	uint32_t status;
 	int err;
 };
@@ -334,7 +335,7 @@ static void *call_busy(void *arg)
 {
 	struct caller *c = arg;
 	char message[512];
-	uint32_t reply_len = 0, len = busy_message(message, c->session, LONG_MS);
+	uint32_t reply_len = 0, len = busy_message(message, c->session, c->ms ? c->ms : LONG_MS);
 
 	c->err = c->t->ops->call(c->t, message, len, NULL, 0, NULL, &reply_len, &c->status);
 	return NULL;
@@ -370,6 +371,56 @@ static void test_transport(void **state)
 	assert_int_equal(daemon_stat(&host, "sessions"), 0);
 }
 
+/* A worker that does not run: the front end waits no longer than its user wants. */
+static void test_stopped(void **state)
+{
+	struct transport *t;
+	struct timespec until;
+	struct caller c;
+	pthread_t id;
+	pid_t worker;
+	int err;
+
+	(void)state;
+	setenv("VACCEL_VIRTIO_TIMEOUT", "2", 1);
+	assert_int_equal(transport_open_native(host.socket, &t), 0);
+	unsetenv("VACCEL_VIRTIO_TIMEOUT");
+	c = (struct caller){ .t = t, .session = open_session(t) };
+	worker = daemon_worker(&host);
+	assert_int_equal(kill(worker, SIGSTOP), 0);
+	assert_int_equal(pthread_create(&id, NULL, call_busy, &c), 0);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 60;
+	err = pthread_timedjoin_np(id, NULL, &until);
+	kill(worker, SIGCONT);
+	assert_int_equal(err, 0);
+	assert_int_equal(c.err, ENODEV);
+	t->ops->close(t);
+
+	assert_int_equal(transport_open_native(host.socket, &t), 0);
+	(void)open_session(t);
+	t->ops->close(t);
+}
+
+/* The device takes longer than the front end's user would wait for one that is dead. */
+static void test_long(void **state)
+{
+	struct transport *t;
+	struct caller c;
+	pthread_t id;
+
+	(void)state;
+	setenv("VACCEL_VIRTIO_TIMEOUT", "1", 1);
+	assert_int_equal(transport_open_native(host.socket, &t), 0);
+	unsetenv("VACCEL_VIRTIO_TIMEOUT");
+	c = (struct caller){ .t = t, .session = open_session(t), .ms = "8000" };
+	assert_int_equal(pthread_create(&id, NULL, call_busy, &c), 0);
+	pthread_join(id, NULL);
+	assert_int_equal(c.err, 0);
+	assert_int_equal(c.status, 0);
+	t->ops->close(t);
+}
+
 /* The host process itself is killed: calls end, though there is no answer. */
 static void test_supervisor_killed(void **state)
 {
@@ -403,6 +454,8 @@ int main(void)
 		cmocka_unit_test(test_front_end_gone),
 		cmocka_unit_test(test_late_workers),
 		cmocka_unit_test(test_transport),
+		cmocka_unit_test(test_stopped),
+		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_supervisor_killed),
 	};
 	int failed;

@@ -58,6 +58,7 @@ static const struct {
 	{ "reload", test_reload },
 	{ "suspend", test_suspend },
 	{ "unplug", test_unplug },
+	{ "timeout", test_timeout },
 	{ "compat", test_compat },
 	{ "leak", test_leak },
 	{ "random", test_random },

@@ -106,5 +106,6 @@ void test_suspend(void);
 void test_leak(void);
 void test_poweroff(void);
 void test_unplug(void);
+void test_timeout(void);
 
 #endif

@@ -126,6 +126,8 @@ static unsigned int nr_pending;
 static uint64_t contexts[MAX_CONTEXTS];
 static unsigned int nr_contexts;
 static bool verbose;
+static bool mute;
+static uint64_t nr_pings;
 
 /* Registered memory */
 #define MAX_MEMORIES	256
@@ -193,6 +195,7 @@ static void context_seen(uint64_t id)
 
 static void context_closed(uint64_t id)
 {
+	nr_pings += id == UINT64_MAX;
 	for (unsigned int i = 0; i < nr_contexts; i++) {
 		if (contexts[i] == id) {
 			contexts[i] = contexts[--nr_contexts];
@@ -505,6 +508,12 @@ static void handle(unsigned int index, uint16_t head)
 	case FAKE_HELD:
 		value = nr_pending;
 		break;
+	case FAKE_MUTE:
+		mute = true;
+		break;
+	case FAKE_PINGS:
+		value = nr_pings;
+		break;
 	case FAKE_FORGET:
 		forget_context(0, true);
 		break;
@@ -550,7 +559,7 @@ static void handle(unsigned int index, uint16_t head)
 		return;
 	}
 	if (msg->op == FAKE_SUM || msg->op == FAKE_CONTEXTS || msg->op == FAKE_RUNS ||
-	    msg->op == FAKE_MEMORIES || msg->op == FAKE_HELD) {
+	    msg->op == FAKE_MEMORIES || msg->op == FAKE_HELD || msg->op == FAKE_PINGS) {
 		len = sizeof(value);
 		reply(&rq, &value, len);
 	}
@@ -572,7 +581,7 @@ static void serve(unsigned int index)
 
 	if (!q->desc || q->kick < 0)
 		return;
-	while (q->last != __atomic_load_n(&q->avail->idx, __ATOMIC_SEQ_CST))
+	while (!mute && q->last != __atomic_load_n(&q->avail->idx, __ATOMIC_SEQ_CST))
 		handle(index, q->avail->ring[q->last++ % q->num]);
 }
 
@@ -609,6 +618,7 @@ static void stop_queue(unsigned int index)
 	if (q->kick >= 0)
 		close(q->kick);
 	q->kick = -1;
+	mute = false;
 	nr_contexts = 0;
 	forget_context(0, true);
 }

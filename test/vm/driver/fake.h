@@ -31,6 +31,8 @@ enum fake_op {
 	FAKE_REFUSE,	 /* the next registration gets status value */
 	FAKE_SLOW_MEMORY, /* the next registration is answered after value milliseconds */
 	FAKE_HELD,	 /* reply: u64, requests that are to be answered later, or never */
+	FAKE_MUTE,	 /* answers, and nothing else until it is reset */
+	FAKE_PINGS,	 /* reply: u64, closes of a context that cannot be */
 };
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Tests of driver-test: killed programs, closed files, devices and modules that go away. */
 #define _GNU_SOURCE
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "driver-test.h"
@@ -344,5 +346,70 @@ void test_unplug(void)
 		sleep_ms(10);
 	}
 	CHECK(try_open() == -1);
+	close(fd);
+}
+
+#define TIMEOUT "/sys/module/virtio_accel/parameters/timeout_s"
+
+/* Return: what the call in the thread ended with; or -1, and it did not. */
+static int join(pthread_t thread)
+{
+	struct timespec until;
+	void *e = NULL;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 120;
+	return pthread_timedjoin_np(thread, &e, &until) ? -1 : (int)(intptr_t)e;
+}
+
+static void *call_slow(void *arg)
+{
+	return (void *)(intptr_t)simple(*(int *)arg, FAKE_DELAY, 25000);
+}
+
+/* An operation takes longer than timeout_s; then the device answers nothing any more. */
+void test_timeout(void)
+{
+	struct virtio_accel_submit submit = { .call.reply_len = 0 };
+	struct fake_message message = { .op = FAKE_NEVER };
+	struct virtio_accel_done done = { 0 };
+	struct virtio_accel_reap reap = { .nr = 1, .done = (uintptr_t)&done };
+	pthread_t threads[8];
+	struct pollfd p;
+	int fd;
+	pid_t pid;
+
+	CHECK(reload());
+	write_file(TIMEOUT, "3");
+	CHECK(file_has(TIMEOUT, "3"));
+	fd = must_open();
+	CHECK(!pthread_create(&threads[0], NULL, call_slow, &fd));
+	CHECK(join(threads[0]) == 0);
+	CHECK(ask(fd, FAKE_PINGS, NULL, 0) > 0);
+
+	/* One that is killed, some that wait, one that nobody waits for */
+	pid = start_call(FAKE_NEVER, 0, MiB);
+	CHECK(device_holds(fd, 1));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	CHECK(!simple(fd, FAKE_MUTE, 0));
+	for (int i = 0; i < 8; i++)
+		CHECK(!pthread_create(&threads[i], NULL, call_never, &fd));
+	submit.call.message = (uintptr_t)&message;
+	submit.call.message_len = sizeof(message);
+	CHECK(!ioctl(fd, VIRTIO_ACCEL_IOC_SUBMIT, &submit));
+	CHECK(counter("pinned_pages") >= 256);
+	for (int i = 0; i < 8; i++)
+		CHECK(join(threads[i]) == ENODEV);
+	p = (struct pollfd){ .fd = fd, .events = POLLIN };
+	CHECK(poll(&p, 1, 120000) == 1);
+	CHECK(!ioctl(fd, VIRTIO_ACCEL_IOC_REAP, &reap) && reap.nr == 1 && done.error == ENODEV);
+	CHECK(simple(fd, FAKE_ECHO, 0) == ENODEV);
+	CHECK(counter_becomes("pinned_pages", 0));
+	CHECK(counter("inflight") == 0);
+	close(fd);
+	CHECK(reload());
+	fd = must_open();
+	CHECK(!simple(fd, FAKE_ECHO, 0));
 	close(fd);
 }

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <grp.h>
 #include <openssl/evp.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 
 static char path[64];
 static int dir;
+static mode_t file_mode; /* of contents */
 
 static int start(void **state)
 {
@@ -25,6 +27,7 @@ static int start(void **state)
 	if (!mkdtemp(path))
 		return -1;
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	file_mode = 0400;
 	return dir < 0;
 }
 
@@ -105,7 +108,7 @@ static struct listing look(int at)
 		file = openat(at, d->d_name, O_RDONLY);
 		assert_true(file >= 0);
 		assert_int_equal(fstat(file, &st), 0);
-		assert_int_equal(st.st_mode & 07777, 0400);
+		assert_int_equal(st.st_mode & 07777, file_mode);
 		data = malloc((size_t)st.st_size);
 		assert_int_equal(read(file, data, (size_t)st.st_size), st.st_size);
 		assert_int_equal(EVP_Digest(data, (size_t)st.st_size, hash, NULL, EVP_sha256(),
@@ -324,7 +327,7 @@ static void survives_a_full_disk(void **state)
 
 		/* Gone with the child's own mount namespace */
 		if (unshare(CLONE_NEWNS) || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) ||
-		    mount("tmpfs", path, "tmpfs", 0, "size=3m"))
+		    mount("tmpfs", path, "tmpfs", 0, "size=3m,mode=700"))
 			_exit(77);
 		small = open(path, O_RDONLY | O_DIRECTORY);
 		if (insert_at(small, 1, 2 * MIB, 100 * MIB) ||
@@ -343,6 +346,167 @@ static void survives_a_full_disk(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* ---- A directory of a group ----------------------------------------------------------------- */
+
+#define GROUP	64001
+#define ALICE	64002
+#define BOB	64003
+
+/* Runs a function as a user of a group of its own who is also in @group. Return: its result. */
+static int as(uid_t user, gid_t group, int (*function)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		umask(077);
+		if (setgroups(1, &group) || setresgid(user, user, user) || setresuid(user, user, user))
+			_exit(100);
+		_exit(function());
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static int puts_some(void)
+{
+	const char *why;
+
+	if (cache_dir_check(dir, &why) || insert(1, MIB, 4 * MIB))
+		return 1;
+	wait_for_clock();
+	if (insert(2, MIB, 4 * MIB))
+		return 2;
+	wait_for_clock();
+	return 0;
+}
+
+static int takes_some(void)
+{
+	const char *why;
+
+	if (cache_dir_check(dir, &why))
+		return 1;
+	expect_claim(1, MIB, 0);
+	/* There already; and what others have put makes room, what was not used for longest first. */
+	if (insert(1, MIB, 4 * MIB) || insert(3, 3 * MIB, 4 * MIB))
+		return 2;
+	expect_claim(1, MIB, 0);
+	expect_claim(3, 3 * MIB, 0);
+	return look(dir).nr == 2 ? 0 : 3;
+}
+
+/* A member who is no friend: files that are others, of other kinds, or have no end. */
+static int does_harm(void)
+{
+	char name[256];
+	struct stat st;
+	int fd;
+
+	snprintf(name, sizeof(name), "%s", look(dir).last);
+	if (fstatat(dir, name, &st, 0) || unlinkat(dir, name, 0))
+		return 1;
+	fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL, 0660);
+	if (fd < 0 || ftruncate(fd, st.st_size) || fchmod(fd, 0660))
+		return 2;
+	close(fd);
+	name[20] ^= 1; /* another hash of the same size */
+	if (mkfifoat(dir, name, 0660))
+		return 3;
+	name[21] ^= 1;
+	if (symlinkat("/dev/zero", dir, name))
+		return 4;
+	return 0;
+}
+
+static int survives_harm(void)
+{
+	expect_claim(1, MIB, -ENOENT);
+	if (insert(1, MIB, 4 * MIB))
+		return 1;
+	expect_claim(1, MIB, 0);
+	return 0;
+}
+
+static int is_turned_away(void)
+{
+	const char *why;
+
+	return cache_dir_check(dir, &why) && strstr(why, "group") ? 0 : 1;
+}
+
+static void clear(void)
+{
+	DIR *stream = opendir(path);
+	struct dirent *d;
+
+	while (stream && (d = readdir(stream)))
+		unlinkat(dir, d->d_name, 0);
+	closedir(stream);
+}
+
+/* Users who share nothing but a group: each takes what another has put, and trusts no one's files. */
+static void is_shared_by_users(void **state)
+{
+	struct stat st;
+	gid_t group = GROUP;
+
+	(void)state;
+	if (fchown(dir, (uid_t)-1, group) || fchmod(dir, 02770)) {
+		print_message("not privileged to be other users\n");
+		skip();
+	}
+	file_mode = 0660;
+	assert_int_equal(as(ALICE, GROUP, puts_some), 0);
+	assert_int_equal(as(BOB, GROUP, takes_some), 0);
+	assert_int_equal(fstatat(dir, look(dir).last, &st, 0), 0);
+	assert_true(st.st_uid == ALICE || st.st_uid == BOB);
+	assert_int_equal(st.st_gid, GROUP);
+	assert_int_equal(as(BOB, BOB, is_turned_away), 0);
+
+	clear();
+	assert_int_equal(insert(1, MIB, 4 * MIB), 0);
+	assert_int_equal(as(BOB, GROUP, does_harm), 0);
+	assert_int_equal(as(ALICE, GROUP, survives_harm), 0);
+}
+
+static const struct {
+	mode_t mode;
+	gid_t group;
+	const char *why;
+} rights[] = {
+	{ 02771, GROUP, "others" },
+	{ 02777, GROUP, "others" },
+	{ 0704, 0, "others" },
+	{ 02750, GROUP, "chmod 2770" },
+	{ 0770, GROUP, "chmod 2770" },
+	{ 03770, GROUP, "chmod -t" },
+	{ 0700, GROUP, NULL },
+	{ 02770, GROUP, NULL },
+};
+
+/* The rights that sharing takes, and no others */
+static void rights_are_checked(void **state)
+{
+	const char *why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++) {
+		if (fchown(dir, (uid_t)-1, rights[i].group) || fchmod(dir, rights[i].mode)) {
+			print_message("not privileged to be other users\n");
+			skip();
+		}
+		assert_int_equal(cache_dir_check(dir, &why), rights[i].why ? -EPERM : 0);
+		if (rights[i].why)
+			assert_non_null(strstr(why, rights[i].why));
+	}
+	assert_int_equal(fchown(dir, BOB, (gid_t)-1), 0);
+	assert_int_equal(cache_dir_check(dir, &why), -EPERM);
+	assert_int_equal(fchown(dir, 0, (gid_t)-1), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +516,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(leaves_others_alone, start, stop),
 		cmocka_unit_test_setup_teardown(is_checked, start, stop),
 		cmocka_unit_test_setup_teardown(serves_processes, start, stop),
+		cmocka_unit_test_setup_teardown(is_shared_by_users, start, stop),
+		cmocka_unit_test_setup_teardown(rights_are_checked, start, stop),
 		cmocka_unit_test_setup_teardown(survives_kills, start, stop),
 		cmocka_unit_test_setup_teardown(survives_a_full_disk, start, stop),
 	};

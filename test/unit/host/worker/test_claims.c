@@ -189,6 +189,29 @@ static void test_second_use(void **state)
 	assert_int_equal(destroy(first), 0);
 }
 
+/*
+ * What one program of a VM learns of another's files: that there is some file of this size, since there
+ * is no challenge otherwise. With a shared directory there always is: test_shared.
+ */
+static void test_size(void **state)
+{
+	uint8_t key[POSSESSION_KEY_SIZE];
+	int64_t id, same, longer;
+
+	(void)state;
+	assert_true(send(&id, SIZE));
+	assert_int_equal(remote_RESOURCE_REGISTER(&sess, id), 0);
+	context = 2;
+	same = empty_file(SIZE);
+	longer = empty_file(SIZE + 1);
+	assert_int_equal(remote_RESOURCE_CHALLENGE(NULL, same, 0, key), 0);
+	assert_int_equal(remote_RESOURCE_CHALLENGE(NULL, longer, 0, key), VACCEL_ENOENT);
+	assert_int_equal(destroy(same), 0);
+	assert_int_equal(destroy(longer), 0);
+	context = 1;
+	assert_int_equal(destroy(id), 0);
+}
+
 static void test_proof(void **state)
 {
 	uint8_t key[POSSESSION_KEY_SIZE], tag[POSSESSION_TAG_SIZE], last[POSSESSION_KEY_SIZE];
@@ -585,7 +608,7 @@ static void test_model_paths(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_second_use), TEST(test_proof), TEST(test_plugin_writes), TEST(test_quota),
+		TEST(test_second_use), TEST(test_size), TEST(test_proof), TEST(test_plugin_writes), TEST(test_quota),
 		TEST(test_no_room),
 		TEST(test_off), TEST(test_old_host), TEST(test_shared), TEST(test_models), TEST(test_model_paths),
 	};
