@@ -183,9 +183,6 @@ static const char *start_hint(const char *how)
 		{ "its executable could not be run", "give its place with --worker" },
 	};
 
-	if (access("/proc/self", F_OK))
-		return "there is no /proc, which it needs: mount it";
-
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
 		if (strcmp(how, hints[i].how) == 0)
 			return hints[i].hint;
