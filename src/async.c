@@ -26,6 +26,7 @@
 
 #include "list.h"
 #include "op.h"
+#include "process.h"
 #include "vaccel.h"
 
 #define MAX_PLUGINS 8
@@ -85,41 +86,39 @@ static struct {
 	const struct vaccel_async_ops *ops;
 } plugins[MAX_PLUGINS];
 
-static unsigned int generation; /* counts the forks that led to this process */
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-
 _Thread_local struct vaccel_async *async_target;
 static _Thread_local void *async_user;
 
 /* ---- fork ----------------------------------------------------------------------------------- */
 
-static void before_fork(void)
+void async_before_fork(void)
 {
 	pthread_mutex_lock(&all_lock);
 }
 
-static void after_fork_parent(void)
-{
-	pthread_mutex_unlock(&all_lock);
-}
-
 /* The child has neither the threads nor the connections; locks of queues may be held for ever. */
-static void after_fork_child(void)
+void async_after_fork(bool child)
 {
-	generation++;
-	all = NULL;
-	async_pool_forget();
+	if (child) {
+		all = NULL;
+		async_pool_forget();
+	}
 	pthread_mutex_unlock(&all_lock);
 }
 
-static void watch_forks(void)
+static bool is_inherited(const struct vaccel_async *q)
 {
-	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+	return q->generation != process_generation;
 }
 
-static bool is_ours(const struct vaccel_async *q)
+/* A queue can be used in the process that made it. ENODEV, logged: this one was forked from it. */
+static int check_process(const struct vaccel_async *q)
 {
-	return q->generation == generation;
+	if (!is_inherited(q))
+		return VACCEL_OK;
+	vaccel_error("A queue of asynchronous calls is of the parent process, and of no use after "
+		     "fork(): make another one in the child with vaccel_async_new()");
+	return VACCEL_ENODEV;
 }
 
 /* ---- Plugins -------------------------------------------------------------------------------- */
@@ -234,7 +233,6 @@ int vaccel_async_new(struct vaccel_async **queue, unsigned int max_calls)
 
 	if (!queue || !max_calls || max_calls > VACCEL_ASYNC_MAX_CALLS)
 		return VACCEL_EINVAL;
-	pthread_once(&fork_once, watch_forks);
 	q = calloc(1, sizeof(*q) + max_calls * sizeof(q->calls[0]));
 	if (!q)
 		return VACCEL_ENOMEM;
@@ -260,7 +258,7 @@ int vaccel_async_new(struct vaccel_async **queue, unsigned int max_calls)
 		list_add_tail(&q->free, &q->calls[i].entry);
 	}
 	pthread_mutex_lock(&all_lock);
-	q->generation = generation;
+	q->generation = process_generation;
 	q->next = all;
 	all = q;
 	pthread_mutex_unlock(&all_lock);
@@ -388,7 +386,7 @@ int async_submit(struct vaccel_session *sess, vaccel_op_type_t op, const union v
 	async_target = NULL;
 	if (result)
 		return result;
-	if (!is_ours(q))
+	if (check_process(q))
 		return VACCEL_ENODEV;
 	ops = sess->is_virtio ? find_ops(sess->plugin) : NULL;
 	pthread_mutex_lock(&q->lock);
@@ -576,7 +574,7 @@ int vaccel_async_wait(struct vaccel_async *q, int timeout_ms, struct vaccel_asyn
 
 	if (!q || !done || timeout_ms < -1)
 		return VACCEL_EINVAL;
-	if (!is_ours(q))
+	if (check_process(q))
 		return VACCEL_ENODEV;
 	pthread_mutex_lock(&q->lock);
 	if (list_empty(&q->ended) && q->count) {
@@ -622,7 +620,7 @@ int vaccel_async_wait_for(struct vaccel_async *q, void *user, int timeout_ms, in
 
 	if (!q || !result || timeout_ms < -1)
 		return VACCEL_EINVAL;
-	if (!is_ours(q))
+	if (check_process(q))
 		return VACCEL_ENODEV;
 	g = goal_until(timeout_ms);
 	g.reached = it_is_here;
@@ -649,7 +647,7 @@ unsigned int vaccel_async_count(struct vaccel_async *q)
 {
 	unsigned int count;
 
-	if (!q || !is_ours(q))
+	if (!q || is_inherited(q))
 		return 0;
 	pthread_mutex_lock(&q->lock);
 	count = q->count;
@@ -664,7 +662,7 @@ int vaccel_async_fd(struct vaccel_async *q, int *fd)
 
 	if (!q || !fd)
 		return VACCEL_EINVAL;
-	if (!is_ours(q))
+	if (check_process(q))
 		return VACCEL_ENODEV;
 	pthread_mutex_lock(&q->lock);
 	if (q->user_fd < 0 && q->count) {
@@ -766,7 +764,7 @@ int vaccel_async_delete(struct vaccel_async *q)
 {
 	if (!q)
 		return VACCEL_EINVAL;
-	if (!is_ours(q)) {
+	if (is_inherited(q)) {
 		free_queue(q);
 		return VACCEL_OK;
 	}

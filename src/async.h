@@ -33,6 +33,10 @@ void async_session_ends(struct vaccel_session *sess);
 /* The plugin is about to end: no call of it is in flight. */
 void async_forget_plugin(struct vaccel_plugin *plugin);
 
+/* For pthread_atfork: the list of queues must not be changing. */
+void async_before_fork(void);
+void async_after_fork(bool child);
+
 /* ---- Threads for local sessions (async_pool.c) ---------------------------------------------- */
 
 /* Something to be run once by some thread; lives until run was called. */

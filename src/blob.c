@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Blobs: the bytes of one file, in a file, in memory, or both. */
 
-#include "vaccel/blob.h"
+#include "blob.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,8 +12,64 @@
 #include <unistd.h>
 
 #include "fs.h"
+#include "process.h"
 #include "vaccel/error.h"
 #include "vaccel/log.h"
+
+/* Files that this process made, or one that it was forked from. */
+struct own_file {
+	struct own_file *next;
+	unsigned int generation;
+	char path[];
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* protects own_files */
+static struct own_file *own_files;
+
+void blobs_before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void blobs_after_fork(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+int blob_own_file(const char *path)
+{
+	size_t size = strlen(path) + 1;
+	struct own_file *file = malloc(sizeof(*file) + size);
+
+	if (!file)
+		return VACCEL_ENOMEM;
+	memcpy(file->path, path, size);
+	file->generation = process_generation;
+	pthread_mutex_lock(&lock);
+	file->next = own_files;
+	own_files = file;
+	pthread_mutex_unlock(&lock);
+	return VACCEL_OK;
+}
+
+/* Forgets a file. Return: whether it may be removed: all but those of the process that forked us. */
+static bool disown_file(const char *path)
+{
+	struct own_file **link, *file;
+	bool ours = true;
+
+	pthread_mutex_lock(&lock);
+	for (link = &own_files; *link && strcmp((*link)->path, path); link = &(*link)->next)
+		;
+	file = *link;
+	if (file) {
+		*link = file->next;
+		ours = file->generation == process_generation;
+	}
+	pthread_mutex_unlock(&lock);
+	free(file);
+	return ours;
+}
 
 /* Lets go of the bytes in memory. */
 static void drop_data(struct vaccel_blob *blob)
@@ -50,9 +107,12 @@ int vaccel_blob_persist(struct vaccel_blob *blob, const char *dir, const char *f
 	ret = fs_file_create(dir, filename, randomize, blob->data, blob->size, &path);
 	if (ret)
 		return ret;
-	ret = fs_file_map(path, true, &data, &size);
+	ret = blob_own_file(path);
 	if (ret)
 		goto remove_file;
+	ret = fs_file_map(path, true, &data, &size);
+	if (ret)
+		goto disown;
 	if (strcmp(fs_basename(path), filename)) {
 		fresh_name = strdup(fs_basename(path));
 		if (!fresh_name) {
@@ -76,6 +136,8 @@ int vaccel_blob_persist(struct vaccel_blob *blob, const char *dir, const char *f
 
 unmap:
 	munmap(data, size);
+disown:
+	(void)disown_file(path);
 remove_file:
 	unlink(path);
 	free(path);
@@ -167,7 +229,8 @@ int vaccel_blob_release(struct vaccel_blob *blob)
 		return VACCEL_EINVAL;
 
 	drop_data(blob);
-	if (blob->path && blob->path_owned && unlink(blob->path) && errno != ENOENT)
+	if (blob->path && blob->path_owned && disown_file(blob->path) && unlink(blob->path) &&
+	    errno != ENOENT)
 		vaccel_warn("Could not remove file %s: %s", blob->path, strerror(errno));
 	free(blob->path);
 	free(blob->name);
@@ -225,6 +288,20 @@ int vaccel_blob_delete(struct vaccel_blob *blob)
 	return ret;
 }
 
+/* A mapping of a file that became shorter ends who reads it by a signal. */
+static int check_mapping(const struct vaccel_blob *blob)
+{
+	struct stat st;
+
+	if (blob->type != VACCEL_BLOB_MAPPED || !blob->path || blob->path_owned)
+		return VACCEL_OK;
+	if (stat(blob->path, &st) || (uintmax_t)st.st_size >= blob->size)
+		return VACCEL_OK;
+	vaccel_error("File %s has %jd bytes and had %zu: it became shorter while it was in use; "
+		     "make the resource anew", blob->path, (intmax_t)st.st_size, blob->size);
+	return VACCEL_EIO;
+}
+
 int vaccel_blob_read(struct vaccel_blob *blob)
 {
 	uint8_t *data;
@@ -234,7 +311,7 @@ int vaccel_blob_read(struct vaccel_blob *blob)
 	if (!blob || blob->type >= VACCEL_BLOB_MAX)
 		return VACCEL_EINVAL;
 	if (blob->data)
-		return VACCEL_OK;
+		return check_mapping(blob);
 	if (!blob->path)
 		return VACCEL_EINVAL;
 

@@ -4,11 +4,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "async.h"
 #include "op.h"
 #include "plugin.h"
+#include "process.h"
 #include "resource.h"
 #include "rundir.h"
 #include "session.h"
@@ -16,7 +16,6 @@
 
 static struct vaccel_config active = { .log_level = VACCEL_LOG_ERROR };
 static atomic_bool initialized;
-static pid_t owner; /* process that initialised the library */
 
 static int load_plugins(void)
 {
@@ -61,11 +60,42 @@ remove_rundir:
 	return ret;
 }
 
+/* Whether the variable switches something off. */
+static bool is_off(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && !strcmp(value, "0");
+}
+
+/*
+ * The end of the process: files are removed. All else is the kernel's to do: other threads may be in
+ * calls, and what plugins use may have ended already.
+ */
+static void leave(void)
+{
+	if (atomic_exchange(&initialized, false))
+		op_prof_flush();
+	rundir_end();
+}
+
+static void at_end(void)
+{
+	process_set_gone();
+	if (!is_off("VACCEL_CLEANUP_ENABLED"))
+		leave();
+}
+
 /* Initialises the library with *config, which becomes the active configuration. */
 static int bootstrap(struct vaccel_config *config)
 {
 	int ret;
 
+	if (process_end_begun()) {
+		vaccel_error("Cannot initialise vAccel: the process is ending");
+		vaccel_config_release(config);
+		return VACCEL_EPERM;
+	}
 	if (atomic_load(&initialized)) {
 		vaccel_debug("Reloading vAccel");
 		vaccel_cleanup();
@@ -83,7 +113,6 @@ static int bootstrap(struct vaccel_config *config)
 		vaccel_config_release(&active);
 		return ret;
 	}
-	owner = getpid();
 	atomic_store(&initialized, true);
 	return VACCEL_OK;
 }
@@ -108,6 +137,12 @@ int vaccel_bootstrap_with_config(struct vaccel_config *config)
 
 int vaccel_cleanup(void)
 {
+	/* Threads may still be in calls: nothing is torn down any more. */
+	if (process_end_begun()) {
+		process_set_gone();
+		leave();
+		return VACCEL_OK;
+	}
 	if (!atomic_exchange(&initialized, false))
 		return VACCEL_OK;
 
@@ -137,18 +172,12 @@ const struct vaccel_config *vaccel_config(void)
 	return &active;
 }
 
-/* Whether the variable switches something off. */
-static bool is_off(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && !strcmp(value, "0");
-}
-
 __attribute__((constructor)) static void at_load(void)
 {
 	int ret;
 
+	/* At once: what is registered first comes last in the end. */
+	process_watch(at_end);
 	if (is_off("VACCEL_BOOTSTRAP_ENABLED"))
 		return;
 	ret = vaccel_bootstrap();
@@ -159,8 +188,5 @@ __attribute__((constructor)) static void at_load(void)
 
 __attribute__((destructor)) static void at_unload(void)
 {
-	/* What a child of fork() inherited is still in use by its parent. */
-	if (is_off("VACCEL_CLEANUP_ENABLED") || owner != getpid())
-		return;
-	vaccel_cleanup();
+	at_end();
 }

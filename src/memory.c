@@ -251,6 +251,26 @@ static void give_back(const struct allocation *a)
 		munmap(a->info.start, a->info.size);
 }
 
+void memory_before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void memory_after_fork(bool child)
+{
+	size_t kept = 0;
+
+	/* What a plugin has allocated is not mapped in the child; other memory may come to be there. */
+	for (size_t i = 0; child && i < nr_allocations; i++)
+		if (!table[i].ops)
+			table[kept++] = table[i];
+	if (child) {
+		nr_allocations = kept;
+		pthread_mutex_init(&events, NULL);
+	}
+	pthread_mutex_unlock(&lock);
+}
+
 int vaccel_mem_alloc(struct vaccel_session *sess, size_t size, void **ptr)
 {
 	struct allocation a = { .info = { .size = size } };
@@ -311,8 +331,8 @@ int vaccel_mem_free(void *ptr)
 		tell(a.plugin, false, a.info.start, a.info.size);
 	pthread_mutex_unlock(&events);
 	if (!found) {
-		vaccel_error("Could not free memory: it is not of vaccel_mem_alloc, or free "
-			     "already");
+		vaccel_error("Could not free memory: it is not of vaccel_mem_alloc in this process, "
+			     "or free already");
 		return VACCEL_EINVAL;
 	}
 	give_back(&a);

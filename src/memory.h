@@ -2,6 +2,8 @@
 /* Memory of vaccel/memory.h inside the library. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "vaccel/memory.h"
 
 /*
@@ -10,3 +12,7 @@
  * Frees what is left of its memory, and tells it of nothing any more.
  */
 void memory_forget_plugin(struct vaccel_plugin *plugin);
+
+/* For pthread_atfork: the table must not be changing. A child has no registered memory. */
+void memory_before_fork(void);
+void memory_after_fork(bool child);

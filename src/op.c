@@ -63,6 +63,20 @@ void op_prof_stop(vaccel_op_type_t type, uint64_t start)
 	pthread_mutex_unlock(&lock);
 }
 
+void op_prof_before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void op_prof_after_fork(bool child)
+{
+	for (int type = 0; child && type < VACCEL_OP_MAX; type++) {
+		free(regions[type].samples);
+		regions[type] = (struct vaccel_prof_region){ 0 };
+	}
+	pthread_mutex_unlock(&lock);
+}
+
 void op_prof_flush(void)
 {
 	pthread_mutex_lock(&lock);

@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vaccel/op.h"
@@ -51,3 +52,7 @@ void op_prof_stop(vaccel_op_type_t type, uint64_t start);
 
 /* Logs and empties the regions of all ops. Bootstrap and cleanup call it. */
 void op_prof_flush(void);
+
+/* For pthread_atfork: samples must not be changing. A child starts without any. */
+void op_prof_before_fork(void);
+void op_prof_after_fork(bool child);

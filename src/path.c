@@ -23,14 +23,15 @@ static int remove_entry(int dir, const char *name, unsigned int depth)
 {
 	int ret;
 
-	if (!unlinkat(dir, name, 0))
+	/* Somebody else may remove it at the same time. */
+	if (!unlinkat(dir, name, 0) || errno == ENOENT)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
 		return errno;
 	ret = remove_content(dir, name, depth);
 	if (ret)
-		return ret;
-	return unlinkat(dir, name, AT_REMOVEDIR) ? errno : 0;
+		return ret == ENOENT ? 0 : ret;
+	return unlinkat(dir, name, AT_REMOVEDIR) && errno != ENOENT ? errno : 0;
 }
 
 /* Empties the directory name of parent; an errno. */
@@ -59,6 +60,20 @@ static int remove_content(int parent, const char *name, unsigned int depth)
 	return ret;
 }
 
+int path_remove_tree(const char *path)
+{
+	int ret;
+
+	if (!rmdir(path))
+		return 0;
+	if (errno != ENOTEMPTY && errno != EEXIST)
+		return errno;
+	ret = remove_content(AT_FDCWD, path, 0);
+	if (ret)
+		return ret;
+	return rmdir(path) ? errno : 0;
+}
+
 int path_remove_dir(const char *path, const char *what)
 {
 	int ret;
@@ -68,9 +83,7 @@ int path_remove_dir(const char *path, const char *what)
 	ret = errno;
 	if (ret == ENOTEMPTY || ret == EEXIST) {
 		vaccel_warn("The %s %s is not empty; removing it with its content", what, path);
-		ret = remove_content(AT_FDCWD, path, 0);
-		if (!ret && rmdir(path))
-			ret = errno;
+		ret = path_remove_tree(path);
 	}
 	if (!ret)
 		return VACCEL_OK;

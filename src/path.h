@@ -11,3 +11,10 @@
  * after a warning.
  */
 int path_remove_dir(const char *path, const char *what);
+
+/*
+ * path_remove_tree - the same without a word, and while others may add or remove content
+ *
+ * Return: 0, or an errno: ENOTEMPTY when somebody was faster.
+ */
+int path_remove_tree(const char *path);

@@ -12,6 +12,7 @@
 #include "async.h"
 #include "list.h"
 #include "memory.h"
+#include "process.h"
 #include "vaccel.h"
 
 /*
@@ -22,7 +23,20 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct vaccel_list_entry plugins = LIST_ENTRY_INIT(plugins);
 static struct vaccel_list_entry starting = LIST_ENTRY_INIT(starting);
+static size_t nr_plugins, nr_inherited; /* the latter come first in plugins; under lock */
 static atomic_bool ready;
+
+void plugins_before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void plugins_after_fork(bool child)
+{
+	if (child)
+		nr_inherited = nr_plugins;
+	pthread_mutex_unlock(&lock);
+}
 
 struct version {
 	unsigned long major, minor, patch;
@@ -148,7 +162,9 @@ int plugin_register(struct vaccel_plugin *plugin)
 	pthread_mutex_lock(&lock);
 	list_unlink(&plugin->entry);
 	list_add_tail(&plugins, &plugin->entry);
+	nr_plugins++;
 	pthread_mutex_unlock(&lock);
+	process_plugin_loaded();
 	return VACCEL_OK;
 }
 
@@ -157,6 +173,9 @@ int plugin_unregister(struct vaccel_plugin *plugin)
 	void *handle = plugin->dl_handle;
 
 	unlink_plugin(plugin);
+	pthread_mutex_lock(&lock);
+	nr_plugins--;
+	pthread_mutex_unlock(&lock);
 	end_plugin(plugin);
 	plugin->dl_handle = NULL;
 	if (handle && dlclose(handle))
@@ -320,19 +339,32 @@ int plugins_bootstrap(void)
 	return VACCEL_OK;
 }
 
+/* The next plugin to be ended, the last loaded first; *inherited: by the parent, not by us. */
+static struct vaccel_plugin *last_plugin(bool *inherited)
+{
+	struct vaccel_plugin *plugin = NULL;
+
+	pthread_mutex_lock(&lock);
+	if (!list_empty(&plugins))
+		plugin = list_container(plugins.prev, struct vaccel_plugin, entry);
+	*inherited = nr_plugins <= nr_inherited;
+	if (plugin && *inherited) {
+		list_unlink(&plugin->entry);
+		nr_inherited = --nr_plugins;
+	}
+	pthread_mutex_unlock(&lock);
+	return plugin;
+}
+
 int plugins_cleanup(void)
 {
+	struct vaccel_plugin *plugin;
+	bool inherited;
+
 	vaccel_debug("Cleaning up plugins");
 	atomic_store(&ready, false);
-	for (;;) {
-		struct vaccel_plugin *plugin = NULL;
-
-		pthread_mutex_lock(&lock);
-		if (!list_empty(&plugins))
-			plugin = list_container(plugins.prev, struct vaccel_plugin, entry);
-		pthread_mutex_unlock(&lock);
-		if (!plugin)
-			return VACCEL_OK;
-		plugin_unregister(plugin);
-	}
+	while ((plugin = last_plugin(&inherited)))
+		if (!inherited)
+			plugin_unregister(plugin);
+	return VACCEL_OK;
 }

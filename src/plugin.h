@@ -10,7 +10,14 @@
 /* Starts the component. */
 int plugins_bootstrap(void);
 
-/* Unregisters all plugins, the last loaded first. */
+/* For pthread_atfork: the list of plugins must not be changing. */
+void plugins_before_fork(void);
+void plugins_after_fork(bool child);
+
+/*
+ * Unregisters all plugins, the last loaded first. Those that fork() brought are only forgotten: what
+ * they have, threads among it, is the parent's.
+ */
 int plugins_cleanup(void);
 
 /*

@@ -12,6 +12,7 @@
 #include "fs.h"
 #include "id.h"
 #include "list.h"
+#include "process.h"
 #include "resource_priv.h"
 #include "vaccel/error.h"
 #include "vaccel/log.h"
@@ -26,6 +27,7 @@
 struct slot {
 	pthread_mutex_t lock;
 	struct vaccel_resource *res; /* protected by lock */
+	unsigned int generation;     /* of the process whose remote_id it has */
 };
 
 static struct slot slots[MAX_RESOURCES] = {
@@ -38,6 +40,34 @@ ID_POOL_DEFINE(ids, MAX_RESOURCES);
 static struct vaccel_list_entry resources = LIST_ENTRY_INIT(resources);
 static pthread_mutex_t resources_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool running;
+
+void resources_before_fork(void)
+{
+	pthread_mutex_lock(&resources_lock);
+}
+
+void resources_after_fork(bool child)
+{
+	const pthread_mutex_t unlocked = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
+
+	/* What the parent's other threads have locked stays so. */
+	if (child)
+		list_for_each(res, &resources, struct vaccel_resource, entry) {
+			slots[res->id - 1].lock = unlocked;
+			pthread_mutex_init(&res->sessions_lock, NULL);
+		}
+	pthread_mutex_unlock(&resources_lock);
+}
+
+void resource_adopt(struct vaccel_resource *res)
+{
+	struct slot *slot = &slots[res->id - 1];
+
+	/* An id of the parent's connection may be another resource's in ours. */
+	if (slot->generation != process_generation)
+		res->remote_id = 0;
+	slot->generation = process_generation;
+}
 
 int resources_bootstrap(void)
 {
@@ -147,6 +177,7 @@ static void publish(struct vaccel_resource *res)
 	pthread_mutex_init(&res->sessions_lock, NULL);
 	pthread_mutex_lock(&slot->lock);
 	slot->res = res;
+	slot->generation = process_generation;
 	pthread_mutex_unlock(&slot->lock);
 
 	pthread_mutex_lock(&resources_lock);

@@ -23,7 +23,12 @@ struct resource_registration {
 	struct vaccel_list_entry resource_entry;
 	struct vaccel_session *sess;
 	struct vaccel_resource *res;
+	unsigned int generation; /* of the process that made it */
 };
+
+/* For pthread_atfork: the list of resources must not be changing. */
+void resources_before_fork(void);
+void resources_after_fork(bool child);
 
 /* Starts the component, once the run directory exists. Not thread-safe. */
 int resources_bootstrap(void);

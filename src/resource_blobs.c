@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "blob.h"
 #include "fs.h"
 #include "netw/download.h"
 #include "path.h"
@@ -23,14 +24,18 @@ int resource_make_rundir(struct vaccel_resource *res)
 {
 	char *rundir;
 
+	int ret;
+
 	if (res->rundir)
 		return VACCEL_OK;
+	ret = rundir_ensure();
+	if (ret)
+		return ret;
 	if (asprintf(&rundir, "%s/resource.%" PRId64, rundir_path(), res->id) < 0)
 		return VACCEL_ENOMEM;
 
 	if (mkdir(rundir, 0700)) {
-		int ret = fs_error(errno);
-
+		ret = fs_error(errno);
 		vaccel_error("Could not create run directory %s: %s", rundir, strerror(errno));
 		free(rundir);
 		return ret;
@@ -44,7 +49,8 @@ static void remove_rundir(struct vaccel_resource *res)
 {
 	if (!res->rundir)
 		return;
-	path_remove_dir(res->rundir, "resource rundir");
+	if (rundir_owns(res->rundir))
+		path_remove_dir(res->rundir, "resource rundir");
 	free(res->rundir);
 	res->rundir = NULL;
 }
@@ -224,7 +230,7 @@ static int load_url(struct vaccel_resource *res, const char *url, const char *na
 	ret = vaccel_blob_new(&blob, path);
 	if (!ret) {
 		/* From here on the blob removes the file; a failure leaves it to the rundir. */
-		blob->path_owned = true;
+		blob->path_owned = !blob_own_file(path);
 		res->blobs[res->nr_blobs++] = blob;
 	}
 	free(path);

@@ -25,6 +25,9 @@ void resource_unlock(struct vaccel_resource *res);
 int resource_lock_by_id(struct vaccel_resource *res, vaccel_id_t id);
 void resource_unlock_by_id(vaccel_id_t id);
 
+/* Before a registration, with the slot held: what fork() brought is forgotten. */
+void resource_adopt(struct vaccel_resource *res);
+
 /* resource_path.c */
 
 /*

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "list.h"
+#include "process.h"
 #include "resource_priv.h"
+#include "session.h"
 #include "vaccel/error.h"
 #include "vaccel/log.h"
 #include "vaccel/plugin.h"
@@ -46,6 +48,18 @@ static void record(struct resource_registration *reg)
 	pthread_mutex_unlock(&sess->resources_lock);
 }
 
+/* Engines in this process may have ended before it; see process_enter(). */
+static bool enter_plugin(const struct vaccel_session *sess)
+{
+	return sess->is_virtio || process_enter();
+}
+
+static void leave_plugin(const struct vaccel_session *sess)
+{
+	if (!sess->is_virtio)
+		process_leave();
+}
+
 static int call_register_hook(struct vaccel_resource *res, struct vaccel_session *sess)
 {
 	const struct vaccel_plugin_info *info = sess->plugin->info;
@@ -53,7 +67,10 @@ static int call_register_hook(struct vaccel_resource *res, struct vaccel_session
 
 	if (!info->resource_register)
 		return VACCEL_OK;
+	if (!enter_plugin(sess))
+		return VACCEL_ESESS;
 	ret = info->resource_register(res, sess);
+	leave_plugin(sess);
 	if (ret)
 		vaccel_error("Plugin %s could not register resource %" PRId64 ": %s", info->name,
 			     res->id, strerror(ret));
@@ -75,11 +92,17 @@ static int do_register(struct vaccel_resource *res, struct vaccel_session *sess)
 		return VACCEL_ENOTSUP;
 	}
 
+	ret = session_check_host(sess);
+	if (ret)
+		return ret;
+
 	reg = malloc(sizeof(*reg));
 	if (!reg)
 		return VACCEL_ENOMEM;
+	resource_adopt(res);
 	reg->sess = sess;
 	reg->res = res;
+	reg->generation = process_generation;
 
 	ret = resource_load_blobs(res, sess);
 	if (ret) {
@@ -114,12 +137,15 @@ static int do_unregister(struct resource_registration *reg)
 	atomic_fetch_sub(&res->refcount, 1);
 	pthread_mutex_unlock(&res->sessions_lock);
 
-	if (info->resource_unregister) {
+	if (reg->generation != process_generation) {
+		/* The parent's: its engine or its host still uses it. */
+	} else if (info->resource_unregister && enter_plugin(sess)) {
 		ret = info->resource_unregister(res, sess);
+		leave_plugin(sess);
 		if (ret)
 			vaccel_error("Plugin %s could not unregister resource %" PRId64 ": %s",
 				     info->name, res->id, strerror(ret));
-	} else if (sess->is_virtio) {
+	} else if (sess->is_virtio && !info->resource_unregister) {
 		vaccel_error("Plugin %s does not support resources", info->name);
 		ret = VACCEL_ENOTSUP;
 	}
@@ -191,6 +217,17 @@ int vaccel_resource_unregister(struct vaccel_resource *res, struct vaccel_sessio
 	return ret;
 }
 
+static int call_sync_hook(struct vaccel_resource *res, struct vaccel_session *sess)
+{
+	int ret;
+
+	if (!enter_plugin(sess))
+		return VACCEL_ESESS;
+	ret = sess->plugin->info->resource_sync(res, sess);
+	leave_plugin(sess);
+	return ret;
+}
+
 int vaccel_resource_sync(struct vaccel_resource *res, struct vaccel_session *sess)
 {
 	const struct vaccel_plugin_info *info;
@@ -218,9 +255,12 @@ int vaccel_resource_sync(struct vaccel_resource *res, struct vaccel_session *ses
 		goto unlock;
 	}
 
+	ret = session_check_host(sess);
+	if (ret)
+		goto unlock;
 	info = sess->plugin->info;
 	if (info->resource_sync) {
-		ret = info->resource_sync(res, sess);
+		ret = call_sync_hook(res, sess);
 		if (ret)
 			vaccel_error("Plugin %s could not sync resource %" PRId64 ": %s",
 				     info->name, res->id, strerror(ret));

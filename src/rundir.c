@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,18 +144,61 @@ int rundir_create(void)
 	return VACCEL_OK;
 }
 
+/* Removes the parents that were made for the directory, which is gone. */
+static void remove_own_parents(void)
+{
+	char parent[PATH_MAX];
+
+	snprintf(parent, sizeof(parent), "%s", path);
+	*strrchr(parent, '/') = '\0';
+	remove_parents(parent, made_parents);
+}
+
 void rundir_remove(void)
 {
-	char *slash;
-
 	if (owner != getpid())
 		return;
 	owner = 0;
 	path_remove_dir(path, "top-level rundir");
-	slash = strrchr(path, '/');
-	*slash = '\0';
-	remove_parents(path, made_parents);
-	*slash = '/';
+	remove_own_parents();
+}
+
+void rundir_end(void)
+{
+	char gone[PATH_MAX + sizeof(".end")];
+
+	if (owner != getpid())
+		return;
+	/* Where it was, nobody makes anything more; only what is being made may still come. */
+	snprintf(gone, sizeof(gone), "%s.end", path);
+	if (rename(path, gone))
+		strcpy(gone, path);
+	owner = 0;
+	for (int i = 0; path_remove_tree(gone) == ENOTEMPTY && i < ATTEMPTS; i++)
+		;
+	remove_own_parents();
+}
+
+int rundir_ensure(void)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	int ret = VACCEL_OK;
+
+	/* 0: removed, or never made */
+	if (owner == getpid() || !owner)
+		return VACCEL_OK;
+	pthread_mutex_lock(&lock);
+	if (owner != getpid())
+		ret = rundir_create();
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+bool rundir_owns(const char *file)
+{
+	size_t len = strlen(path);
+
+	return owner == getpid() && len && !strncmp(file, path, len) && file[len] == '/';
 }
 
 const char *rundir_path(void)

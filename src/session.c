@@ -15,6 +15,7 @@
 #include "list.h"
 #include "path.h"
 #include "plugin.h"
+#include "process.h"
 #include "resource.h"
 #include "rundir.h"
 #include "vaccel/error.h"
@@ -26,7 +27,37 @@ ID_POOL_DEFINE(ids, SESSIONS_MAX);
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* protects sessions */
 static struct vaccel_list_entry sessions = LIST_ENTRY_INIT(sessions);
+static unsigned int generations[SESSIONS_MAX]; /* in which the session of each id was made */
 static atomic_bool ready;
+
+void sessions_before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void sessions_after_fork(bool child)
+{
+	/* What the parent's other threads have locked stays so. */
+	if (child)
+		list_for_each(sess, &sessions, struct vaccel_session, entry)
+			pthread_mutex_init(&sess->resources_lock, NULL);
+	pthread_mutex_unlock(&lock);
+}
+
+bool session_is_inherited(const struct vaccel_session *sess)
+{
+	return sess->id > 0 && sess->id <= SESSIONS_MAX &&
+	       generations[sess->id - 1] != process_generation;
+}
+
+int session_check_host(const struct vaccel_session *sess)
+{
+	if (!sess->is_virtio || !session_is_inherited(sess))
+		return VACCEL_OK;
+	vaccel_error("Session %" PRId64 " is one of the parent process, which alone can change it: "
+		     "call vaccel_bootstrap() in the child and open another one", sess->id);
+	return VACCEL_ENODEV;
+}
 
 static bool is_live(const struct vaccel_session *sess)
 {
@@ -40,10 +71,12 @@ static bool is_live(const struct vaccel_session *sess)
 
 static int create_rundir(struct vaccel_session *sess)
 {
-	int len = snprintf(sess->rundir, sizeof(sess->rundir), "%s/session.%" PRId64,
-			   rundir_path(), sess->id);
-	int err;
+	int len, err, ret = rundir_ensure();
 
+	if (ret)
+		return ret;
+	len = snprintf(sess->rundir, sizeof(sess->rundir), "%s/session.%" PRId64, rundir_path(),
+		       sess->id);
 	if (len < 0 || (size_t)len >= sizeof(sess->rundir)) {
 		sess->rundir[0] = '\0';
 		return VACCEL_ENAMETOOLONG;
@@ -61,7 +94,8 @@ static int create_rundir(struct vaccel_session *sess)
 
 static void remove_rundir(struct vaccel_session *sess)
 {
-	path_remove_dir(sess->rundir, "session rundir");
+	if (rundir_owns(sess->rundir))
+		path_remove_dir(sess->rundir, "session rundir");
 	sess->rundir[0] = '\0';
 }
 
@@ -89,7 +123,7 @@ int vaccel_session_init(struct vaccel_session *sess, uint32_t flags)
 	vaccel_id_t id;
 	int ret;
 
-	if (!atomic_load(&ready))
+	if (!atomic_load(&ready) || process_ending())
 		return VACCEL_ESESS;
 	if (!sess)
 		return VACCEL_EINVAL;
@@ -111,6 +145,8 @@ int vaccel_session_init(struct vaccel_session *sess, uint32_t flags)
 		vaccel_error("Too many sessions: %d are in use", SESSIONS_MAX);
 		return (int)-id;
 	}
+	generations[id - 1] = process_generation;
+	process_session_made();
 	sess->plugin = plugin_select(flags);
 	if (!sess->plugin) {
 		ret = VACCEL_ENOTSUP;
@@ -152,16 +188,23 @@ put_id:
 	return ret;
 }
 
-/* Ends a live session, whose plugin can end it when it is a virtio one. */
+/*
+ * Ends a live session, whose plugin can end it when it is a virtio one. What the parent of a forked
+ * child has is only forgotten: neither the host nor the plugin hears of it.
+ */
 static void end_session(struct vaccel_session *sess)
 {
 	const struct vaccel_plugin_info *info = sess->plugin->info;
+	const bool inherited = session_is_inherited(sess);
 	const vaccel_id_t id = sess->id;
 	int ret;
 
-	async_session_ends(sess);
+	if (!inherited)
+		async_session_ends(sess);
 	resources_unregister_session(sess);
-	if (sess->is_virtio && info->session_release) {
+	if (inherited && sess->is_virtio) {
+		vaccel_debug("Session %" PRId64 " goes on in the parent process", id);
+	} else if (sess->is_virtio && info->session_release) {
 		ret = info->session_release(sess);
 		if (ret)
 			vaccel_warn("Plugin %s could not release session %" PRId64 ": %s (%d)",
@@ -359,8 +402,10 @@ static int update_remote(struct vaccel_session *sess, uint32_t flags)
 {
 	const struct vaccel_plugin_info *info = sess->plugin->info;
 	const unsigned int hint = sess->hint;
-	int ret;
+	int ret = session_check_host(sess);
 
+	if (ret)
+		return ret;
 	if (!info->session_update) {
 		vaccel_error("Plugin %s cannot update sessions", info->name);
 		return VACCEL_ENOTSUP;

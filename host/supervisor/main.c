@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/auxv.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -272,6 +273,18 @@ static int open_dirs(struct device_options *dev)
 	return 0;
 }
 
+/* The path of this program, also where there is no /proc. */
+static bool own_path(char self[PATH_MAX])
+{
+	ssize_t len = readlink("/proc/self/exe", self, PATH_MAX - 1);
+	const char *started = (const char *)(uintptr_t)getauxval(AT_EXECFN);
+
+	if (len <= 0)
+		return started && realpath(started, self);
+	self[len] = '\0';
+	return true;
+}
+
 /* The worker beside this program, as in a build tree, else where it is installed: the way there from
  * this program is the same under every prefix. */
 static const char *find_worker(void)
@@ -279,12 +292,11 @@ static const char *find_worker(void)
 	static const char *const places[] = { ".", WORKER_DIR };
 	static char path[PATH_MAX];
 	char self[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	const char *dir;
+	ssize_t len;
 
-	if (len <= 0)
+	if (!own_path(self))
 		return WORKER_NAME;
-	self[len] = '\0';
 	dir = dirname(self);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		len = snprintf(path, sizeof(path), "%s/%s/" WORKER_NAME, dir, places[i]);

@@ -15,7 +15,7 @@
  *
  * Outside the configuration, for programs that call vaccel_bootstrap and vaccel_cleanup themselves:
  *	VACCEL_BOOTSTRAP_ENABLED  0: no bootstrap when the library is loaded
- *	VACCEL_CLEANUP_ENABLED    0: no cleanup when it is unloaded
+ *	VACCEL_CLEANUP_ENABLED    0: its files are not removed at the end
  *
  * Those of plugins are in vaccel-plugins(7).
  *

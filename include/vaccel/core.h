@@ -3,8 +3,19 @@
  * Life of the library.
  *
  * Loading the library bootstraps it from the environment (a failure ends the process with the
- * code as exit status) and unloading it cleans up, unless VACCEL_BOOTSTRAP_ENABLED and
- * VACCEL_CLEANUP_ENABLED are 0; see vaccel/config.h. A child made by fork() does not clean up its parent's library at exit.
+ * code as exit status). At the end of the process (exit, return from main, quick_exit) its files are
+ * removed, unless VACCEL_BOOTSTRAP_ENABLED and VACCEL_CLEANUP_ENABLED are 0; see vaccel/config.h. Nothing is unloaded then, no fini of a
+ * plugin is called, and connections are closed by the kernel, so threads may still be in calls. Calls
+ * of plugins in the process are waited for, up to one second, before the libraries that they use end;
+ * meanwhile other threads get ESESS for new ones, and so does, from then on, the thread that ends the
+ * process if a plugin was loaded after main began. The library is never unloaded before.
+ *
+ * A child made by fork() has copies of what its parent has, and lets go of its own only: releasing what
+ * it inherited, or cleaning up, ends nothing on a host and removes no file of the parent. Sessions of
+ * plugins in the process can be used, and new ones opened, in a run directory of the child's own. With
+ * the plugin virtio ENODEV is what the child gets for asynchronous calls, and for all that changes
+ * something on the host; without a VM for each call. vaccel_bootstrap() gives it a connection of its
+ * own, if the host serves another one. Registered memory is not there in a child.
  *
  * Threads: bootstrap and cleanup may not run while another thread uses the library.
  */
@@ -38,7 +49,8 @@ int vaccel_bootstrap_with_config(struct vaccel_config *config);
 /*
  * vaccel_cleanup - release all sessions and resources, unload plugins, remove the run directory
  *
- * The memory of sessions and resources stays their owners'. OK when not initialised.
+ * The memory of sessions and resources stays their owners'. OK when not initialised. In a child of
+ * fork() what it inherited is forgotten, no more. At the end of the process only files are removed.
  */
 int vaccel_cleanup(void);
 

@@ -52,7 +52,8 @@ VACCEL_ENUM_DEF_WITH_STR_FUNCS(vaccel_plugin_type, _ENUM_PREFIX, VACCEL_PLUGIN_T
  *  vaccel_version  VACCEL_VERSION that the plugin was built for; required, and its first number
  *		    must be the library's, unless VACCEL_VERSION_IGNORE is set
  *  init, fini      required; called when the plugin is loaded and unloaded. fini is also called
- *		    after a failed init.
+ *		    after a failed init, and not at the end of the process, nor in a child of fork()
+ *		    for what it inherited: there init may be called again.
  *  is_virtio       the plugin forwards operations to a host
  *  type            or of VACCEL_PLUGIN_*
  *  session_*       virtio plugins: start, end and change the host's session. session_init sets

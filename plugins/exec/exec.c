@@ -73,7 +73,7 @@ static int op_exec(struct vaccel_session *sess, const char *library, const char 
 
 	handle = dlopen(library, settings.dlopen_mode);
 	if (!handle) {
-		exec_error("Could not open library: %s", dlerror());
+		exec_error("Could not open library: %s%s", dlerror(), exec_hint(library));
 		return VACCEL_EINVAL;
 	}
 	ret = call(handle, symbol, read, nr_read, write, nr_write);

@@ -20,6 +20,17 @@ struct exec_settings {
 /* From the environment; values that make no sense are warned of and ignored. */
 void exec_settings_read(struct exec_settings *settings);
 
+/*
+ * exec_copy - a copy in memory of a library that cannot be run where it is (noexec)
+ *
+ * Return: a file descriptor; /proc/self/fd/N is the library's name, as long as N is open. -1: there
+ * is no need, or it cannot be made, which the library's own name will tell.
+ */
+int exec_copy(const char *path);
+
+/* What to do about a library that could not be opened, for the end of a message. */
+const char *exec_hint(const char *path);
+
 /* The opened libraries of a resource. */
 struct exec_libs;
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "files.h"
 #include "onnx.h"
@@ -15,6 +16,7 @@
 struct key {
 	const struct vaccel_resource *res; /* compared, not used, once the entry exists */
 	vaccel_id_t id;
+	pid_t process; /* a child of fork() has not the threads of its parent's models */
 	struct file_state model, labels; /* of files that the environment names */
 };
 
@@ -48,7 +50,7 @@ void cache_put(struct cached_model *entry)
 	free(entry);
 }
 
-/* Takes entries out of the list; all of them when same is NULL. */
+/* Takes entries of this process out of the list; all of them when same is NULL. */
 static void forget(bool (*same)(const struct cached_model *entry, const void *what),
 		   const void *what)
 {
@@ -56,7 +58,7 @@ static void forget(bool (*same)(const struct cached_model *entry, const void *wh
 
 	pthread_mutex_lock(&list_lock);
 	for (link = &list; (entry = *link);) {
-		if (same && !same(entry, what)) {
+		if (entry->key.process != getpid() || (same && !same(entry, what))) {
 			link = &entry->next;
 			continue;
 		}
@@ -292,6 +294,7 @@ int cache_get(struct vaccel_session *sess, struct cached_model **out)
 	int ret = VACCEL_OK;
 
 	memset(&key, 0, sizeof(key)); /* keys are compared as bytes */
+	key.process = getpid();
 	if (!vaccel_session_resource_by_type(sess, &res, VACCEL_RESOURCE_MODEL)) {
 		key.res = res;
 		key.id = res->id;

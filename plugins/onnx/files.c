@@ -68,7 +68,8 @@ fail:
 
 int bytes_of_blob(const struct vaccel_blob *blob, struct bytes *bytes)
 {
-	if (blob->data && blob->size) {
+	/* A file of somebody else may be mapped and become shorter; it is read. */
+	if (blob->data && blob->size && (!blob->path || blob->path_owned)) {
 		*bytes = (struct bytes){blob->data, blob->size, NULL};
 		return 0;
 	}

@@ -21,29 +21,33 @@ void claim_init(void)
 	atomic_store(&wanted, !env || strcmp(env, "0") != 0);
 }
 
-static int make_tag(const uint8_t *key, const uint8_t *data, uint64_t size, uint8_t *tag)
+static int make_tag(const uint8_t *key, struct remote_file *c, uint8_t *tag)
 {
+	const uint8_t *data;
 	struct possession *p = possession_begin(key);
 	bool good = p;
 
 	if (!p)
 		return VACCEL_ENOMEM;
-	for (uint64_t done = 0; done < size && good; done += PIECE)
-		good = possession_add(p, data + done, size - done < PIECE ? size - done : PIECE);
+	for (uint64_t done = 0; done < c->size && good; done += PIECE) {
+		uint64_t len = c->size - done < PIECE ? c->size - done : PIECE;
+
+		good = !remote_file_get(c, done, len, &data) && possession_add(p, data, len);
+	}
 	return possession_end(p, good ? tag : NULL) ? VACCEL_OK : VACCEL_EIO;
 }
 
-int remote_claim(int64_t resource, uint32_t index, const uint8_t *data, uint64_t size)
+int remote_claim(int64_t resource, uint32_t index, struct remote_file *file)
 {
 	uint8_t key[POSSESSION_KEY_SIZE], tag[POSSESSION_TAG_SIZE];
 	int ret;
 
-	if (size < VIRTIO_ACCEL_CACHE_MIN || !atomic_load(&wanted))
+	if (file->size < VIRTIO_ACCEL_CACHE_MIN || !atomic_load(&wanted))
 		return VACCEL_ENOENT;
 	ret = remote_RESOURCE_CHALLENGE(NULL, resource, index, key);
 	if (ret == VACCEL_ENOTSUP)
 		atomic_store(&wanted, false);
 	if (!ret)
-		ret = make_tag(key, data, size, tag);
+		ret = make_tag(key, file, tag);
 	return ret ? ret : remote_RESOURCE_CLAIM(NULL, resource, index, tag);
 }

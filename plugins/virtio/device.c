@@ -72,8 +72,12 @@ static int device_submit(struct transport *t, struct transport_call *c)
 		.token = (uintptr_t)c,
 	};
 
-	if (!is_ours(d))
+	if (!is_ours(d)) {
+		vaccel_error("virtio: asynchronous calls in sessions of the parent process are not "
+			     "possible after fork(); call vaccel_bootstrap() in the child and open "
+			     "another one");
 		return ENODEV;
+	}
 	return ioctl(d->fd, VIRTIO_ACCEL_IOC_SUBMIT, &submit) ? errno : 0;
 }
 

@@ -278,3 +278,14 @@ void memory_close(void)
 {
 	transport = NULL;
 }
+
+void memory_forget(void)
+{
+	pthread_mutex_init(&lock, NULL);
+	atomic_store(&nr_entries, 0);
+	atomic_store(&seq, 0);
+	for (uint32_t i = 0; i < nr_ever; i++)
+		atomic_store(&slots[i].refs, 0);
+	nr_ever = 0;
+	first_free = MAX_SLOTS;
+}

@@ -17,6 +17,9 @@ void memory_open(struct transport *t);
 /** memory_close() - the library has freed all memory; no call is running */
 void memory_close(void);
 
+/** memory_forget() - for the child of fork(): none of it is mapped */
+void memory_forget(void);
+
 /** memory_ops() - what allocates it, for the library; NULL when the device registers none */
 const struct vaccel_mem_ops *memory_ops(void);
 

@@ -34,7 +34,13 @@
 #define MAX_TIMEOUT_S		1000000u
 #define DEFAULT_MEMORY_MIB	(sizeof(void *) > 4 ? 8192u : 512u)
 #define MIN_MEMORY_MIB		1u
+#define LEAST_MEMORY_MIB	64u	/* that is worth a try without being asked for */
 #define MAX_MEMORY_MIB		(sizeof(void *) > 4 ? 1u << 20 : 2047u)
+
+static bool is_limit(int err)
+{
+	return err == ENOMEM || err == EFBIG;
+}
 
 /* ---- fork ---------------------------------------------------------------------------------- */
 
@@ -121,7 +127,7 @@ static int check_call(const struct native_transport *n, const struct transport_c
 {
 	if (n->forked) {
 		vaccel_error("virtio: the connection of a parent process cannot be used after "
-			     "fork(); initialise vAccel in the child");
+			     "fork(); call vaccel_bootstrap() in the child, and open another session");
 		return ENODEV;
 	}
 	if (c->message_len == 0)
@@ -351,6 +357,35 @@ static int negotiate(struct native_transport *n, const char *path, bool *reporte
 	return vu_set_u64(c, VU_SET_FEATURES, n->features, -1);
 }
 
+/*
+ * Address space for what is shared. Where there is little (ulimit -v), less of it is taken, unless the
+ * environment says how much it must be.
+ */
+static int reserve_memory(struct native_transport *n, bool *reported)
+{
+	const char *env = getenv("VACCEL_VIRTIO_MEMORY");
+	unsigned int mib = env_number("VACCEL_VIRTIO_MEMORY", MIN_MEMORY_MIB, MAX_MEMORY_MIB,
+				      DEFAULT_MEMORY_MIB);
+	unsigned int least = env && *env ? mib : LEAST_MEMORY_MIB, want = mib;
+	int err = native_mem_init(&n->mem, (size_t)mib << 20);
+
+	while (is_limit(err) && mib / 2 >= least) {
+		mib /= 2;
+		err = native_mem_init(&n->mem, (size_t)mib << 20);
+	}
+	if (!err && mib < want)
+		vaccel_warn("virtio: %u MiB of address space are reserved for data in place of %u: "
+			    "the limit of the process (ulimit -v, -f) does not allow more; "
+			    "VACCEL_VIRTIO_MEMORY sets how much", mib, want);
+	if (!is_limit(err))
+		return err;
+	vaccel_error("virtio: cannot reserve %u MiB of address space for data (%s): raise the limit "
+		     "of the process (ulimit -v, -f), or set VACCEL_VIRTIO_MEMORY to fewer MiB",
+		     mib, strerror(err));
+	*reported = true;
+	return err;
+}
+
 static int share_memory(struct native_transport *n)
 {
 	struct vu_msg m = {
@@ -446,7 +481,7 @@ static void report(const char *path, int err)
 int transport_open_native(const char *socket_path, struct transport **out)
 {
 	static atomic_uint opened;
-	unsigned int cpus = nr_cpus(), memory_mib;
+	unsigned int cpus = nr_cpus();
 	struct native_transport *n;
 	bool reported = false;
 	int err;
@@ -474,9 +509,7 @@ int transport_open_native(const char *socket_path, struct transport **out)
 	if (err)
 		goto fail;
 
-	memory_mib = env_number("VACCEL_VIRTIO_MEMORY", MIN_MEMORY_MIB, MAX_MEMORY_MIB,
-				DEFAULT_MEMORY_MIB);
-	err = native_mem_init(&n->mem, (size_t)memory_mib << 20);
+	err = reserve_memory(n, &reported);
 	if (!err)
 		err = native_life_init(&n->life, env_number("VACCEL_VIRTIO_TIMEOUT", 0,
 							    MAX_TIMEOUT_S, DEFAULT_TIMEOUT_S));

@@ -50,10 +50,24 @@ OPS(X_OP_FUNCTION)
 static struct vaccel_op ops[] = {OPS(X_OP_INIT)};
 /* clang-format on */
 
+static void after_fork_child(void)
+{
+	remote_forget();
+	remote_resources_forget();
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, after_fork_child);
+}
+
 static int init(void)
 {
-	int ret = remote_open();
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	int ret;
 
+	pthread_once(&once, watch_forks);
+	ret = remote_open();
 	claim_init();
 	if (!ret)
 		ret = vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
@@ -64,6 +78,12 @@ static int init(void)
 	if (ret)
 		remote_close();
 	return ret;
+}
+
+/* At the end of the process there is no fini. */
+__attribute__((destructor)) static void at_unload(void)
+{
+	remote_profile_log();
 }
 
 static int fini(void)

@@ -10,6 +10,27 @@
 #define DEFAULT_DEVICE "/dev/virtio-accel0"
 
 static struct transport *transport;
+static bool inherited; /* by fork(): the connection is the parent's */
+
+void remote_forget(void)
+{
+	inherited = transport;
+	memory_forget();
+}
+
+/*
+ * A child may call operations in sessions of its parent, as far as the transport allows; it must not
+ * change what the parent has on the host, nor leave anything there that nobody would remove.
+ */
+static int check_process(const struct vop_desc *desc)
+{
+	if (!inherited || desc->code < VACCEL_OP_MAX ||
+	    desc->code == VIRTIO_ACCEL_OP_OUTPUT_FETCH || desc->code == VIRTIO_ACCEL_OP_OUTPUT_DROP)
+		return VACCEL_OK;
+	vaccel_error("[virtio] %s: the connection to the device is the parent process's; call "
+		     "vaccel_bootstrap() in the child to get another one", desc->name);
+	return VACCEL_ENODEV;
+}
 
 struct transport *remote_transport(void)
 {
@@ -20,9 +41,10 @@ int remote_open(void)
 {
 	const char *socket = getenv("VACCEL_VIRTIO_SOCKET");
 	const char *device = getenv("VACCEL_VIRTIO_DEVICE");
-
 	int ret;
 
+	if (inherited)
+		remote_close();
 	if (socket && *socket)
 		ret = transport_open_native(socket, &transport);
 	else
@@ -39,6 +61,7 @@ void remote_close(void)
 	if (transport)
 		transport->ops->close(transport);
 	transport = NULL;
+	inherited = false;
 }
 
 /* ---- Sizes of outputs ----------------------------------------------------------------------- */
@@ -144,6 +167,9 @@ int remote_call_begin(struct remote_call *c, struct vaccel_session *sess, uint16
 		return VACCEL_ENODEV;
 	c->sess = sess;
 	c->desc = vop_find(op);
+	ret = check_process(c->desc);
+	if (ret)
+		return ret;
 	c->model = 0;
 	c->tensors = NULL;
 	c->nr_outputs = 0;

@@ -6,9 +6,16 @@
 #include "wire/codec.h"
 #include "vaccel/async.h"
 
-/** remote_open() - opens the device that the environment names; once. Return: 0 or VACCEL_E* */
+/**
+ * remote_open() - opens the device that the environment names; once. Return: 0 or VACCEL_E*
+ *
+ * In a child of fork(), which has no part in the connection of its parent, it opens another one.
+ */
 int remote_open(void);
 void remote_close(void);
+
+/** remote_forget() - for the child of fork(): connection and registered memory are its parent's */
+void remote_forget(void);
 
 /**
  * remote_call() - runs an entry of the table on the host
@@ -91,17 +98,51 @@ int remote_resource_register(struct vaccel_resource *res, struct vaccel_session 
 int remote_resource_unregister(struct vaccel_resource *res, struct vaccel_session *sess);
 int remote_resource_sync(struct vaccel_resource *res, struct vaccel_session *sess);
 
+/*
+ * What a file of a resource contains, a piece at a time. Files are read and not mapped: one that becomes
+ * shorter meanwhile is an error then, not a signal.
+ */
+struct remote_file {
+	uint64_t size;
+	const uint8_t *data; /* all of it, or NULL */
+	int fd;		     /* else: where it is */
+	uint8_t *buffer;     /* for a piece of REMOTE_FILE_PIECE bytes */
+};
+
+#define REMOTE_FILE_PIECE ((uint64_t)4 << 20)
+
+/**
+ * remote_file_open() - opens the content of a blob
+ * @c: overwritten; remote_file_close() it
+ *
+ * Return: 0, or VACCEL_E* after logging.
+ */
+int remote_file_open(struct remote_file *c, const struct vaccel_blob *blob);
+void remote_file_close(struct remote_file *c);
+
+/**
+ * remote_file_get() - reads a piece
+ * @len: REMOTE_FILE_PIECE bytes at most
+ * @out: receives where it is, until the next remote_file_get()
+ *
+ * Return: 0, or VACCEL_EIO after logging: the file is shorter than it was, or cannot be read.
+ */
+int remote_file_get(struct remote_file *c, uint64_t offset, uint64_t len, const uint8_t **out);
+
+/** remote_resources_forget() - for the child of fork(): the sessions that use resources are not its own */
+void remote_resources_forget(void);
+
 /** claim_init() - asks the host for files that it may have, unless VACCEL_VIRTIO_CACHE is 0 */
 void claim_init(void);
 
 /**
  * remote_claim() - lets the host fill in a file that it has from an earlier resource
  * @resource: on the wire; its file @index was added, and nothing of it was written
- * @data:     @size bytes, the content of the file
+ * @file:     the content of the file
  *
  * Return: 0 when the file is complete. Anything else: it is as it was, and is to be sent.
  */
-int remote_claim(int64_t resource, uint32_t index, const uint8_t *data, uint64_t size);
+int remote_claim(int64_t resource, uint32_t index, struct remote_file *file);
 
 /*
  * Profiling: remote_profile_add() fetches what the host measured in a session that is about to end,

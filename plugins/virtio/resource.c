@@ -8,10 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-/* Bytes of a file in one request: large for few round trips, small beside the guest's memory. */
-#define CHUNK ((uint64_t)4 << 20)
 
 /* Sessions that use a resource on the host. */
 struct user_count {
@@ -52,6 +48,12 @@ static int count_users(const struct vaccel_resource *res, int change)
 	return left;
 }
 
+void remote_resources_forget(void)
+{
+	pthread_mutex_init(&users_lock, NULL);
+	users = NULL;
+}
+
 static bool is_zero(const uint8_t *data, uint64_t len)
 {
 	return !data[0] && !memcmp(data, data + 1, len - 1);
@@ -66,17 +68,19 @@ static int lost_or(int ret)
 	return ret == VACCEL_ENOENT ? VACCEL_ESESS : ret;
 }
 
-static int send_bytes(int64_t id, uint32_t index, const uint8_t *data, uint64_t size)
+/* A piece at a time: many for few round trips, each small beside the guest's memory. */
+static int send_bytes(int64_t id, uint32_t index, struct remote_file *c)
 {
+	const uint8_t *data;
 	int ret = VACCEL_OK;
 
-	for (uint64_t done = 0; done < size && !ret; done += CHUNK) {
-		uint64_t len = size - done < CHUNK ? size - done : CHUNK;
+	for (uint64_t done = 0; done < c->size && !ret; done += REMOTE_FILE_PIECE) {
+		uint64_t len = c->size - done < REMOTE_FILE_PIECE ? c->size - done : REMOTE_FILE_PIECE;
 
+		ret = remote_file_get(c, done, len, &data);
 		/* What is never written is zero: holes of a file stay holes. */
-		if (!is_zero(data + done, len))
-			ret = lost_or(remote_RESOURCE_WRITE(NULL, id, index, done, data + done,
-							    len));
+		if (!ret && !is_zero(data, len))
+			ret = lost_or(remote_RESOURCE_WRITE(NULL, id, index, done, data, len));
 	}
 	return ret;
 }
@@ -98,31 +102,25 @@ static const char *wire_name(const struct vaccel_resource *res, const struct vac
 
 static int send_blob(const struct vaccel_resource *res, int64_t id, uint32_t index)
 {
-	struct vaccel_blob *blob = res->blobs[index];
+	const struct vaccel_blob *blob = res->blobs[index];
 	const char *name = wire_name(res, blob);
 	char unique[512];
-	struct stat st;
-	size_t size = 0;
-	uint8_t *data = NULL;
-	int ret;
+	struct remote_file c;
+	int ret = remote_file_open(&c, blob);
 
-	/* An empty file has no mapping and needs none. */
-	if (blob->data || !blob->path || stat(blob->path, &st) || st.st_size) {
-		data = vaccel_blob_data(blob, &size);
-		if (!data)
-			return VACCEL_EINVAL;
-	}
-	ret = remote_RESOURCE_ADD(NULL, id, blob->type, size, name);
+	if (ret)
+		return ret;
+	ret = remote_RESOURCE_ADD(NULL, id, blob->type, c.size, name);
 	if (ret == VACCEL_EEXIST) {
 		/* Two directories with a file of the same name each */
 		snprintf(unique, sizeof(unique), "%u-%s", index, name);
-		ret = remote_RESOURCE_ADD(NULL, id, blob->type, size, unique);
+		ret = remote_RESOURCE_ADD(NULL, id, blob->type, c.size, unique);
 	}
-	if (ret)
-		return lost_or(ret);
-	if (blob->type != VACCEL_BLOB_BUFFER && !remote_claim(id, index, data, size))
-		return VACCEL_OK;
-	return send_bytes(id, index, data, size);
+	ret = lost_or(ret);
+	if (!ret && (blob->type == VACCEL_BLOB_BUFFER || remote_claim(id, index, &c)))
+		ret = send_bytes(id, index, &c);
+	remote_file_close(&c);
+	return ret;
 }
 
 /* A URL, which the host downloads, or a model that it has */

@@ -3,6 +3,7 @@
 #include "async.h"
 #include "op.h"
 #include "ops/vop.h"
+#include "process.h"
 
 #include <dlfcn.h>
 
@@ -47,6 +48,22 @@ static int classify_without_text(void *func, struct vaccel_session *sess, const 
 		(size_t)vals[IMAGE_CLASSIFY_len_out_imgname].i);
 }
 
+/* Plugins of this process may have ended before it; see process_enter(). */
+static bool enter(const struct vaccel_session *sess)
+{
+	if (sess->is_virtio || process_enter())
+		return true;
+	vaccel_debug("The process is ending: no more operations of plugin %s",
+		     sess->plugin->info->name);
+	return false;
+}
+
+static void leave(bool is_virtio)
+{
+	if (!is_virtio)
+		process_leave();
+}
+
 #define X_CALL(NAME, number, call, ...)                                                           \
 	int call(struct vaccel_session *sess VOP_PROTO(NAME))                                     \
 	{                                                                                         \
@@ -58,13 +75,19 @@ static int classify_without_text(void *func, struct vaccel_session *sess, const 
 		if (ret)                                                                          \
 			return ret;                                                               \
                                                                                                   \
-		uint64_t start = op_prof_start();                                                 \
+		const bool is_virtio = sess->is_virtio;                                           \
+		uint64_t start;                                                                   \
+                                                                                                  \
+		if (!enter(sess))                                                                 \
+			return VACCEL_ESESS;                                                      \
+		start = op_prof_start();                                                          \
 		if (VACCEL_OP_##NAME == VACCEL_OP_IMAGE_CLASSIFY && short_form(sess, vals))       \
 			ret = classify_without_text(func, sess, vals);                            \
 		else                                                                              \
 			ret = ((int (*)(struct vaccel_session * VOP_TYPES(NAME)))func)(           \
 				sess VOP_ARGS(NAME));                                             \
 		op_prof_stop(VACCEL_OP_##NAME, start);                                            \
+		leave(is_virtio);                                                                 \
 		return ret;                                                                       \
 	}
 

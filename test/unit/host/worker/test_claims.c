@@ -101,8 +101,10 @@ static int64_t empty_file(uint64_t size)
 /* What a program does that has the file. Return: whether it had to be sent. */
 static bool send(int64_t *id, uint64_t size)
 {
+	struct remote_file file = { .data = data, .size = size, .fd = -1 };
+
 	*id = empty_file(size);
-	if (!remote_claim(*id, 0, data, size))
+	if (!remote_claim(*id, 0, &file))
 		return false;
 	assert_int_equal(remote_RESOURCE_WRITE(NULL, *id, 0, 0, data, size), 0);
 	return true;
