@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "transport/fd.h"
+
 #define PAGE	((size_t)4096)
 
 /* A signal restarts an allocation of pages; in steps this small it still gets on. */
@@ -21,7 +23,7 @@ int native_mem_init(struct native_mem *m, size_t size)
 
 	memset(m, 0, sizeof(*m));
 	m->size = size;
-	m->fd = memfd_create("vaccel-virtio", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	m->fd = fd_above_stdio(memfd_create("vaccel-virtio", MFD_CLOEXEC | MFD_ALLOW_SEALING));
 	if (m->fd < 0)
 		return errno;
 	/* Sealed, so that the back end need not fear that a mapped page goes away. */
