@@ -21,6 +21,7 @@
 #include "fdpass.h"
 #include "keeper_proto.h"
 #include "sandbox.h"
+#include "streams.h"
 
 /* Requests at a time; most of each is reading and hashing. */
 #define NR_THREADS 4
@@ -113,7 +114,7 @@ static void run(int dir, int sock)
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	if (dup2(dir, 3) < 0 || dup2(sock, 4) < 0)
+	if (streams_detach() || dup2(dir, 3) < 0 || dup2(sock, 4) < 0)
 		_exit(1);
 	syscall(SYS_close_range, 5, ~0u, 0);
 	keeper.dir = 3;

@@ -17,6 +17,7 @@
 #include "config_file.h"
 #include "keeper.h"
 #include "log.h"
+#include "streams.h"
 #include "supervisor.h"
 
 #define WORKER_NAME "vhost-user-accel-worker"
@@ -276,6 +277,9 @@ int main(int argc, char **argv)
 	struct control_setup *setup = &args.opts.device.setup;
 	int ret;
 
+	/* Otherwise the log would go to whatever is opened first. */
+	if (streams_fill())
+		return EX_OSERR;
 	/* By QEMU's conventions this wins over all other options, wrong ones included. */
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--print-capabilities") == 0) {
