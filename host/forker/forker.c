@@ -409,13 +409,11 @@ int forker_spawn(struct forker *f, int fd, pid_t *pid, uint32_t *nr)
 	ret = ask(&f->now, CONTROL_FORK, fd, pid, nr);
 	if (ret != -EPIPE && ret != -ETIMEDOUT)
 		return ret;
-	/* One that hangs is none either. */
-	if (runs(&f->now)) {
-		kill(f->now.pid, SIGKILL);
-		waitid(P_PID, (id_t)f->now.pid, NULL, WEXITED | WNOWAIT);
-	}
-	forker_mend(f);
-	return ask(&f->now, CONTROL_FORK, fd, pid);
+	/*
+	 * One that hangs is none either. It may have started a worker, which ends when it finds the other
+	 * end of @fd closed: so the next one is asked for with another.
+	 */
+	return promote_spare(f) ? -EAGAIN : -EPIPE;
 }
 
 void forker_fds(const struct forker *f, int fds[2])

@@ -42,7 +42,8 @@ int forker_start(struct forker *f, const struct policy *policy, const char *work
  * @nr:  receives its number. Workers have a directory of their own each, whose name begins with the
  *       number and a point: larger ones are later ones.
  *
- * Return: 0 or -errno: -EPIPE when both forkers are dead. It takes two seconds at most.
+ * Return: 0 or -errno: -EAGAIN when another forker has to be asked, with another @fd, -EPIPE when there is
+ * none. It takes two seconds at most.
  */
 int forker_spawn(struct forker *f, int fd, pid_t *pid, uint32_t *nr);
 

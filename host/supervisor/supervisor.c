@@ -205,7 +205,8 @@ static int loop_timeout(const struct supervisor *s)
 	return timeout;
 }
 
-static void loop(struct supervisor *s)
+/* Return: 0 when told to stop, or an exit status. */
+static int loop(struct supervisor *s)
 {
 	enum { SIGNALS, CONNECTION, LISTENER, WORKER_SOCK, WORKER_PID, CLEANER, FORKER, SPARE, NR };
 
@@ -229,7 +230,7 @@ static void loop(struct supervisor *s)
 			s->accept_ms = 0;
 		if (poll(fds, NR, loop_timeout(s)) < 0 && errno != EINTR) {
 			log_error("poll: %s", strerror(errno));
-			return;
+			return EX_OSERR;
 		}
 		device_worker_begin(&s->dev);
 		if (fds[SIGNALS].revents)
@@ -246,6 +247,7 @@ static void loop(struct supervisor *s)
 		device_worker_tick(&s->dev);
 		device_worker_end(&s->dev);
 	}
+	return 0;
 }
 
 /* From here on signals are only read from s->signals. */
@@ -344,7 +346,7 @@ int supervisor_run(const struct supervisor_options *opts)
 	if (!ret)
 		ret = confine(s);
 	if (!ret)
-		loop(s);
+		ret = loop(s);
 
 	if (s->connected)
 		vhost_user_close(&s->vu);

@@ -571,7 +571,7 @@ static int deed_own_threads(targets *t)
 	sigaddset(&set, SIGUSR2);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	if (sched_getaffinity(0, sizeof(all), &all) || sched_setaffinity(0, sizeof(all), &all) ||
-	    sched_setaffinity(getpid(), sizeof(all), &all) || setpriority(PRIO_PROCESS, 0, 1) ||
+	    sched_setaffinity(getpid(), sizeof(all), &all) || setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0)) ||
 	    kill(getpid(), 0) || raise(SIGUSR2))
 		return errno;
 	err = pthread_create(&thread, NULL, wait_for, NULL);
