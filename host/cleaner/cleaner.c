@@ -19,6 +19,7 @@
 
 #include "log.h"
 #include "sandbox.h"
+#include "streams.h"
 #include "tree.h"
 
 /* How long workers may take to end when the supervisor was killed, see worker.c */
@@ -152,7 +153,7 @@ static void run(const struct policy *policy, int sock, const char *dir)
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	if (dup2(sock, 3) < 0)
+	if (streams_detach() || dup2(sock, 3) < 0)
 		_exit(1);
 	syscall(SYS_close_range, 4, ~0u, 0);
 	prctl(PR_SET_NAME, "accel-cleaner");
