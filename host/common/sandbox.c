@@ -330,8 +330,12 @@ long sandbox_clone(const struct policy *p, enum sandbox_home home, int flags)
 	pid = syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
 	if (pid < 0)
 		return -errno;
-	if (pid > 0 || home == SANDBOX_SHARED)
+	if (pid > 0)
 		return pid;
+	/* Its own files in /proc are root's otherwise, if the caller hides. */
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	if (home == SANDBOX_SHARED)
+		return 0;
 	if (home == SANDBOX_OWN_USER)
 		map_ids(uid, gid);
 	if (own_proc())

@@ -123,6 +123,13 @@ static long start_one(const struct station *st, int fd, uint32_t nr)
 	return pid;
 }
 
+/* Workers of the same user may not look into this process. A leak checker has to. */
+static void hide(void)
+{
+	if (!SYSCALLS_SANITIZED)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 /* A spare goes on in here, with a socket of its own in the place of @sock. */
 static void serve(const struct station *st, int sock)
 {
@@ -137,8 +144,10 @@ static void serve(const struct station *st, int sock)
 			pid = start_one(st, fds[0], msg.forked.serial);
 		else
 			pid = sandbox_clone(st->policy, SANDBOX_SHARED, CLONE_PARENT);
-		if (pid == 0)
+		if (pid == 0) {
+			hide();
 			dup2(fds[0], sock);
+		}
 		control_close(fds);
 		if (pid == 0)
 			continue;
@@ -216,9 +225,7 @@ static void run_forker(const char *dir, int sock, const struct policy *policy, c
 	if (dup2(sock, CONTROL_FD) < 0 || streams_detach())
 		_exit(126);
 	syscall(SYS_close_range, CONTROL_FD + 1, ~0u, 0);
-	/* Workers of the same user may not look into this process. A leak checker has to. */
-	if (!SYSCALLS_SANITIZED)
-		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	hide();
 
 	if (find_home(&st, CONTROL_FD))
 		serve(&st, CONTROL_FD);
