@@ -27,6 +27,7 @@
 #include "list.h"
 #include "op.h"
 #include "process.h"
+#include "transport/fd.h"
 #include "vaccel.h"
 
 #define MAX_PLUGINS 8
@@ -238,8 +239,8 @@ int vaccel_async_new(struct vaccel_async **queue, unsigned int max_calls)
 		return VACCEL_ENOMEM;
 	q->ready_fd = -1;
 	q->user_fd = -1;
-	q->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	q->sources_fd = epoll_create1(EPOLL_CLOEXEC);
+	q->wake_fd = fd_above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	q->sources_fd = fd_above_stdio(epoll_create1(EPOLL_CLOEXEC));
 	if (q->wake_fd < 0 || q->sources_fd < 0) {
 		free_queue(q);
 		return VACCEL_EUSERS;
@@ -669,8 +670,8 @@ int vaccel_async_fd(struct vaccel_async *q, int *fd)
 		/* Nobody would be notified of those. */
 		ret = VACCEL_EBUSY;
 	} else if (q->user_fd < 0) {
-		int ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		int user_fd = epoll_create1(EPOLL_CLOEXEC);
+		int ready_fd = fd_above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+		int user_fd = fd_above_stdio(epoll_create1(EPOLL_CLOEXEC));
 
 		if (ready_fd < 0 || user_fd < 0 ||
 		    epoll_ctl(user_fd, EPOLL_CTL_ADD, ready_fd, &event) ||

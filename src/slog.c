@@ -20,6 +20,7 @@
 #include "loglines/limit.h"
 #include "no_signal.h"
 #include "transport/clock.h"
+#include "transport/fd.h"
 
 /* Room for date, thread id, tag and colours before a message, and for the reset after it. */
 #define HEADER_MAX 96
@@ -210,7 +211,7 @@ static int open_file(const SLogConfig *config)
 	localtime_r(&now, &tm);
 	snprintf(path, sizeof(path), "%s%s-%04d-%02d-%02d.log", config->sFilePath,
 		 config->sFileName, tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
-	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+	fd = fd_above_stdio(open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666));
 	if (fd >= 0 || atomic_exchange(&file_failed, true))
 		return fd;
 

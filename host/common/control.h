@@ -43,6 +43,7 @@ enum control_type {
 	/* To and from the forker (forker.h) */
 	CONTROL_CONFINED,  /* unasked, at its start: status, confined */
 	CONTROL_FORK,	   /* fd: the worker's CONTROL_FD. Answered with forked */
+	CONTROL_SPARE,	   /* fd: another forker's CONTROL_FD. Answered with forked */
 };
 
 /** Operator's settings for the worker */

@@ -9,12 +9,15 @@
 #include <libgen.h>
 #include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "landlock.h"
@@ -63,9 +66,9 @@ static int set_limit(int resource, uint64_t value)
 
 /*
  * Processors of this process and what it starts. They are not the first ones for every VM, so that
- * several VMs spread out.
+ * several VMs spread out: @seed differs from VM to VM.
  */
-static int limit_cpus(uint64_t max)
+static int limit_cpus(uint64_t max, pid_t seed)
 {
 	cpu_set_t all, some;
 	int nr, at, skip;
@@ -76,7 +79,7 @@ static int limit_cpus(uint64_t max)
 	if (!max || max >= (uint64_t)nr)
 		return 0;
 	CPU_ZERO(&some);
-	skip = getpid() % nr;
+	skip = seed % nr;
 	for (at = 0; (uint64_t)CPU_COUNT(&some) < max; at = (at + 1) % CPU_SETSIZE)
 		if (CPU_ISSET(at, &all) && skip-- <= 0)
 			CPU_SET(at, &some);
@@ -135,6 +138,18 @@ static int enter_namespaces(bool network)
 	if (unshare(flags | CLONE_NEWUSER))
 		return -errno;
 	map_ids(uid, gid);
+	return 0;
+}
+
+/*
+ * The first process of its own PID namespace sees no other ones, if /proc is its own, too; and what
+ * it starts dies with it.
+ */
+static int own_proc(void)
+{
+	if (mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) ||
+	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
+		return -errno;
 	return 0;
 }
 
@@ -290,10 +305,62 @@ static bool is_strict(const struct policy *p)
 	return p->sandbox == SANDBOX_AUTO || p->sandbox == SANDBOX_STRICT;
 }
 
-int sandbox_worker(const struct policy *p, const char *worker, const char *dir,
-		   struct sandbox_report *r)
+static bool has_network(const struct policy *p)
 {
-	bool network = p->network || (policy_allowed(p) & POLICY_URL);
+	return p->network || (policy_allowed(p) & POLICY_URL);
+}
+
+static int namespaces_of(const struct policy *p)
+{
+	int flags = CLONE_NEWPID | CLONE_NEWNS;
+
+	if (is_strict(p))
+		flags |= CLONE_NEWIPC | CLONE_NEWUTS | (has_network(p) ? 0 : CLONE_NEWNET);
+	return flags;
+}
+
+long sandbox_clone(const struct policy *p, enum sandbox_home home, int flags)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	long pid;
+
+	if (home != SANDBOX_SHARED)
+		flags |= namespaces_of(p) | (home == SANDBOX_OWN_USER ? CLONE_NEWUSER : 0);
+	pid = syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid < 0)
+		return -errno;
+	if (pid > 0)
+		return pid;
+	/* Its own files in /proc are root's otherwise, if the caller hides. */
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	if (home == SANDBOX_SHARED)
+		return 0;
+	if (home == SANDBOX_OWN_USER)
+		map_ids(uid, gid);
+	if (own_proc())
+		_exit(SANDBOX_NO_PROC);
+	return 0;
+}
+
+/* Other processes of this user: names for them are missing, or system calls that name them are refused. */
+static void keep_from_others(const struct policy *p, enum sandbox_home home, struct sandbox_report *r)
+{
+	bool alone = home != SANDBOX_SHARED;
+	int ret;
+
+	/* Programs that plugins start have to name themselves, and in there can name nobody else. */
+	if (alone && (!is_strict(p) || p->processes))
+		return;
+	ret = syscalls_deny_others(getpid(), alone);
+	if (!alone)
+		miss(r, true, "a way to keep plugins from signals to, and limits of, this user's other "
+			      "processes (a PID namespace, or seccomp)", ret);
+}
+
+int sandbox_worker(const struct policy *p, const struct sandbox_place *place, struct sandbox_report *r)
+{
+	bool network = has_network(p);
 	char score[16];
 	int ret;
 
@@ -301,7 +368,7 @@ int sandbox_worker(const struct policy *p, const char *worker, const char *dir,
 	miss(r, false, "dying first when memory is short", write_file("/proc/self/oom_score_adj", score));
 	if (p->max_memory)
 		miss(r, true, "max-memory", set_limit(RLIMIT_DATA, p->max_memory));
-	miss(r, true, "max-cpus", limit_cpus(p->max_cpus));
+	miss(r, true, "max-cpus", limit_cpus(p->max_cpus, place->seed));
 	if (*p->cgroup)
 		join_cgroup(p, r);
 	if (p->sandbox == SANDBOX_NONE)
@@ -310,16 +377,18 @@ int sandbox_worker(const struct policy *p, const char *worker, const char *dir,
 	miss(r, false, "no core dumps", set_limit(RLIMIT_CORE, 0));
 	miss(r, false, "a limit on open files", set_limit(RLIMIT_NOFILE, MAX_FILES));
 	/* What they keep away, no system call may reach either: see below. */
-	if (is_strict(p))
+	if (is_strict(p) && place->home == SANDBOX_SHARED)
 		miss(r, false, "namespaces", enter_namespaces(network));
 	miss(r, true, "no new privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0);
 	if (is_strict(p)) {
-		ret = confine_files(p, worker, dir, network);
+		ret = confine_files(p, place->worker, place->dir, network);
 		if (ret == -ENOENT)
 			return ret;
 		miss(r, true, "access to listed files only (Landlock)", ret);
+		miss(r, true, "files' attributes (seccomp)", syscalls_deny_attributes());
 	}
 	miss(r, true, "dropped capabilities", drop_capabilities());
+	keep_from_others(p, place->home, r);
 	miss(r, true, "forbidden system calls (seccomp)",
 	     syscalls_deny_dangerous(network || !is_strict(p)));
 	return 0;

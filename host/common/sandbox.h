@@ -9,13 +9,15 @@
  *
  * "All" is: capabilities, new privileges, core dumps, dangerous system calls, namespaces of its own,
  * files but those listed (Landlock), sockets, starting programs; in the supervisor all system
- * calls that it does not need. What the kernel cannot do is left out and reported.
+ * calls that it does not need. At both levels the worker cannot name another process, see enum
+ * sandbox_home. What the kernel cannot do is left out and reported.
  */
 #ifndef HOST_SANDBOX_H
 #define HOST_SANDBOX_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "policy.h"
 
@@ -25,16 +27,41 @@ struct sandbox_report {
 	char missing[1024]; /* what and why, separated by "; " */
 };
 
+/** Where a worker lives */
+enum sandbox_home {
+	SANDBOX_OWN,	  /* in namespaces of its own, PID and mount among them, by privilege */
+	SANDBOX_OWN_USER, /* the same in a user namespace, where anybody may make them */
+	SANDBOX_SHARED,	  /* among all other processes: system calls that name them are refused */
+};
+
+/** Exit status of a process of sandbox_clone() that cannot have its own /proc */
+#define SANDBOX_NO_PROC 125
+
+/** What the confinement of a worker depends on besides the policy */
+struct sandbox_place {
+	enum sandbox_home home;
+	const char *worker; /* the executable */
+	const char *dir;    /* of its own, for the files of resources */
+	pid_t seed;	    /* differs from VM to VM */
+};
+
 /**
- * sandbox_worker() - confines this process, which will start the workers
- * @worker: the executable
- * @dir:    a directory of its own, for the files of resources
- * @r:      receives what could not be applied
+ * sandbox_clone() - a new process, to become a worker
+ * @flags: of clone(2), such as CLONE_PARENT; not those that share anything
+ *
+ * In its own namespaces it is process 1: processes that it leaves behind die with it, and signals reach
+ * it only where it handles them, but for SIGKILL and SIGSTOP from outside. Return: as fork(), or
+ * -errno. The caller has one thread.
+ */
+long sandbox_clone(const struct policy *p, enum sandbox_home home, int flags);
+
+/**
+ * sandbox_worker() - confines this process, which sandbox_clone() has made
+ * @r: receives what could not be applied
  *
  * Return: 0; -ENOENT: a path of the policy does not exist, which was logged.
  */
-int sandbox_worker(const struct policy *p, const char *worker, const char *dir,
-		   struct sandbox_report *r);
+int sandbox_worker(const struct policy *p, const struct sandbox_place *place, struct sandbox_report *r);
 
 /** sandbox_seal() - in the worker, when its plugins are loaded: no new processes. 0 or -errno. */
 int sandbox_seal(const struct policy *p);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,18 +21,37 @@
 #include "control.h"
 #include "log.h"
 #include "streams.h"
+#include "syscalls.h"
 
 /* Reading what the sandbox may use can take a while on a busy machine. */
 #define CONFINE_MS 20000
-/* How long the supervisor waits for a worker to be started: a front end may be waiting, too. */
+/* How long the supervisor waits for a process to be started: a front end may be waiting, too. */
 #define SPAWN_MS 500
-/* How long a killed worker that nobody waits for may take to be gone */
-#define STRAY_MS 100
+/* How long a killed process that nobody waits for may take to be gone */
+#define END_MS 100
+
+/* What a forker knows */
+struct station {
+	const struct policy *policy;
+	struct sandbox_place place;
+	struct sandbox_report missing; /* of the sandbox; a worker with less does not start */
+	_Atomic pid_t *worker;	       /* the last one, and its group; shared by all forkers */
+};
 
 /* ---- The worker's first steps --------------------------------------------------------------- */
 
-static void run_worker(const char *path, int sock, const char *dir, pid_t supervisor)
+/* The supervisor's end of the worker's socket is closed: it is gone, or wants this worker no more. */
+static bool is_abandoned(int sock)
 {
+	struct pollfd pfd = { .fd = sock };
+
+	return poll(&pfd, 1, 0) > 0 && pfd.revents & POLLHUP;
+}
+
+static void run_worker(const struct station *st, int sock, const char *dir)
+{
+	struct sandbox_place place = st->place;
+	struct sandbox_report missing = { 0 };
 	sigset_t none;
 
 	/*
@@ -39,9 +59,9 @@ static void run_worker(const char *path, int sock, const char *dir, pid_t superv
 	 * scheduler counts it as one, however many threads it has (where autogroups are on).
 	 */
 	setsid();
-	/* The worker ends itself in good order then, see worker.c. */
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != supervisor)
+	/* Whatever it may be by then: it does not outlive the supervisor. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (is_abandoned(sock))
 		_exit(0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -53,54 +73,120 @@ static void run_worker(const char *path, int sock, const char *dir, pid_t superv
 	if (sock == CONTROL_FD ? fcntl(sock, F_SETFD, 0) < 0 : dup2(sock, CONTROL_FD) < 0)
 		_exit(126);
 	syscall(SYS_close_range, CONTROL_FD + 1, ~0u, 0);
-	execl(path, "vhost-user-accel-worker", (char *)NULL);
+	place.dir = dir;
+	if (sandbox_worker(st->policy, &place, &missing))
+		_exit(126);
+	if (strcmp(missing.missing, st->missing.missing)) {
+		log_error("the worker's sandbox lacks what it had at first: %s", missing.missing);
+		_exit(126);
+	}
+	execl(st->place.worker, "vhost-user-accel-worker", (char *)NULL);
 	_exit(127);
 }
 
 /* ---- The forker ----------------------------------------------------------------------------- */
 
+/* A worker may have made it unusable for the next one, or, at lower levels, have removed it. */
+static void mend_dir(const char *dir)
+{
+	if (mkdir(dir, 0700) && errno == EEXIST)
+		(void)fchmodat(AT_FDCWD, dir, 0700, AT_SYMLINK_NOFOLLOW);
+}
+
 /* Makes a worker's directory, whose name nobody can know before. Return: 0 or -errno. */
 static int make_own_dir(char *to, size_t size, const char *dir, uint32_t nr)
 {
+	mend_dir(dir);
 	if (snprintf(to, size, "%s/%u.XXXXXX", dir, nr) >= (int)size)
 		return -ENAMETOOLONG;
 	return mkdtemp(to) ? 0 : -errno;
 }
 
-/* Starts one. Return: its process id, or -errno. */
-static long start_one(const char *worker, int fd, const char *dir, uint32_t nr, pid_t supervisor)
+/* Starts a worker. Return: its process id, or -errno. */
+static long start_one(const struct station *st, int fd, uint32_t nr)
 {
 	char own[288];
-	int ret = make_own_dir(own, sizeof(own), dir, nr);
+	int ret = make_own_dir(own, sizeof(own), st->place.dir, nr);
 	long pid;
 
 	if (ret)
 		return ret;
 	/* CLONE_PARENT: the new process is the supervisor's child. */
-	pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+	pid = sandbox_clone(st->policy, st->place.home, CLONE_PARENT);
 	if (pid == 0)
-		run_worker(worker, fd, own, supervisor);
-	if (pid > 0)
-		return pid;
-	ret = -errno;
-	rmdir(own);
-	return ret;
+		run_worker(st, fd, own);
+	if (pid < 0)
+		rmdir(own);
+	else
+		*st->worker = (pid_t)pid;
+	return pid;
 }
 
-static void serve(int sock, const char *worker, const char *dir, pid_t supervisor)
+/* Workers of the same user may not look into this process. A leak checker has to. */
+static void hide(void)
+{
+	if (!SYSCALLS_SANITIZED)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/* A spare goes on in here, with a socket of its own in the place of @sock. */
+static void serve(const struct station *st, int sock)
 {
 	struct control_msg msg;
 	int fds[CONTROL_MAX_FDS];
 
-	while (control_recv(sock, &msg, fds, -1) == 0 && msg.type == CONTROL_FORK && fds[0] >= 0) {
-		long pid = start_one(worker, fds[0], dir, msg.forked.serial, supervisor);
+	while (control_recv(sock, &msg, fds, -1) == 0 && fds[0] >= 0 &&
+	       (msg.type == CONTROL_FORK || msg.type == CONTROL_SPARE)) {
+		long pid;
 
+		if (msg.type == CONTROL_FORK)
+			pid = start_one(st, fds[0], msg.forked.serial);
+		else
+			pid = sandbox_clone(st->policy, SANDBOX_SHARED, CLONE_PARENT);
+		if (pid == 0) {
+			hide();
+			dup2(fds[0], sock);
+		}
+		control_close(fds);
+		if (pid == 0)
+			continue;
 		msg.status = pid < 0 ? (int)pid : 0;
 		msg.forked.pid = pid < 0 ? 0 : (pid_t)pid;
-		control_close(fds);
 		if (control_send(sock, &msg, NULL, 0))
 			return;
 	}
+}
+
+/*
+ * Finds a home for workers by trying the best first: a process that confines itself, says what was
+ * missing, and ends. Return: false when none could even try.
+ */
+static bool find_home(struct station *st, int sock)
+{
+	static const enum sandbox_home homes[] = { SANDBOX_OWN, SANDBOX_OWN_USER, SANDBOX_SHARED };
+	struct control_msg msg = { .type = CONTROL_CONFINED };
+	int pair[2], fds[CONTROL_MAX_FDS], ret = -1;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return false;
+	for (size_t i = st->policy->sandbox == SANDBOX_NONE ? 2 : 0; i < 3 && ret; i++) {
+		long pid;
+
+		st->place.home = homes[i];
+		pid = sandbox_clone(st->policy, st->place.home, 0);
+		if (pid == 0) {
+			msg.status = sandbox_worker(st->policy, &st->place, &msg.confined);
+			_exit(control_send(pair[1], &msg, NULL, 0) ? 1 : 0);
+		}
+		if (pid < 0)
+			continue;
+		waitpid((pid_t)pid, NULL, 0);
+		ret = control_recv(pair[0], &msg, fds, 0);
+	}
+	close(pair[0]);
+	close(pair[1]);
+	st->missing = msg.confined;
+	return !ret && !control_send(sock, &msg, NULL, 0);
 }
 
 /* So that nobody who looks for workers by their command line takes this for one. */
@@ -119,23 +205,35 @@ static void rename_self(const char *name)
 	memcpy(program_invocation_name, name, strlen(name));
 }
 
-static void run_forker(const struct forker *f, int sock, const struct policy *policy,
-		       const char *worker, pid_t supervisor)
+static void run_forker(const char *dir, int sock, const struct policy *policy, const char *worker)
 {
-	struct control_msg msg = { .type = CONTROL_CONFINED };
+	static struct station st;
 
+	st.policy = policy;
+	st.place.dir = dir;
+	st.place.seed = getpid();
 	/* It is one of the arguments. */
-	worker = strdup(worker);
-	if (!worker)
+	st.place.worker = strdup(worker);
+	if (!st.place.worker)
 		_exit(126);
 	rename_self("accel-forker");
+	st.worker = mmap(NULL, sizeof(*st.worker), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			 -1, 0);
+	if (st.worker == MAP_FAILED)
+		_exit(126);
 	if (dup2(sock, CONTROL_FD) < 0 || streams_detach())
 		_exit(126);
 	syscall(SYS_close_range, CONTROL_FD + 1, ~0u, 0);
+	hide();
 
-	msg.status = sandbox_worker(policy, worker, f->dir, &msg.confined);
-	if (control_send(CONTROL_FD, &msg, NULL, 0) == 0)
-		serve(CONTROL_FD, worker, f->dir, supervisor);
+	if (find_home(&st, CONTROL_FD))
+		serve(&st, CONTROL_FD);
+	/*
+	 * The supervisor has gone without a word, and the worker with it; what that has started may be
+	 * left, if it had no namespace.
+	 */
+	if (*st.worker)
+		kill(-*st.worker, SIGKILL);
 	_exit(0);
 }
 
@@ -162,7 +260,6 @@ int forker_start(struct forker *f, const struct policy *policy, const char *work
 		 struct sandbox_report *r)
 {
 	int socks[2], fds[CONTROL_MAX_FDS], ret;
-	pid_t supervisor = getpid();
 	struct control_msg msg;
 
 	if (!make_dir(f->dir, sizeof(f->dir))) {
@@ -176,64 +273,163 @@ int forker_start(struct forker *f, const struct policy *policy, const char *work
 	}
 	/* fork() copies whatever stdio still holds. */
 	fflush(NULL);
-	f->pid = fork();
-	if (f->pid == 0)
-		run_forker(f, socks[1], policy, worker, supervisor);
+	f->now.pid = fork();
+	if (f->now.pid == 0)
+		run_forker(f->dir, socks[1], policy, worker);
 	close(socks[1]);
-	f->sock = socks[0];
-	if (f->pid < 0) {
+	f->now.sock = socks[0];
+	if (f->now.pid < 0) {
 		log_error("cannot start a process: %s", strerror(errno));
-		close(f->sock);
-		f->pid = 0;
+		close(f->now.sock);
+		f->now.pid = 0;
 		return EX_OSERR;
 	}
-	ret = control_recv(f->sock, &msg, fds, CONFINE_MS);
+	ret = control_recv(f->now.sock, &msg, fds, CONFINE_MS);
 	control_close(fds);
 	if (ret || msg.type != CONTROL_CONFINED) {
 		log_error("the process that starts workers does not run: %s", strerror(-ret));
 		return EX_OSERR;
 	}
 	*r = msg.confined;
-	return msg.status ? EX_CONFIG : 0;
+	if (msg.status)
+		return EX_CONFIG;
+	forker_mend(f);
+	return 0;
 }
 
-/* A worker that came too late: whoever asked for it has given up, and its socket is closed. */
-static void end_stray(pid_t pid)
+static void end_child(pid_t pid)
 {
 	if (pid <= 0)
 		return;
 	kill(pid, SIGKILL);
-	for (int waited = 0; waited < STRAY_MS && waitpid(pid, NULL, WNOHANG) == 0; waited += 10)
+	for (int waited = 0; waited < END_MS && waitpid(pid, NULL, WNOHANG) == 0; waited += 10)
 		poll(NULL, 0, 10);
 }
 
-int forker_spawn(int sock, int fd, pid_t *pid, uint32_t *nr)
+static void end_process(struct forker_process *p)
+{
+	struct control_msg msg;
+	int fds[CONTROL_MAX_FDS];
+
+	if (!p->pid)
+		return;
+	end_child(p->pid);
+	/* What it started for somebody who has given up waiting for the answer */
+	while (control_recv(p->sock, &msg, fds, 0) == 0) {
+		control_close(fds);
+		end_child(msg.forked.pid);
+	}
+	close(p->sock);
+	p->pid = 0;
+}
+
+/* Whether it is neither dead nor stopped */
+static bool runs(const struct forker_process *p)
+{
+	siginfo_t info = { 0 };
+
+	return p->pid && !waitid(P_PID, (id_t)p->pid, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) &&
+	       !info.si_pid;
+}
+
+/* Return: the answer's status; -EPIPE or -ETIMEDOUT: the forker is of no use any more. */
+static int ask(const struct forker_process *p, uint32_t type, int fd, pid_t *pid, uint32_t *nr)
 {
 	static uint32_t serial;
-	struct control_msg msg = { .type = CONTROL_FORK, .forked.serial = ++serial };
+	struct control_msg msg = { .type = type, .forked.serial = ++serial };
 	int fds[CONTROL_MAX_FDS], ret;
 
-	ret = control_send(sock, &msg, &fd, 1);
+	if (!runs(p))
+		return -EPIPE;
+	ret = control_send(p->sock, &msg, &fd, 1);
 	while (!ret) {
-		ret = control_recv(sock, &msg, fds, SPAWN_MS);
+		ret = control_recv(p->sock, &msg, fds, SPAWN_MS);
 		control_close(fds);
 		if (ret || msg.forked.serial == serial)
 			break;
-		end_stray(msg.forked.pid);
+		/* Too late: whoever asked for it has given up, and its socket is closed. */
+		end_child(msg.forked.pid);
 	}
 	if (ret)
-		return ret;
+		return ret == -ETIMEDOUT ? ret : -EPIPE;
 	*pid = msg.forked.pid;
 	*nr = serial;
 	return msg.status;
 }
 
+static void make_spare(struct forker *f)
+{
+	int socks[2], ret = -EMFILE;
+	uint32_t nr;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) == 0) {
+		ret = ask(&f->now, CONTROL_SPARE, socks[1], &f->spare.pid, &nr);
+		f->spare.sock = socks[0];
+		close(socks[1]);
+		if (ret)
+			close(socks[0]);
+	}
+	if (!ret)
+		return;
+	f->spare.pid = 0;
+	log_warn("there is no second process to start workers: %s", strerror(-ret));
+}
+
+/* Return: whether there is one that works. */
+static bool promote_spare(struct forker *f)
+{
+	if (!f->now.pid)
+		return false;
+	end_process(&f->now);
+	f->now = f->spare;
+	f->spare.pid = 0;
+	/* The last one: if it was only stopped, too, it will do. */
+	if (f->now.pid)
+		kill(f->now.pid, SIGCONT);
+	if (runs(&f->now)) {
+		log_warn("the process that starts workers was killed or stopped; another one takes "
+			 "its place");
+		return true;
+	}
+	end_process(&f->now);
+	log_error("there is no process left that starts workers; restart this service");
+	return false;
+}
+
+void forker_mend(struct forker *f)
+{
+	if (!runs(&f->now) && !promote_spare(f))
+		return;
+	if (f->spare.pid && !runs(&f->spare))
+		end_process(&f->spare);
+	if (!f->spare.pid)
+		make_spare(f);
+}
+
+int forker_spawn(struct forker *f, int fd, pid_t *pid, uint32_t *nr)
+{
+	int ret;
+
+	/* Nothing else tells that one is stopped. */
+	forker_mend(f);
+	ret = ask(&f->now, CONTROL_FORK, fd, pid, nr);
+	if (ret != -EPIPE && ret != -ETIMEDOUT)
+		return ret;
+	/*
+	 * One that hangs is none either. It may have started a worker, which ends when it finds the other
+	 * end of @fd closed: so the next one is asked for with another.
+	 */
+	return promote_spare(f) ? -EAGAIN : -EPIPE;
+}
+
+void forker_fds(const struct forker *f, int fds[2])
+{
+	fds[0] = f->now.pid ? f->now.sock : -1;
+	fds[1] = f->spare.pid ? f->spare.sock : -1;
+}
+
 void forker_stop(struct forker *f)
 {
-	if (f->pid) {
-		close(f->sock);
-		kill(f->pid, SIGKILL);
-		waitpid(f->pid, NULL, 0);
-		f->pid = 0;
-	}
+	end_process(&f->now);
+	end_process(&f->spare);
 }

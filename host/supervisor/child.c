@@ -41,7 +41,7 @@ void child_init(struct child *c)
 	c->sock = -1;
 }
 
-int child_start(struct child *c, int forker, const struct control_setup *setup,
+int child_start(struct child *c, struct forker *forker, const struct control_setup *setup,
 		const int *fds, unsigned int nr_fds)
 {
 	const struct control_msg msg = { .type = CONTROL_SETUP, .setup = *setup };
@@ -106,9 +106,13 @@ int child_ask(struct child *c, struct control_msg *msg, const int *fds, unsigned
 
 static void describe(int status, char *how, size_t size)
 {
-	if (WIFSIGNALED(status))
-		snprintf(how, size, "killed by signal %d (%s)", WTERMSIG(status),
-			 strsignal(WTERMSIG(status)));
+	int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+
+	/* The worker's way to say so where signals do not end it, see worker.c. */
+	if (WIFEXITED(status) && WEXITSTATUS(status) > 128)
+		signal = WEXITSTATUS(status) - 128;
+	if (signal)
+		snprintf(how, size, "killed by signal %d (%s)", signal, strsignal(signal));
 	else if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		snprintf(how, size, "its executable could not be run");
 	else
@@ -121,8 +125,16 @@ static bool reap(struct child *c, int timeout_ms, int *status)
 	struct pollfd pfd = { .fd = c->pidfd, .events = POLLIN };
 
 	for (int waited = 0;; waited += 10) {
-		pid_t pid = waitpid(c->pid, status, WNOHANG);
+		siginfo_t info = { 0 };
+		pid_t pid;
 
+		/*
+		 * What the worker started is in its group, whose number is ours as long as the worker was
+		 * not waited for. Nothing guarantees that there is any.
+		 */
+		if (!waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid)
+			kill(-c->pid, SIGKILL);
+		pid = waitpid(c->pid, status, WNOHANG);
 		if (pid == c->pid)
 			return true;
 		if (pid < 0 && errno != EINTR) {
@@ -142,8 +154,6 @@ static void forget(struct child *c)
 {
 	struct child left;
 
-	/* What the worker started and did not wait for; nothing guarantees that there is any. */
-	kill(-c->pid, SIGKILL);
 	if (c->pidfd >= 0)
 		close(c->pidfd);
 	close(c->sock);
@@ -201,6 +211,8 @@ void child_kill(struct child *c, char *how, size_t how_size)
 	if (!reap(c, 0, &status)) {
 		kill(c->pid, SIGKILL);
 		if (!reap(c, REAP_MS, &status)) {
+			/* It still has its number, see reap(). */
+			kill(-c->pid, SIGKILL);
 			remember(c->pid);
 			snprintf(how, how_size, "killed, and not gone yet");
 			forget(c);

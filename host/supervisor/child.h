@@ -9,6 +9,8 @@
 
 #include "control.h"
 
+struct forker;
+
 struct child {
 	pid_t pid; /* 0: no process */
 	int pidfd;
@@ -24,13 +26,13 @@ void child_init(struct child *c);
 
 /**
  * child_start() - starts a worker, which is ready when it says so (child_read())
- * @forker:  socket of the process that starts it, see forker.h
+ * @forker:  who starts it
  * @setup:   its settings
  * @fds:     as CONTROL_SETUP has them; stay the caller's
  *
  * Return: 0 or -errno, then nothing was started.
  */
-int child_start(struct child *c, int forker, const struct control_setup *setup,
+int child_start(struct child *c, struct forker *forker, const struct control_setup *setup,
 		const int *fds, unsigned int nr_fds);
 
 /**

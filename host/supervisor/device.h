@@ -20,7 +20,7 @@
 #include "virtqueue.h"
 
 struct device_options {
-	int forker; /* socket of the process that starts the worker */
+	struct forker *forker; /* who starts the worker */
 	struct cleaner *cleaner; /* removes what it leaves */
 	unsigned int num_queues;   /* 1..VIRTIO_ACCEL_MAX_QUEUES */
 	unsigned int op_timeout_s; /* 0: operations may take for ever */

@@ -23,10 +23,13 @@
 #include "log.h"
 #include "log_outlet.h"
 #include "log_relay.h"
+#include "transport/clock.h"
 #include "vhost_user.h"
 
 /* How long the end waits until all that workers have left is removed */
 #define CLEAN_MS 2000
+/* How long nobody is let in when there are no descriptors left. */
+#define ACCEPT_PAUSE_MS 500
 
 struct supervisor {
 	const struct supervisor_options *opts;
@@ -35,6 +38,8 @@ struct supervisor {
 	bool bound;   /* the socket file is ours */
 	bool connected;
 	bool stop;
+	uint64_t accept_ms; /* not before: there were no descriptors left */
+	uint64_t turned_away; /* for want of them */
 	struct vhost_user vu; /* while connected */
 	struct device dev;
 	struct forker forker;
@@ -150,8 +155,12 @@ static void on_listener(struct supervisor *s)
 	int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE)
-			log_warn("a front end cannot connect: %s", strerror(errno));
+		/* It stays in the listener's queue: looking again at once would be a loop. */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+			if (log_is_due(++s->turned_away))
+				log_warn("a front end has to wait: %s", strerror(errno));
+			s->accept_ms = now_ms() + ACCEPT_PAUSE_MS;
+		}
 		return;
 	}
 	/* The last front end may have gone just before this one came, after we had looked. */
@@ -188,9 +197,20 @@ static void on_signal(struct supervisor *s)
 		s->stop = true;
 }
 
-static void loop(struct supervisor *s)
+/* Milliseconds until something is to be done unasked; -1: never */
+static int loop_timeout(const struct supervisor *s)
 {
-	enum { SIGNALS, CONNECTION, LISTENER, WORKER_SOCK, WORKER_PID, CLEANER, LOG, NR };
+	int timeout = device_worker_timeout(&s->dev);
+
+	if (s->accept_ms && (timeout < 0 || timeout > ACCEPT_PAUSE_MS))
+		timeout = ACCEPT_PAUSE_MS;
+	return timeout;
+}
+
+/* Return: 0 when told to stop, or an exit status. */
+static int loop(struct supervisor *s)
+{
+	enum { SIGNALS, CONNECTION, LISTENER, WORKER_SOCK, WORKER_PID, CLEANER, FORKER, SPARE, LOG, NR };
 
 	while (!s->stop) {
 		struct pollfd fds[NR] = {
@@ -198,21 +218,30 @@ static void loop(struct supervisor *s)
 			[CONNECTION] = { .fd = s->connected ? s->vu.sock : -1, .events = POLLIN },
 			[LISTENER] = { .fd = s->listener, .events = POLLIN },
 		};
-		int worker_fds[DEVICE_WORKER_FDS], timeout = device_worker_timeout(&s->dev);
+		int worker_fds[DEVICE_WORKER_FDS], forker_socks[2], timeout = loop_timeout(s);
 
 		log_outlet_tick(&timeout);
 		fds[LOG] = (struct pollfd){ log_relay_fd(&timeout), POLLIN, 0 };
 		device_worker_fds(&s->dev, worker_fds);
+		forker_fds(&s->forker, forker_socks);
 		for (int i = 0; i < DEVICE_WORKER_FDS; i++)
 			fds[WORKER_SOCK + i] = (struct pollfd){ worker_fds[i], POLLIN, 0 };
+		for (int i = 0; i < 2; i++)
+			fds[FORKER + i] = (struct pollfd){ .fd = forker_socks[i] };
+		if (s->accept_ms > now_ms())
+			fds[LISTENER].fd = -1;
+		else
+			s->accept_ms = 0;
 		if (poll(fds, NR, timeout) < 0 && errno != EINTR) {
 			log_error("poll: %s", strerror(errno));
-			return;
+			return EX_OSERR;
 		}
 		device_worker_begin(&s->dev);
 		log_relay_read();
 		if (fds[SIGNALS].revents)
 			on_signal(s);
+		if (fds[FORKER].revents || fds[SPARE].revents)
+			forker_mend(&s->forker);
 		/* Before the connection: its messages are for a worker that lives. */
 		if (fds[WORKER_SOCK].revents || fds[WORKER_PID].revents)
 			device_worker_event(&s->dev);
@@ -223,6 +252,7 @@ static void loop(struct supervisor *s)
 		device_worker_tick(&s->dev);
 		device_worker_end(&s->dev);
 	}
+	return 0;
 }
 
 /* From here on signals are only read from s->signals. */
@@ -282,7 +312,7 @@ static int start_device(struct supervisor *s)
 		return EX_OSERR;
 	}
 	device.cleaner = &s->cleaner;
-	device.forker = s->forker.sock;
+	device.forker = &s->forker;
 	ret = device_init(&s->dev, &device);
 	/* A plugin that does not work is found before anyone can connect. */
 	return ret ? ret : device_worker_await_first(&s->dev, s->signals);
@@ -337,7 +367,7 @@ int supervisor_run(const struct supervisor_options *opts)
 	if (!ret)
 		ret = start_outlet();
 	if (!ret)
-		loop(s);
+		ret = loop(s);
 
 	if (s->connected)
 		vhost_user_close(&s->vu);

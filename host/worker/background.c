@@ -2,13 +2,17 @@
 #define _GNU_SOURCE
 #include "background.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "transport/clock.h"
 
+/* Nobody else's: without a handler it does nothing. */
+#define MOVE_SIGNAL   SIGURG
 #define BACKGROUND_NS (BACKGROUND_MS * UINT64_C(1000000))
 
 /* Whether the kernel weighs sessions (setsid(), see forker.c) rather than threads */
@@ -25,11 +29,36 @@ static bool has_autogroups(void)
 	return on == '1';
 }
 
+static int to_background(pid_t thread)
+{
+	const struct sched_param none = { 0 };
+
+	return sched_setscheduler(thread, SCHED_IDLE, &none);
+}
+
+static void on_move(int sig)
+{
+	int saved_errno = errno;
+
+	(void)sig;
+	(void)to_background(0);
+	errno = saved_errno;
+}
+
+/* Without a PID namespace the sandbox does not let a thread name another one: it is asked to. */
+static bool move(pid_t thread)
+{
+	if (to_background(thread) == 0)
+		return true;
+	return errno == EPERM && tgkill(getpid(), thread, MOVE_SIGNAL) == 0;
+}
+
 void background_init(struct background *b)
 {
 	pthread_mutex_init(&b->lock, NULL);
 	LIST_INIT(&b->ops);
 	b->is_armed = false;
+	sigaction(MOVE_SIGNAL, &(struct sigaction){ .sa_handler = on_move, .sa_flags = SA_RESTART }, NULL);
 	b->timer = has_autogroups() ? timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK) :
 				      -1;
 }
@@ -81,7 +110,6 @@ bool background_end(struct background *b, struct background_op *op)
 
 void background_tick(struct background *b)
 {
-	const struct sched_param none = { 0 };
 	uint64_t now = now_ns(), next = 0;
 	struct background_op *op;
 
@@ -92,7 +120,7 @@ void background_tick(struct background *b)
 		if (op->is_moved)
 			continue;
 		if (age >= BACKGROUND_NS)
-			op->is_moved = sched_setscheduler(op->thread, SCHED_IDLE, &none) == 0;
+			op->is_moved = move(op->thread);
 		else if (!next || BACKGROUND_NS - age < next)
 			next = BACKGROUND_NS - age;
 	}

@@ -179,8 +179,8 @@ static void serve_control(void)
 }
 
 /*
- * The supervisor has died (PR_SET_PDEATHSIG), or someone wants us to stop. Either way the control
- * socket will say so and we leave in good order; but not later than this.
+ * Someone wants us to stop: the control socket will say so and we leave in good order; but not later
+ * than this.
  */
 static void on_stop(int sig)
 {
@@ -188,9 +188,43 @@ static void on_stop(int sig)
 	alarm(LEAVE_S);
 }
 
+static void on_late(int sig)
+{
+	(void)sig;
+	_exit(EX_SOFTWARE);
+}
+
+/* See describe() in child.c. */
+static void on_fatal(int sig)
+{
+	_exit(128 + sig);
+}
+
+/*
+ * As the first process of a namespace (sandbox.h) we would miss the signals that end others. Those that
+ * somebody handles already, as sanitizers do, are left alone.
+ */
+static void handle_signals(void)
+{
+	static const int fatal[] = { SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS,
+				     SIGQUIT, SIGXCPU, SIGHUP };
+	const struct sigaction stop = { .sa_handler = on_stop, .sa_flags = SA_RESTART };
+	const struct sigaction late = { .sa_handler = on_late };
+	const struct sigaction end = { .sa_handler = on_fatal };
+	struct sigaction old;
+
+	/* Service managers signal all processes; the supervisor tells us to stop, too. */
+	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGALRM, &late, NULL);
+	for (size_t i = 0; getpid() == 1 && i < sizeof(fatal) / sizeof(fatal[0]); i++)
+		if (!sigaction(fatal[i], NULL, &old) && !(old.sa_flags & SA_SIGINFO) &&
+		    old.sa_handler == SIG_DFL)
+			sigaction(fatal[i], &end, NULL);
+}
+
 int main(int argc, char **argv)
 {
-	const struct sigaction stop = { .sa_handler = on_stop, .sa_flags = SA_RESTART };
 	int type, ret;
 	socklen_t len = sizeof(type);
 	bool busy = false;
@@ -201,9 +235,7 @@ int main(int argc, char **argv)
 		return EX_USAGE;
 	}
 	fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC);
-	/* Service managers signal all processes; the supervisor tells us to stop, too. */
-	sigaction(SIGTERM, &stop, NULL);
-	sigaction(SIGINT, &stop, NULL);
+	handle_signals();
 	/* The log goes through stdio: what is still buffered when a plugin crashes is lost. */
 	fflush(stdout);
 	setvbuf(stdout, NULL, _IOLBF, 0);

@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "transport/fd.h"
+
 #define COMPLAINT "Schema error: Trying to register schema with name"
 
 /* Not being able to collect is no error: there will be noise. */
@@ -16,7 +18,7 @@ void quiet_start(struct quiet *quiet)
 	quiet->stderr_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 	if (quiet->stderr_fd < 0)
 		return;
-	quiet->file = memfd_create("stderr", MFD_CLOEXEC);
+	quiet->file = fd_above_stdio(memfd_create("stderr", MFD_CLOEXEC));
 	if (quiet->file >= 0 && dup2(quiet->file, STDERR_FILENO) >= 0)
 		return;
 

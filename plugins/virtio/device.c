@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "transport/fd.h"
 #include "vaccel/log.h"
 
 /* Answers that are taken at once */
@@ -260,7 +261,7 @@ int transport_open_device(const char *path, struct transport **out)
 	d->t.ops = &device_ops;
 	d->t.call_size = sizeof(struct device_call);
 	d->pid = getpid();
-	d->fd = open(path, O_RDWR | O_CLOEXEC);
+	d->fd = fd_above_stdio(open(path, O_RDWR | O_CLOEXEC));
 	if (d->fd < 0) {
 		err = errno;
 		report_open(path, err);

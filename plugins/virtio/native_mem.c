@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "no_signal.h"
+#include "transport/fd.h"
 
 #define PAGE	((size_t)4096)
 
@@ -45,7 +46,7 @@ int native_mem_init(struct native_mem *m, size_t size)
 
 	memset(m, 0, sizeof(*m));
 	m->size = size;
-	m->fd = memfd_create("vaccel-virtio", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	m->fd = fd_above_stdio(memfd_create("vaccel-virtio", MFD_CLOEXEC | MFD_ALLOW_SEALING));
 	if (m->fd < 0)
 		return errno;
 	/* Sealed, so that the back end need not fear that a mapped page goes away. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "transport/clock.h"
+#include "transport/fd.h"
 
 /* Waits until @fd is ready for @events. Hang-ups count as ready: the next call tells. */
 static int wait_ready(int fd, short events, uint64_t deadline)
@@ -44,7 +45,7 @@ int vu_connect(struct vu_conn *c, const char *path, int timeout_ms)
 		return ENAMETOOLONG;
 	memcpy(addr.sun_path, path, strlen(path) + 1);
 
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	c->fd = fd_above_stdio(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 	if (c->fd < 0)
 		return errno;
 	while (connect(c->fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {

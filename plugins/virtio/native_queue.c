@@ -12,6 +12,7 @@
 #include "native.h"
 #include "transport/clock.h"
 #include "transport/cpu.h"
+#include "transport/fd.h"
 #include "vaccel/log.h"
 
 /* A leader looks at the ring this often even if nothing wakes it, in milliseconds. */
@@ -31,10 +32,10 @@ int native_queue_init(struct native_queue *q, struct native_mem *mem, uint16_t s
 	int err;
 
 	q->ping_offset = (vring_driver_bytes(size) + 15) & ~(size_t)15;
-	q->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	q->kick_fd = fd_above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (q->kick_fd < 0)
 		return errno;
-	q->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	q->call_fd = fd_above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (q->call_fd < 0) {
 		err = errno;
 		goto err_kick;

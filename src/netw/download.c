@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "fs.h"
+#include "transport/fd.h"
 
 #define CONNECT_TIMEOUT_S 10L
 /* A transfer that stays below this speed for this long is given up. */
@@ -145,7 +146,7 @@ int download(const char *url, const char *dir, const char *name, char **path)
 		ret = VACCEL_EEXIST;
 		goto free_paths;
 	}
-	fd = mkostemp(temp, O_CLOEXEC);
+	fd = fd_above_stdio(mkostemp(temp, O_CLOEXEC));
 	if (fd < 0) {
 		ret = fs_error(errno);
 		vaccel_error("Could not create a file in %s: %s", dir, strerror(errno));

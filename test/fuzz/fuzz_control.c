@@ -24,9 +24,9 @@
 static int null;
 
 /* No process is started: in the place of forker.c */
-int forker_spawn(int sock, int fd, pid_t *pid, uint32_t *nr)
+int forker_spawn(struct forker *f, int fd, pid_t *pid, uint32_t *nr)
 {
-	(void)sock;
+	(void)f;
 	(void)fd;
 	*pid = 0;
 	*nr = 1;

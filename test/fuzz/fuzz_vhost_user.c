@@ -50,7 +50,7 @@ void child_init(struct child *c)
 	c->sock = -1;
 }
 
-int child_start(struct child *c, int forker, const struct control_setup *setup,
+int child_start(struct child *c, struct forker *forker, const struct control_setup *setup,
 		const int *fds, unsigned int nr_fds)
 {
 	(void)forker;

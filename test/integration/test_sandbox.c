@@ -30,6 +30,7 @@
 
 #define STRAY_FD 77
 #define ANY	 (-1) /* the level does not say, or the machine decides */
+#define HIDDEN	 (-2) /* not there, or not for us: as the worker has a /proc of its own or not */
 
 static struct daemon host;
 static struct vaccel_session sess;
@@ -73,6 +74,8 @@ static void expect(const char *what, const char *arg, int wanted)
 {
 	int got = attack(what, arg);
 
+	if (wanted == HIDDEN && (got == EACCES || got == ENOENT || got == EPERM || got == ESRCH))
+		return;
 	if (wanted != ANY && got != wanted)
 		fail_msg("%s %s: %s, expected was: %s", what, arg, strerror(got), strerror(wanted));
 }
@@ -114,9 +117,9 @@ static void expect_strict(void)
 	expect("exec", "/bin/true", EPERM);
 	if (!SYSCALLS_SANITIZED)
 		expect("fork", "", EPERM);
-	expect("ptrace", parent, EPERM);
-	expect("mem", parent, EACCES);
-	expect("root", parent, EACCES);
+	expect("ptrace", parent, HIDDEN);
+	expect("mem", parent, HIDDEN);
+	expect("root", parent, HIDDEN);
 	expect("fd", "77", EBADF);
 	/* It can do its work. */
 	expect("thread", "", 0);
@@ -160,8 +163,8 @@ static void test_basic(void **state)
 	expect("core", "", EPERM);
 	expect("fd", "77", EBADF);
 	if (!SYSCALLS_SANITIZED) {
-		expect("ptrace", parent, EPERM);
-		expect("mem", parent, EACCES);
+		expect("ptrace", parent, HIDDEN);
+		expect("mem", parent, HIDDEN);
 	}
 	expect("read", secret, 0);
 	expect("connect", neighbour, 0);

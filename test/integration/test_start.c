@@ -10,12 +10,14 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -25,6 +27,7 @@
 
 #include "plugins/virtio/native_proto.h"
 #include "support.h"
+#include "vaccel.h"
 
 #define TIMEOUT_MS 20000
 #define GIVEN_FD   9
@@ -277,12 +280,167 @@ static void test_fd(void **state)
 	close(null);
 }
 
+/* ---- Descriptors ---------------------------------------------------------------------------- */
+
+/* What 0, 1 and 2 are in a process */
+static void expect_null(pid_t pid)
+{
+	char path[64], to[64];
+	ssize_t len;
+
+	for (int fd = 0; fd < 3; fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
+		len = readlink(path, to, sizeof(to) - 1);
+		assert_true(len > 0);
+		to[len] = '\0';
+		if (strcmp(to, "/dev/null") != 0)
+			fail_msg("descriptor %d of process %d is %s", fd, pid, to);
+	}
+}
+
+/* As an init script does it: "<&- >&- 2>&-", or a part of that */
+static void expect_runs_without(unsigned int closed)
+{
+	char option[200];
+	const char *const argv[] = { getenv("VHOST_USER_ACCEL"), option, NULL };
+	char path[64];
+	pid_t pid, child;
+	int nr = 0;
+	FILE *f;
+
+	snprintf(option, sizeof(option), "-s%s", in_dir("closed"));
+	fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (int fd = 0; fd < 3; fd++)
+			if (closed & 1u << fd)
+				close(fd);
+			else
+				dup2(null, fd);
+		setenv("VACCEL_PLUGINS", NOOP_PLUGIN, 1);
+		unsetenv("VACCEL_BOOTSTRAP_ENABLED");
+		execv(argv[0], (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	assert_true(test_wait(connects, option + 2, TIMEOUT_MS));
+	expect_null(pid);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	for (; fscanf(f, "%d", &child) == 1; nr++)
+		expect_null(child);
+	fclose(f);
+	assert_int_equal(nr, 3);
+	kill(pid, SIGTERM);
+	assert_int_equal(await(pid), 0);
+}
+
+static void test_closed(void **state)
+{
+	(void)state;
+	close(open(in_dir("said"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	expect_runs_without(7);
+	expect_runs_without(1);
+	expect_runs_without(2);
+	expect_runs_without(4);
+}
+
+/* In a process of its own, without 0 to 2. Return: the number of the step that failed. */
+static int use_library(void)
+{
+	struct vaccel_config config;
+	struct vaccel_session sess;
+
+	for (int fd = 0; fd < 3; fd++)
+		close(fd);
+	if (vaccel_config_init(&config, VIRTIO_PLUGIN, VACCEL_LOG_ERROR, NULL, false, false) ||
+	    vaccel_bootstrap_with_config(&config))
+		return 1;
+	if (vaccel_session_init(&sess, 0))
+		return 2;
+	for (int i = 0; i < 2000; i++) {
+		if (vaccel_noop(&sess))
+			return 3;
+		puts("to whom it may concern");
+		fflush(stdout);
+	}
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+			return 4;
+	return vaccel_session_release(&sess) || vaccel_cleanup() ? 5 : 0;
+}
+
+static void test_closed_program(void **state)
+{
+	struct daemon host;
+	pid_t pid;
+
+	(void)state;
+	start_daemon(&host, NOOP_PLUGIN, NULL);
+	setenv("VACCEL_VIRTIO_SOCKET", host.socket, 1);
+	fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(use_library());
+	}
+	assert_int_equal(await(pid), 0);
+	assert_int_equal(stop_daemon(&host), 0);
+}
+
+static int count_lines(const struct daemon *d, const char *text)
+{
+	char *log = daemon_log(d);
+	int n = 0;
+
+	for (const char *p = log; (p = strstr(p, text)); p++)
+		n++;
+	free(log);
+	return n;
+}
+
+static bool has_to_wait(void *arg)
+{
+	return count_lines(arg, "a front end has to wait") > 0;
+}
+
+/* The listener does not spin when there are no descriptors left. */
+static void test_no_descriptors(void **state)
+{
+	const struct timespec pause = { .tv_nsec = 300 * 1000000 };
+	struct rlimit old, few;
+	struct vu_conn conn;
+	struct daemon host;
+	uint64_t features;
+
+	(void)state;
+	start_daemon(&host, NOOP_PLUGIN, NULL);
+	assert_int_equal(prlimit(host.pid, RLIMIT_NOFILE, NULL, &old), 0);
+	few = (struct rlimit){ 8, old.rlim_max };
+	assert_int_equal(prlimit(host.pid, RLIMIT_NOFILE, &few, NULL), 0);
+	assert_int_equal(vu_connect(&conn, host.socket, TIMEOUT_MS), 0);
+	assert_true(test_wait(has_to_wait, &host, TIMEOUT_MS));
+	nanosleep(&pause, NULL);
+	assert_in_range(count_lines(&host, "front end"), 1, 2);
+	/* It has been waiting all the time. */
+	assert_int_equal(prlimit(host.pid, RLIMIT_NOFILE, &old, NULL), 0);
+	assert_int_equal(vu_get_u64(&conn, VU_GET_FEATURES, &features), 0);
+	vu_close(&conn);
+	assert_int_equal(stop_daemon(&host), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_options), cmocka_unit_test(test_plugins),
 		cmocka_unit_test(test_no_socket), cmocka_unit_test(test_once),
-		cmocka_unit_test(test_signals),	cmocka_unit_test(test_fd),
+		cmocka_unit_test(test_signals), cmocka_unit_test(test_fd), cmocka_unit_test(test_closed),
+		cmocka_unit_test(test_closed_program), cmocka_unit_test(test_no_descriptors),
 	};
 
 	test_main_begin(300);

@@ -25,9 +25,9 @@
 static int refusal;		    /* of the forker */
 static void (*body)(int sock);	    /* of the next worker */
 
-int forker_spawn(int sock, int fd, pid_t *pid, uint32_t *nr)
+int forker_spawn(struct forker *f, int fd, pid_t *pid, uint32_t *nr)
 {
-	(void)sock;
+	(void)f;
 	*nr = 7;
 	if (refusal)
 		return refusal;
@@ -153,7 +153,7 @@ static void start(struct child *c, void (*worker)(int sock))
 
 	body = worker;
 	child_init(c);
-	assert_int_equal(child_start(c, -1, &setup, NULL, 0), 0);
+	assert_int_equal(child_start(c, NULL, &setup, NULL, 0), 0);
 	assert_true(c->pid > 0 && !c->ready);
 }
 
@@ -201,7 +201,7 @@ static void does_not_start(void **state)
 	(void)state;
 	child_init(&c);
 	refusal = -EAGAIN;
-	assert_int_equal(child_start(&c, -1, &setup, NULL, 0), -EAGAIN);
+	assert_int_equal(child_start(&c, NULL, &setup, NULL, 0), -EAGAIN);
 	assert_int_equal(c.pid, 0);
 	refusal = 0;
 	assert_int_equal(count_fds(), before);
