@@ -194,7 +194,7 @@ int forker_start(struct forker *f, const struct policy *policy, const char *work
 		return EX_OSERR;
 	}
 	*r = msg.confined;
-	return msg.status ? EX_CONFIG : 0;
+	return msg.status ? EX_NOINPUT : 0;
 }
 
 /* A worker that came too late: whoever asked for it has given up, and its socket is closed. */

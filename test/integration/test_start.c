@@ -119,9 +119,9 @@ static void test_options(void **state)
 	expect_said("\"type\": \"accel\"");
 	assert_int_equal(RUN("--print-policy", "-n", "3"), 0);
 	expect_said("\"num_queues\":3");
-	assert_int_equal(RUN("--cache-dir=/nowhere", "--fd=3"), EX_USAGE);
+	assert_int_equal(RUN("--cache-dir=/nowhere", "--fd=3"), EX_NOINPUT);
 	expect_said("--cache-dir=/nowhere: No such file");
-	assert_int_equal(RUN("--model-dir=/etc/passwd", "--fd=3"), EX_USAGE);
+	assert_int_equal(RUN("--model-dir=/etc/passwd", "--fd=3"), EX_NOINPUT);
 	expect_said("--model-dir=/etc/passwd: Not a directory");
 }
 
