@@ -54,7 +54,7 @@ static void run_worker(const char *path, int sock, const char *dir, pid_t superv
 		_exit(126);
 	syscall(SYS_close_range, CONTROL_FD + 1, ~0u, 0);
 	execl(path, "vhost-user-accel-worker", (char *)NULL);
-	_exit(127);
+	_exit(FORKER_CANNOT_EXEC);
 }
 
 /* ---- The forker ----------------------------------------------------------------------------- */

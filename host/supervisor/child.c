@@ -108,8 +108,10 @@ static void describe(int status, char *how, size_t size)
 	if (WIFSIGNALED(status))
 		snprintf(how, size, "killed by signal %d (%s)", WTERMSIG(status),
 			 strsignal(WTERMSIG(status)));
-	else if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == FORKER_CANNOT_EXEC)
 		snprintf(how, size, "its executable could not be run");
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		snprintf(how, size, "a library that it needs was not found");
 	else
 		snprintf(how, size, "exited with status %d", WEXITSTATUS(status));
 }
