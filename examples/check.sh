@@ -122,6 +122,7 @@ if use noop; then
 			tflite_inference "$image" "$models/tf/lstm2.tflite" "$labels"
 		expect 0 "${model}Success!\nResult Tensor :\nOutput tensor => type:7 nr_dims:4 size:602112B\n$prediction" \
 			torch_inference "$image" "$models/torch/cnn_trace.pt" "$labels"
+		expect_error '^The result is the picture itself: no model has run'
 	fi
 
 	# wrong arguments

@@ -36,7 +36,7 @@ static int run(struct vaccel_session *sess, struct vaccel_resource *model, float
 	printf("Success!\n");
 	printf("Output tensor => type:%u nr_dims:%d size:%zuB\n", out->data_type, out->nr_dims,
 	       out->size);
-	ret = print_prediction(labels, out->data, out->size / sizeof(float));
+	ret = print_prediction(labels, picture, out->data, out->size / sizeof(float));
 	vaccel_tflite_tensor_delete(out);
 delete_in:
 	vaccel_tflite_tensor_delete(in);

@@ -35,7 +35,7 @@ static int run(struct vaccel_session *sess, struct vaccel_resource *model, float
 	printf("Result Tensor :\n");
 	printf("Output tensor => type:%u nr_dims:%lld size:%zuB\n", out->data_type,
 	       (long long)out->nr_dims, out->size);
-	ret = print_prediction(labels, out->data, out->size / sizeof(float));
+	ret = print_prediction(labels, picture, out->data, out->size / sizeof(float));
 	vaccel_torch_tensor_delete(out);
 delete_in:
 	vaccel_torch_tensor_delete(in);
