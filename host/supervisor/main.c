@@ -191,17 +191,19 @@ static void name_vm(char *to, size_t size, const struct arguments *args)
 static int check_name(const struct arguments *args, const struct config_sections *found)
 {
 	bool strict = args->opts.device.setup.policy.strict_names;
-	char who[CONFIG_NAME_MAX + 32];
+	char who[CONFIG_NAME_MAX + 48];
 
 	if (found->vm || !found->others)
 		return 0;
-	snprintf(who, sizeof(who), "%s%s%s", args->name ? "no section [" : "sections, but no --name",
-		 args->name ? args->name : "", args->name ? "]" : "");
+	if (args->name)
+		snprintf(who, sizeof(who), "has no section [%s]", args->name);
+	else
+		snprintf(who, sizeof(who), "has sections, but no --name was given");
 	if (strict)
-		log_error("%s has %s: name the VM as its section, or add the section, which may be "
+		log_error("%s %s: name the VM as its section, or add the section, which may be "
 			  "empty (strict-names)", args->config, who);
 	else
-		log_warn("%s has %s: only its section [" CONFIG_DEFAULTS "] applies; strict-names = yes "
+		log_warn("%s %s: only its section [" CONFIG_DEFAULTS "] applies; strict-names = yes "
 			 "refuses that", args->config, who);
 	return strict ? EX_CONFIG : 0;
 }
