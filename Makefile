@@ -3,6 +3,19 @@
 # Everything runs inside the Debian 13 root of scripts/build-root, which is made on first use.
 # The results are under build/. "make help" lists the targets.
 
+# One make at a time works in a tree: the goals are made by a second make, which has the lock.
+ifndef VACCEL_LOCKED
+goals := $(or $(MAKECMDGOALS),all)
+$(sort $(goals)): locked
+	@:
+locked:
+	+@[ -w . ] || { echo "make: cannot write to $(CURDIR): build in a copy of the sources that you own" >&2; \
+		exit 1; }; \
+	flock -n . true || echo "make: another make works in $(CURDIR); waiting for its end" >&2; \
+	flock -o . $(MAKE) --no-print-directory VACCEL_LOCKED=1 $(goals)
+.PHONY: locked $(goals)
+else
+
 in_root := scripts/in-root
 serieses := 6.1 6.12 7.3
 meson_setup := meson setup --prefix=/usr/local --libdir=lib -Dauto_features=enabled
@@ -127,3 +140,5 @@ help:
 
 .PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo bench check abi fuzz torture kill-matrix \
 	stress sanitizers coverage debug-kernel-check qemu sparse dist check-dist clean help
+
+endif

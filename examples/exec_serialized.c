@@ -104,7 +104,7 @@ int main(int argc, char **argv)
 
 	ret = vaccel_session_init(&sess, 0);
 	if (ret) {
-		fprintf(stderr, "Could not initialize session: %d\n", ret);
+		report_error(ret, "Could not initialize session");
 		return ret;
 	}
 	printf("Initialized session with id: %lld\n", (long long)sess.id);
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 	for (long i = 0; i < iterations && !ret; i++) {
 		ret = run(&sess, argv[1], &input, &output);
 		if (ret)
-			fprintf(stderr, "Could not run op: %d\n", ret);
+			report_error(ret, "Could not run op");
 		else
 			print("Output", &output);
 	}

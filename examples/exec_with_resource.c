@@ -47,13 +47,13 @@ static int use(struct vaccel_session *sess, struct vaccel_resource *lib, const c
 
 	ret = vaccel_resource_register(lib, sess);
 	if (ret) {
-		fprintf(stderr, "Could not register resource: %d\n", ret);
+		report_error(ret, "Could not register resource");
 		return ret;
 	}
 	for (long i = 0; i < iterations && !ret; i++) {
 		ret = run(sess, lib, 10, &output);
 		if (ret)
-			fprintf(stderr, "Could not run op: %d\n", ret);
+			report_error(ret, "Could not run op");
 		else
 			printf("%s: %" PRId32 "\n", name, output);
 	}
@@ -79,19 +79,19 @@ int main(int argc, char **argv)
 		return ret;
 	ret = vaccel_resource_init(&from_path, argv[1], VACCEL_RESOURCE_LIB);
 	if (ret) {
-		fprintf(stderr, "Could not make a resource of %s: %d\n", argv[1], ret);
+		report_error(ret, "Could not make a resource of %s", argv[1]);
 		goto free_bytes;
 	}
 	ret = vaccel_resource_init_from_buf(&from_bytes, bytes, size, VACCEL_RESOURCE_LIB, "lib.so",
 					    false);
 	if (ret) {
-		fprintf(stderr, "Could not make a resource of bytes: %d\n", ret);
+		report_error(ret, "Could not make a resource of bytes");
 		goto release_from_path;
 	}
 
 	ret = vaccel_session_init(&sess, 0);
 	if (ret) {
-		fprintf(stderr, "Could not initialize session: %d\n", ret);
+		report_error(ret, "Could not initialize session");
 		goto release_from_bytes;
 	}
 	printf("Initialized session with id: %lld\n", (long long)sess.id);

@@ -66,12 +66,12 @@ static int use_model(struct vaccel_session *sess, struct vaccel_resource *model,
 
 	ret = vaccel_resource_init(model, path, VACCEL_RESOURCE_MODEL);
 	if (ret) {
-		fprintf(stderr, "Could not make a resource of model %s: %d\n", path, ret);
+		report_error(ret, "Could not make a resource of model %s", path);
 		return ret;
 	}
 	ret = vaccel_resource_register(model, sess);
 	if (ret) {
-		fprintf(stderr, "Could not register model %s: %d\n", path, ret);
+		report_error(ret, "Could not register model %s", path);
 		vaccel_resource_release(model);
 	}
 	return ret;
@@ -96,7 +96,7 @@ int main(int argc, char **argv)
 
 	ret = vaccel_session_init(&sess, 0);
 	if (ret) {
-		fprintf(stderr, "Could not initialize session: %d\n", ret);
+		report_error(ret, "Could not initialize session");
 		goto free_image;
 	}
 	printf("Initialized session with id: %lld\n", (long long)sess.id);
@@ -110,7 +110,7 @@ int main(int argc, char **argv)
 	for (long i = 0; i < iterations && !ret; i++) {
 		ret = run(&sess, image, size, &answer);
 		if (ret)
-			fprintf(stderr, "Could not run op: %d\n", ret);
+			report_error(ret, "Could not run op");
 	}
 
 	if (!ret) {

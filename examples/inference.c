@@ -13,12 +13,12 @@ static int with_session(struct vaccel_session *sess, struct vaccel_resource *mod
 	int ret = vaccel_resource_register(model, sess);
 
 	if (ret) {
-		fprintf(stderr, "Could not register model: %d\n", ret);
+		report_error(ret, "Could not register model");
 		return ret;
 	}
 	ret = how->load(sess, model);
 	if (ret) {
-		fprintf(stderr, "Could not load model: %d\n", ret);
+		report_error(ret, "Could not load model");
 		return ret;
 	}
 	for (long i = 0; i < iterations && !ret; i++)
@@ -47,13 +47,13 @@ int inference_main(int argc, char **argv, const struct inference *how)
 
 	ret = vaccel_resource_init(&model, argv[2], VACCEL_RESOURCE_MODEL);
 	if (ret) {
-		fprintf(stderr, "Could not make a resource of model %s: %d\n", argv[2], ret);
+		report_error(ret, "Could not make a resource of model %s", argv[2]);
 		goto free_picture;
 	}
 	printf("Initialized model resource %lld\n", (long long)model.id);
 	ret = vaccel_session_init(&sess, 0);
 	if (ret) {
-		fprintf(stderr, "Could not initialize session: %d\n", ret);
+		report_error(ret, "Could not initialize session");
 		goto release_model;
 	}
 	printf("Initialized vAccel session %lld\n", (long long)sess.id);

@@ -33,7 +33,7 @@ static int run(struct vaccel_session *sess, const char *library)
 	if (!ret)
 		printf("output(2x10): %" PRId32 "\n", output);
 	else
-		fprintf(stderr, "Could not run op: %d\n", ret);
+		report_error(ret, "Could not run op");
 
 	vaccel_arg_array_release(&write);
 release_read:
@@ -45,19 +45,20 @@ int main(int argc, char **argv)
 {
 	struct vaccel_session virtio, local;
 	long iterations;
-	int ret = 0;
+	int ret;
 
 	if (!check_args(argc, argv, 1, 2, "lib_file [iterations]", 2, &iterations))
 		return VACCEL_EINVAL;
 
-	/* A machine without virtio is no failure of this program. */
-	if (vaccel_session_init(&virtio, VACCEL_PLUGIN_REMOTE)) {
-		fprintf(stderr, "Could not initialize virtio session\n");
-		return 0;
+	ret = vaccel_session_init(&virtio, VACCEL_PLUGIN_REMOTE);
+	if (ret) {
+		report_error(ret, "Could not initialize virtio session");
+		return ret;
 	}
 	printf("Initialized virtio session with id: %lld\n", (long long)virtio.id);
-	if (vaccel_session_init(&local, 0)) {
-		fprintf(stderr, "Could not initialize local session\n");
+	ret = vaccel_session_init(&local, 0);
+	if (ret) {
+		report_error(ret, "Could not initialize local session");
 		goto release_virtio;
 	}
 	printf("Initialized local session with id: %lld\n", (long long)local.id);

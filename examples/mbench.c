@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 		return ret;
 	ret = vaccel_session_init(&sess, 0);
 	if (ret) {
-		fprintf(stderr, "Could not initialize session: %d\n", ret);
+		report_error(ret, "Could not initialize session");
 		goto free_data;
 	}
 	printf("Initialized session with id: %lld\n", (long long)sess.id);
@@ -50,7 +50,7 @@ int main(int argc, char **argv)
 	for (long i = 0; i < iterations && !ret; i++) {
 		ret = run(&sess, argv[2], argv[1], data, size);
 		if (ret)
-			fprintf(stderr, "Could not run op: %d\n", ret);
+			report_error(ret, "Could not run op");
 	}
 
 	if (vaccel_session_release(&sess))

@@ -120,7 +120,7 @@ out:
 	return values;
 }
 
-int print_prediction(const char *labels, const float *result, size_t count)
+int print_prediction(const char *labels, const float *picture, const float *result, size_t count)
 {
 	size_t best = 0, size = 0;
 	char *line = NULL;
@@ -148,6 +148,10 @@ int print_prediction(const char *labels, const float *result, size_t count)
 		fprintf(stderr, "%s has no label number %zu\n", labels, best);
 	else
 		printf("Prediction: %.*s\n", (int)strcspn(line, "\r\n"), line);
+	/* A plugin that only plays the part, such as noop, gives back what it got. */
+	if (!ret && count == PICTURE_BYTES / sizeof(float) && !memcmp(picture, result, PICTURE_BYTES))
+		fprintf(stderr, "The result is the picture itself: no model has run, as with the plugin "
+				"noop. VACCEL_PLUGINS, here or on the host, names one that runs models.\n");
 	free(line);
 	fclose(file);
 	return ret;

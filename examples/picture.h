@@ -24,10 +24,11 @@ float *load_picture(const char *path, bool channels_first);
 
 /**
  * print_prediction() - says which label a result stands for: that of the largest of its first 1000
- * @labels: path of a file with a label per line
+ * @labels:  path of a file with a label per line
+ * @picture: what load_picture() gave; a result that is the same is none, which is said on stderr
  *
  * Return: 0 or an errno, after a message.
  */
-int print_prediction(const char *labels, const float *result, size_t count);
+int print_prediction(const char *labels, const float *picture, const float *result, size_t count);
 
 #endif

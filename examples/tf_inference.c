@@ -5,6 +5,7 @@
 
 #include "inference.h"
 #include "picture.h"
+#include "util.h"
 
 static char in_name[] = "serving_default_input_1", out_name[] = "StatefulPartitionedCall";
 
@@ -26,14 +27,14 @@ static int run(struct vaccel_session *sess, struct vaccel_resource *model, float
 
 	ret = vaccel_tf_tensor_new(&in, 4, dims, VACCEL_TF_FLOAT);
 	if (ret) {
-		fprintf(stderr, "Could not make a tensor: %d\n", ret);
+		report_error(ret, "Could not make a tensor");
 		return ret;
 	}
 	vaccel_tf_tensor_set_data(in, picture, PICTURE_BYTES);
 
 	ret = vaccel_tf_model_run(sess, model, NULL, &in_node, &in, 1, &out_node, &out, 1, &status);
 	if (ret) {
-		fprintf(stderr, "Could not run model: %d\n", ret);
+		report_error(ret, "Could not run model");
 		goto delete_in;
 	}
 	print_status("run", &status);
@@ -45,7 +46,7 @@ static int run(struct vaccel_session *sess, struct vaccel_resource *model, float
 	printf("Success!\n");
 	printf("Output tensor => type:%u nr_dims:%d size:%zuB\n", out->data_type, out->nr_dims,
 	       out->size);
-	ret = print_prediction(labels, out->data, out->size / sizeof(float));
+	ret = print_prediction(labels, picture, out->data, out->size / sizeof(float));
 	vaccel_tf_tensor_delete(out);
 delete_in:
 	vaccel_tf_tensor_delete(in);

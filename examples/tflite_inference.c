@@ -5,6 +5,7 @@
 
 #include "inference.h"
 #include "picture.h"
+#include "util.h"
 
 static int run(struct vaccel_session *sess, struct vaccel_resource *model, float *picture,
 	       const char *labels)
@@ -16,14 +17,14 @@ static int run(struct vaccel_session *sess, struct vaccel_resource *model, float
 
 	ret = vaccel_tflite_tensor_new(&in, 4, dims, VACCEL_TFLITE_FLOAT32);
 	if (ret) {
-		fprintf(stderr, "Could not make a tensor: %d\n", ret);
+		report_error(ret, "Could not make a tensor");
 		return ret;
 	}
 	vaccel_tflite_tensor_set_data(in, picture, PICTURE_BYTES);
 
 	ret = vaccel_tflite_model_run(sess, model, &in, 1, &out, 1, &status);
 	if (ret) {
-		fprintf(stderr, "Could not run model: %d\n", ret);
+		report_error(ret, "Could not run model");
 		goto delete_in;
 	}
 	printf("Session run status: %u\n", status);
@@ -35,7 +36,7 @@ static int run(struct vaccel_session *sess, struct vaccel_resource *model, float
 	printf("Success!\n");
 	printf("Output tensor => type:%u nr_dims:%d size:%zuB\n", out->data_type, out->nr_dims,
 	       out->size);
-	ret = print_prediction(labels, out->data, out->size / sizeof(float));
+	ret = print_prediction(labels, picture, out->data, out->size / sizeof(float));
 	vaccel_tflite_tensor_delete(out);
 delete_in:
 	vaccel_tflite_tensor_delete(in);

@@ -5,6 +5,7 @@
 
 #include "inference.h"
 #include "picture.h"
+#include "util.h"
 
 static int run(struct vaccel_session *sess, struct vaccel_resource *model, float *picture,
 	       const char *labels)
@@ -15,14 +16,14 @@ static int run(struct vaccel_session *sess, struct vaccel_resource *model, float
 
 	ret = vaccel_torch_tensor_new(&in, 4, dims, VACCEL_TORCH_FLOAT);
 	if (ret) {
-		fprintf(stderr, "Could not make a tensor: %d\n", ret);
+		report_error(ret, "Could not make a tensor");
 		return ret;
 	}
 	vaccel_torch_tensor_set_data(in, picture, PICTURE_BYTES);
 
 	ret = vaccel_torch_model_run(sess, model, NULL, &in, 1, &out, 1);
 	if (ret) {
-		fprintf(stderr, "Could not run model: %d\n", ret);
+		report_error(ret, "Could not run model");
 		goto delete_in;
 	}
 	if (!out) {
@@ -34,7 +35,7 @@ static int run(struct vaccel_session *sess, struct vaccel_resource *model, float
 	printf("Result Tensor :\n");
 	printf("Output tensor => type:%u nr_dims:%lld size:%zuB\n", out->data_type,
 	       (long long)out->nr_dims, out->size);
-	ret = print_prediction(labels, out->data, out->size / sizeof(float));
+	ret = print_prediction(labels, picture, out->data, out->size / sizeof(float));
 	vaccel_torch_tensor_delete(out);
 delete_in:
 	vaccel_torch_tensor_delete(in);

@@ -20,4 +20,11 @@ bool check_args(int argc, char **argv, int min, int max, const char *usage, int 
 /** read_file() - the bytes of a file, which the caller frees. Return: 0 or an errno, with a message. */
 int read_file(const char *path, void **data, size_t *size);
 
+/**
+ * report_error() - says on stderr what failed, why, and what to do: "WHAT: NUMBER (NAME), ..."
+ * @code: an errno value, which is what vAccel's results are
+ * @fmt:  WHAT, as in printf()
+ */
+void report_error(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 #endif

@@ -56,21 +56,24 @@ static const char *get_env(const char *name, const char *old_name)
 	return value;
 }
 
-/* Sets *number when the variable is set; what is not a number counts as 0. */
+/* Sets *number when the variable is set; what is not a number counts as 0, and is reported. */
 static int get_env_number(const char *name, const char *old_name, unsigned long *number)
 {
 	const char *value = get_env(name, old_name);
 	unsigned long n;
+	char *end;
 
 	if (!value)
 		return VACCEL_OK;
 	errno = 0;
-	n = strtoul(value, NULL, 10);
+	n = strtoul(value, &end, 10);
 	if (errno) {
 		vaccel_error("%s=%s is not a number in range; set a small decimal number", name,
 			     value);
 		return VACCEL_EINVAL;
 	}
+	if (end == value && *value)
+		vaccel_error("%s=%s is not a number: it counts as 0", name, value);
 	*number = n;
 	return VACCEL_OK;
 }

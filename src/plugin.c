@@ -79,7 +79,12 @@ static int check_version(const struct vaccel_plugin_info *info)
 			     VACCEL_VERSION);
 		return VACCEL_EINVAL;
 	}
-	if (strcmp(info->vaccel_version, VACCEL_VERSION))
+	/* Before 1.0 a minor version may change everything; who runs such a plugin should know. */
+	if (other.minor != own.minor)
+		vaccel_error("Plugin %s was built for vAccel %s, this is vAccel %s: it is used, but may "
+			     "not fit; rebuild it, or set VACCEL_VERSION_IGNORE=1 to hide this",
+			     info->name, info->vaccel_version, VACCEL_VERSION);
+	else if (strcmp(info->vaccel_version, VACCEL_VERSION))
 		vaccel_warn("Plugin %s was built for vAccel %s, this is vAccel %s", info->name,
 			    info->vaccel_version, VACCEL_VERSION);
 	return VACCEL_OK;
@@ -152,8 +157,9 @@ int plugin_register(struct vaccel_plugin *plugin)
 	vaccel_info("Registered plugin %s %s", plugin->info->name, plugin->info->version);
 	ret = plugin->info->init();
 	if (ret) {
-		vaccel_error("Plugin %s could not start: %s (%d)", plugin->info->name,
-			     strerror(ret), ret);
+		vaccel_error("Plugin %s could not start: %s (%d): what it says above, or with "
+			     "VACCEL_LOG_LEVEL=4, tells why",
+			     plugin->info->name, strerror(ret), ret);
 		unlink_plugin(plugin);
 		end_plugin(plugin);
 		return ret;
@@ -290,13 +296,13 @@ struct vaccel_plugin *plugin_select(unsigned int flags)
 
 	pthread_mutex_lock(&lock);
 	if (list_empty(&plugins)) {
-		problem = "No plugins registered";
+		problem = "No plugins registered: name some in VACCEL_PLUGINS, such as libvaccel-virtio.so in a VM";
 		goto out;
 	}
 	if (remote) {
 		plugin = find_by_virtio(true);
 		if (!plugin && !any) {
-			problem = "Could not select plugin, no VirtIO plugin registered";
+			problem = "Could not select plugin, no VirtIO plugin registered: add libvaccel-virtio.so to VACCEL_PLUGINS";
 			goto out;
 		}
 	}
@@ -307,7 +313,7 @@ struct vaccel_plugin *plugin_select(unsigned int flags)
 	if (!plugin && plugins.next == plugins.prev)
 		plugin = list_container(plugins.next, struct vaccel_plugin, entry);
 	if (!plugin)
-		problem = "Could not select plugin, no local plugin registered";
+		problem = "Could not select plugin, no local plugin registered: add one to VACCEL_PLUGINS";
 out:
 	pthread_mutex_unlock(&lock);
 	if (problem)
@@ -324,8 +330,9 @@ void *vaccel_plugin_op_func(struct vaccel_session *sess, vaccel_op_type_t type)
 	vaccel_debug("session:%" PRId64 " Looking for plugin implementing %s", sess->id,
 		     vaccel_op_type_to_str(type));
 	if (!op || !op->func) {
-		vaccel_error("Could not return func, plugin %s does not implement %s", name,
-			     vaccel_op_type_to_str(type));
+		vaccel_error("Could not return func, plugin %s does not implement %s: name one that "
+			     "does in VACCEL_PLUGINS",
+			     name, vaccel_op_type_to_str(type));
 		return NULL;
 	}
 	vaccel_debug("Returning func from hint plugin %s", name);

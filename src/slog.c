@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -163,6 +164,14 @@ static void format_header(char *buf, const struct kind *kind, const struct tm *t
 		 tag ? SLOG_CLR_RESET : "", *kind->tag ? " " : "");
 }
 
+/* Whether the screen shows colours, and its user wants them (no-color.org). */
+static bool may_color(void)
+{
+	const char *none = getenv("NO_COLOR");
+
+	return isatty(atomic_load(&screen)) && !(none && *none);
+}
+
 /*
  * Builds the line around the size bytes of text at msg, which has HEADER_MAX bytes before and
  * TRAILER_MAX bytes after it, and writes it.
@@ -171,8 +180,7 @@ static void write_line(int fd, const struct kind *kind, const SLogConfig *config
 		       size_t size, bool newline)
 {
 	const bool to_screen = fd < 0;
-	const bool color = to_screen && config->eColorFormat != SLOG_COLOR_DISABLE &&
-			   isatty(atomic_load(&screen));
+	const bool color = to_screen && config->eColorFormat != SLOG_COLOR_DISABLE && may_color();
 	char header[HEADER_MAX];
 	struct timespec now;
 	struct tm tm;

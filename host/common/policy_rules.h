@@ -28,6 +28,8 @@
 	  "Request queues; the front end may use fewer")                                           \
 	X(poll_us, "poll-us", NUMBER, "50", 0, 1000000, 0, "N",                                    \
 	  "Wait for the next request without sleeping for N microseconds")                         \
+	X(strict_names, "strict-names", FLAG, "no", 0, 0, 0, "yes|no",                             \
+	  "Refuse to start for a VM without a section in --config, if other VMs have one there")   \
 	X(plugins, "plugins", TEXT, "", 0, 0, 0, "LIST",                                           \
 	  "Plugins of the worker, separated by colons; instead of VACCEL_PLUGINS")                 \
 	X(allow, "allow", OPS, "", 0, 0, VIRTIO_ACCEL_S_PERM, "LIST",                              \

@@ -29,15 +29,25 @@
 /* Of 1000: when memory is short, this dies before anything that the operator did not choose. */
 #define OOM_SCORE 500
 
+static void add_reason(char *to, size_t size, const char *what, int err)
+{
+	size_t len = strlen(to);
+
+	snprintf(to + len, size - len, "%s%s (%s)", len ? "; " : "", what, strerror(abs(err)));
+}
+
 static void miss(struct sandbox_report *r, bool weak, const char *what, int err)
 {
-	size_t len = strlen(r->missing);
-
 	if (!err)
 		return;
 	r->weak |= weak;
-	snprintf(r->missing + len, sizeof(r->missing) - len, "%s%s (%s)", len ? "; " : "", what,
-		 strerror(err < 0 ? -err : err));
+	add_reason(r->missing, sizeof(r->missing), what, err);
+}
+
+static void miss_limit(struct sandbox_report *r, const char *what, int err)
+{
+	if (err)
+		add_reason(r->limits, sizeof(r->limits), what, err);
 }
 
 static int write_file(const char *path, const char *text)
@@ -102,15 +112,15 @@ static void join_cgroup(const struct policy *p, struct sandbox_report *r)
 			memory = INT64_MAX;
 		snprintf(path, sizeof(path), "%s/memory.max", p->cgroup);
 		snprintf(value, sizeof(value), "%" PRIu64, memory);
-		miss(r, true, "memory.max of the control group", write_file(path, value));
+		miss_limit(r, "memory.max of --cgroup", write_file(path, value));
 	}
 	if (p->max_cpus) {
 		snprintf(path, sizeof(path), "%s/cpu.max", p->cgroup);
 		snprintf(value, sizeof(value), "%" PRIu64 " 100000", p->max_cpus * 100000);
-		miss(r, true, "cpu.max of the control group", write_file(path, value));
+		miss_limit(r, "cpu.max of --cgroup", write_file(path, value));
 	}
 	snprintf(path, sizeof(path), "%s/cgroup.procs", p->cgroup);
-	miss(r, true, "a control group", write_file(path, "0"));
+	miss_limit(r, "--cgroup", write_file(path, "0"));
 }
 
 /* ---- Namespaces and privileges -------------------------------------------------------------- */
@@ -367,8 +377,8 @@ int sandbox_worker(const struct policy *p, const struct sandbox_place *place, st
 	snprintf(score, sizeof(score), "%d", OOM_SCORE);
 	miss(r, false, "dying first when memory is short", write_file("/proc/self/oom_score_adj", score));
 	if (p->max_memory)
-		miss(r, true, "max-memory", set_limit(RLIMIT_DATA, p->max_memory));
-	miss(r, true, "max-cpus", limit_cpus(p->max_cpus, place->seed));
+		miss_limit(r, "--max-memory", set_limit(RLIMIT_DATA, p->max_memory));
+	miss_limit(r, "--max-cpus", limit_cpus(p->max_cpus, place->seed));
 	if (*p->cgroup)
 		join_cgroup(p, r);
 	if (p->sandbox == SANDBOX_NONE)

@@ -25,6 +25,7 @@
 struct sandbox_report {
 	bool weak;	    /* something that nothing else makes up for */
 	char missing[1024]; /* what and why, separated by "; " */
+	char limits[512];   /* the same of the operator's limits: nothing runs without them */
 };
 
 /** Where a worker lives */

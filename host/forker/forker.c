@@ -81,7 +81,7 @@ static void run_worker(const struct station *st, int sock, const char *dir)
 		_exit(126);
 	}
 	execl(st->place.worker, "vhost-user-accel-worker", (char *)NULL);
-	_exit(127);
+	_exit(FORKER_CANNOT_EXEC);
 }
 
 /* ---- The forker ----------------------------------------------------------------------------- */
@@ -292,7 +292,7 @@ int forker_start(struct forker *f, const struct policy *policy, const char *work
 	}
 	*r = msg.confined;
 	if (msg.status)
-		return EX_CONFIG;
+		return EX_NOINPUT;
 	forker_mend(f);
 	return 0;
 }

@@ -15,6 +15,9 @@
 #include "policy.h"
 #include "sandbox.h"
 
+/** Exit status of a worker whose executable cannot be run; that of the dynamic linker's failures is 127. */
+#define FORKER_CANNOT_EXEC 120
+
 struct forker_process {
 	pid_t pid; /* 0: there is none */
 	int sock;

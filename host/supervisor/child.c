@@ -113,8 +113,10 @@ static void describe(int status, char *how, size_t size)
 		signal = WEXITSTATUS(status) - 128;
 	if (signal)
 		snprintf(how, size, "killed by signal %d (%s)", signal, strsignal(signal));
-	else if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == FORKER_CANNOT_EXEC)
 		snprintf(how, size, "its executable could not be run");
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		snprintf(how, size, "a library that it needs was not found");
 	else
 		snprintf(how, size, "exited with status %d", WEXITSTATUS(status));
 }

@@ -12,6 +12,8 @@
 /* One pass over the file, for one of its sections. */
 struct pass {
 	const char *wanted; /* section to apply, NULL: all are only checked */
+	const char *vm;	    /* NULL, or whose section is looked for */
+	struct config_sections *found;
 	struct policy *policy;
 	struct policy scratch;	/* of the section that is being checked */
 	char section[128];	/* the scratch's */
@@ -31,6 +33,23 @@ bool config_file_name_ok(const char *name)
 	return len && len <= CONFIG_NAME_MAX && strspn(name, ok) == len && strcmp(name, CONFIG_DEFAULTS) != 0;
 }
 
+/* Sections without a line in them are sections, too, which the parser does not tell of. */
+static void note_section(struct pass *pass, const char *line)
+{
+	size_t len;
+
+	if (pass->line == 1 && strncmp(line, "\xef\xbb\xbf", 3) == 0) /* a byte-order mark */
+		line += 3;
+	line += strspn(line, " \t");
+	len = *line == '[' ? strcspn(++line, "]") : 0;
+	if (!len || line[len] != ']')
+		return;
+	if (pass->vm && strlen(pass->vm) == len && !memcmp(line, pass->vm, len))
+		pass->found->vm = true;
+	else if (strlen(CONFIG_DEFAULTS) != len || memcmp(line, CONFIG_DEFAULTS, len) != 0)
+		pass->found->others = true;
+}
+
 /* The parser counts a line that does not fit its buffer as two: such lines are refused. */
 static char *read_line(char *to, int size, void *opaque)
 {
@@ -45,6 +64,7 @@ static char *read_line(char *to, int size, void *opaque)
 		pass->too_long = true;
 		return NULL;
 	}
+	note_section(pass, line);
 	return line;
 }
 
@@ -90,9 +110,10 @@ static int on_value(void *opaque, const char *section, const char *name, const c
 }
 
 /* Return: 0 or an exit status. */
-static int apply(const char *path, const char *section, struct policy *p)
+static int apply(const char *path, const char *section, const char *vm, struct policy *p,
+		 struct config_sections *found)
 {
-	struct pass pass = { .wanted = section, .policy = p };
+	struct pass pass = { .wanted = section, .vm = vm, .policy = p, .found = found };
 	int line;
 
 	policy_begin_layer(p);
@@ -120,9 +141,12 @@ static int apply(const char *path, const char *section, struct policy *p)
 	return EX_CONFIG;
 }
 
-int config_file_load(const char *path, const char *vm, struct policy *p)
+int config_file_load(const char *path, const char *vm, struct policy *p,
+		     struct config_sections *found)
 {
-	int ret = apply(path, CONFIG_DEFAULTS, p);
+	int ret;
 
-	return ret || !vm ? ret : apply(path, vm, p);
+	memset(found, 0, sizeof(*found));
+	ret = apply(path, CONFIG_DEFAULTS, vm, p, found);
+	return ret || !vm ? ret : apply(path, vm, vm, p, found);
 }

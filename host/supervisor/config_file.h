@@ -18,13 +18,21 @@
  */
 bool config_file_name_ok(const char *name);
 
+/** Which sections a file has */
+struct config_sections {
+	bool vm;     /* that of the VM in question; it may be empty */
+	bool others; /* of other VMs */
+};
+
 /**
  * config_file_load() - applies the sections of a file to a policy: that for all VMs, then the VM's
- * @vm: NULL, or a VM without a section: only the one for all
+ * @vm:    NULL, or a VM without a section: only the one for all
+ * @found: receives which sections are there
  *
  * The whole file is checked, other VMs' sections included. Return: 0; EX_CONFIG when something is
  * wrong in it, EX_NOINPUT when it cannot be read; then the reason was logged.
  */
-int config_file_load(const char *path, const char *vm, struct policy *p);
+int config_file_load(const char *path, const char *vm, struct policy *p,
+		     struct config_sections *found);
 
 #endif

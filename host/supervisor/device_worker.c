@@ -172,23 +172,29 @@ static int start_worker(struct device *dev)
 }
 
 /* libvaccel ends a program whose plugins cannot be loaded with its error code. */
-static const char *start_hint(const char *how)
+static const char *start_hint(const struct device *dev, const char *how)
 {
 	static const struct {
 		const char *how, *hint;
 	} hints[] = {
-		{ "exited with status 2", "a plugin of VACCEL_PLUGINS was not found" },
+		{ "exited with status 2",
+		  "a plugin of VACCEL_PLUGINS, or a library that it needs, was not found; the line above "
+		  "names it" },
 		{ "exited with status 80", "an entry of VACCEL_PLUGINS is not a plugin" },
 		{ "exited with status 17", "VACCEL_PLUGINS names a plugin twice" },
 		{ "exited with status 13", "no directory for its files can be made" },
 		{ "exited with status 22",
 		  "a plugin of VACCEL_PLUGINS is of another version, or a variable is bad" },
 		{ "its executable could not be run", "give its place with --worker" },
+		{ "a library that it needs was not found",
+		  "the line above names it; run ldconfig, or add its directory to LD_LIBRARY_PATH" },
 	};
 
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
 		if (strcmp(how, hints[i].how) == 0)
 			return hints[i].hint;
+	if (dev->opts.setup.policy.max_memory)
+		return "--max-memory may be too little for it; VACCEL_LOG_LEVEL=4 shows how far it gets";
 	return "set VACCEL_LOG_LEVEL=4 to see how far it gets";
 }
 
@@ -257,7 +263,7 @@ static void lose_worker(struct device *dev, const char *why)
 			  before);
 	else
 		log_error("the worker cannot start again (%s): %s; next try in %u ms%s", how,
-			  why ? why : start_hint(how), delay, before);
+			  why ? why : start_hint(dev, how), delay, before);
 }
 
 int device_worker_init(struct device *dev)
@@ -310,7 +316,7 @@ int device_worker_await_first(struct device *dev, int abort_fd)
 	log_relay_finish();
 	clean_up(dev);
 	log_error("the worker cannot start (%s): %s",
-		  ret == -ETIMEDOUT ? "not ready within 60 s" : how, start_hint(how));
+		  ret == -ETIMEDOUT ? "not ready within 60 s" : how, start_hint(dev, how));
 	return EX_UNAVAILABLE;
 }
 

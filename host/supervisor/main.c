@@ -38,8 +38,9 @@ static const char doc[] =
 	"The log goes to standard error. SIGUSR1 prints counters there, as a line of JSON. SIGTERM, "
 	"SIGINT and SIGHUP stop the process.\n\n"
 	"Exit status: 0 stopped as told, 64 wrong options, 69 the worker or a plugin cannot start, "
-	"71 a failure of the system, 73 the socket cannot be made, 66 or 78 the file of --config cannot "
-	"be read or is wrong.";
+	"71 a failure of the system, 73 the socket cannot be made, 66 a path of a rule or the file of "
+	"--config is not there, 78 that file is wrong, has no section for the VM (--strict-names), or a "
+	"limit cannot be set.";
 
 enum {
 	OPT_CAPABILITIES = 0x100,
@@ -209,22 +210,47 @@ static int open_log(const struct arguments *args)
 	return 0;
 }
 
+/*
+ * A VM whose name is misspelt must not silently get the rules for all. In a file without sections for
+ * VMs no name can be wrong. Return: 0 or an exit status.
+ */
+static int check_name(const struct arguments *args, const struct config_sections *found)
+{
+	bool strict = args->opts.device.setup.policy.strict_names;
+	char who[CONFIG_NAME_MAX + 48];
+
+	if (found->vm || !found->others)
+		return 0;
+	if (args->name)
+		snprintf(who, sizeof(who), "has no section [%s]", args->name);
+	else
+		snprintf(who, sizeof(who), "has sections, but no --name was given");
+	if (strict)
+		log_error("%s %s: name the VM as its section, or add the section, which may be "
+			  "empty (strict-names)", args->config, who);
+	else
+		log_warn("%s %s: only its section [" CONFIG_DEFAULTS "] applies; strict-names = yes "
+			 "refuses that", args->config, who);
+	return strict ? EX_CONFIG : 0;
+}
+
 /* Return: 0 or an exit status. */
 static int make_policy(struct arguments *args)
 {
 	struct policy *p = &args->opts.device.setup.policy;
+	struct config_sections found = { 0 };
 	char why[512];
 	int ret = 0;
 
 	policy_init(p);
 	if (args->config)
-		ret = config_file_load(args->config, args->name, p);
+		ret = config_file_load(args->config, args->name, p, &found);
 	policy_begin_layer(p);
 	for (unsigned int i = 0; i < args->nr_given; i++)
 		policy_set(p, args->given[i].rule, args->given[i].value, why, sizeof(why));
 	args->opts.device.num_queues = (unsigned int)p->num_queues;
 	args->opts.device.op_timeout_s = (unsigned int)p->op_timeout;
-	return ret;
+	return ret ? ret : check_name(args, &found);
 }
 
 /* What else the caller has left open is not for us. */
@@ -256,7 +282,7 @@ static int open_dirs(struct device_options *dev)
 	dev->keeper = -1;
 	dev->model_dir = open_dir("model-dir", p->model_dir);
 	if (cache < -1 || dev->model_dir < -1)
-		return EX_USAGE;
+		return EX_NOINPUT;
 	if (cache < 0)
 		return 0;
 	if (cache_dir_check(cache, &why)) {

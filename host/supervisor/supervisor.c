@@ -281,6 +281,11 @@ static int report(const char *who, const struct policy *policy, const struct san
 {
 	bool required = policy->sandbox == SANDBOX_STRICT;
 
+	if (*r->limits) {
+		log_error("limits that the policy asks for cannot be set: %s; correct the policy, or "
+			  "let this process write there", r->limits);
+		return EX_CONFIG;
+	}
 	if (!*r->missing)
 		return 0;
 	if (r->weak && required) {

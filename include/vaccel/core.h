@@ -63,8 +63,16 @@ bool vaccel_is_initialized(void);
  */
 const char *vaccel_rundir(void);
 
+#ifdef __cplusplus
+/* C++ takes it for a second constructor of the structure of this name. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
 /* The active configuration; the defaults when not initialised. Internal storage, never NULL. */
 const struct vaccel_config *vaccel_config(void);
+#ifdef __cplusplus
+#pragma GCC diagnostic pop
+#endif
 
 #ifdef __cplusplus
 }

@@ -73,6 +73,11 @@ int vaccel_mem_alloc(struct vaccel_session *sess, size_t size, void **ptr);
  */
 int vaccel_mem_free(void *ptr);
 
+#ifdef __cplusplus
+/* C++ takes it for a second constructor of the structure of this name. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
 /*
  * vaccel_mem_info - say which allocation an address belongs to
  * @ptr:  any address in it
@@ -81,6 +86,9 @@ int vaccel_mem_free(void *ptr);
  * EINVAL: NULL. ENOENT: it belongs to none.
  */
 int vaccel_mem_info(const void *ptr, struct vaccel_mem_info *info);
+#ifdef __cplusplus
+#pragma GCC diagnostic pop
+#endif
 
 /*
  * For plugins that forward operations: how to allocate memory that can be registered.

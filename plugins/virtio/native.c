@@ -16,16 +16,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/virtio_config.h>
 
 #include "native_proto.h"
+#include "transport/clock.h"
 #include "vaccel/log.h"
 
 #define QUEUE_SIZE	128
 #define CONTROL_TIMEOUT_MS	10000
 #define CLOSE_TIMEOUT_MS	2000
+/* A host process that is starting has no socket yet. */
+#define DEFAULT_CONNECT_MS	5000u
+#define MAX_CONNECT_MS		3600000u
 
 #define DEFAULT_POLL_US		50u
 #define MAX_POLL_US		1000000u
@@ -262,7 +267,7 @@ static unsigned int env_number(const char *name, unsigned int min, unsigned int 
 	errno = 0;
 	v = strtoul(text, &end, 10);
 	if (errno || *end || *text == '-' || v < min || v > max) {
-		vaccel_warn("virtio: %s=%s is not a number from %u to %u; using %u", name, text,
+		vaccel_error("virtio: %s=%s is not a number from %u to %u; using %u", name, text,
 			    min, max, fallback);
 		return fallback;
 	}
@@ -451,13 +456,31 @@ static int start_queues(struct native_transport *n, unsigned int cpus)
 	return err;
 }
 
+/* Waits for the socket of a host process that is just being started. */
+static int connect_to(struct vu_conn *conn, const char *path)
+{
+	const struct timespec pause = { .tv_nsec = 20 * 1000000 };
+	unsigned int wait_ms = env_number("VACCEL_VIRTIO_CONNECT_MS", 0, MAX_CONNECT_MS,
+					  DEFAULT_CONNECT_MS);
+	uint64_t deadline = now_ms() + wait_ms;
+	int err;
+
+	while ((err = vu_connect(conn, path, CONTROL_TIMEOUT_MS))) {
+		if ((err != ENOENT && err != ECONNREFUSED) || now_ms() >= deadline)
+			return err;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 static void report(const char *path, int err)
 {
 	switch (err) {
 	case ENOENT:
 	case ECONNREFUSED:
 		vaccel_error("virtio: nothing listens at %s: start vhost-user-accel "
-			     "--socket-path=%s", path, path);
+			     "--socket-path=%s; VACCEL_VIRTIO_CONNECT_MS says how long to wait for it",
+			     path, path);
 		break;
 	case EACCES:
 	case EPERM:
@@ -468,10 +491,11 @@ static void report(const char *path, int err)
 		vaccel_error("virtio: no answer from %s in %d s: each vhost-user-accel serves one "
 			     "client at a time; is it in use?", path, CONTROL_TIMEOUT_MS / 1000);
 		break;
-	case ENODEV:
+	case EBUSY:
 	case EPROTO:
-		vaccel_error("virtio: %s closed or refused the connection; it may serve another "
-			     "program already: see vhost-user-accel's log", path);
+		vaccel_error("virtio: %s closed or refused the connection: it serves another program "
+			     "already, or its log says why; each program needs a vhost-user-accel of "
+			     "its own", path);
 		break;
 	default:
 		vaccel_error("virtio: cannot use the accelerator at %s: %s", path, strerror(err));
@@ -503,9 +527,12 @@ int transport_open_native(const char *socket_path, struct transport **out)
 	/* Unlike any context that a back end may still remember. */
 	n->context = (uint64_t)getpid() << 32 | (uint32_t)(opened++ + 1);
 
-	err = vu_connect(&n->conn, socket_path, CONTROL_TIMEOUT_MS);
+	err = connect_to(&n->conn, socket_path);
 	if (!err)
 		err = negotiate(n, socket_path, &reported);
+	/* Who is turned away by a host process that serves another program sees the end of the socket. */
+	if (err == ENODEV && !reported)
+		err = EBUSY;
 	if (err)
 		goto fail;
 

@@ -133,7 +133,10 @@ static int send_path(int64_t id, const char *path)
 			     "vhost-user-accel",
 			     path);
 	else if (ret == VACCEL_ENOENT)
-		vaccel_error("[virtio] The host has no %s", path);
+		vaccel_error("[virtio] The host has no %s: see --model-dir of vhost-user-accel", path);
+	else if (ret == VACCEL_EINVAL)
+		vaccel_error("[virtio] %s cannot be the name of a model: it must lie below --model-dir of "
+			     "vhost-user-accel, without \"..\", and be a file or directory", path);
 	return ret;
 }
 

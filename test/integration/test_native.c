@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -139,6 +141,39 @@ static void test_refused(void **state)
 	expect_refusal(&o);
 }
 
+/* A host process as others find it that serves one program already */
+static void *turn_away(void *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
+
+	/* It starts later than its client. */
+	usleep(300000);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", (const char *)path);
+	if (bind(listener, (struct sockaddr *)&addr, sizeof(addr)) == 0 && listen(listener, 1) == 0) {
+		fd = accept(listener, NULL, NULL);
+		close(fd);
+	}
+	close(listener);
+	return NULL;
+}
+
+static void test_late_and_busy(void **state)
+{
+	struct transport *t = NULL;
+	pthread_t thread;
+	char path[200];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/late.sock", test_dir());
+	setenv("VACCEL_VIRTIO_CONNECT_MS", "60000", 1);
+	assert_int_equal(pthread_create(&thread, NULL, turn_away, path), 0);
+	assert_int_equal(transport_open_native(path, &t), EBUSY);
+	pthread_join(thread, NULL);
+	assert_null(t);
+	unsetenv("VACCEL_VIRTIO_CONNECT_MS");
+}
+
 static void test_nobody(void **state)
 {
 	struct transport *t = NULL;
@@ -146,6 +181,7 @@ static void test_nobody(void **state)
 	FILE *f;
 
 	(void)state;
+	setenv("VACCEL_VIRTIO_CONNECT_MS", "0", 1);
 	snprintf(path, sizeof(path), "%s/nobody.sock", test_dir());
 	assert_int_equal(transport_open_native(path, &t), ENOENT);
 	f = fopen(path, "w");
@@ -156,6 +192,7 @@ static void test_nobody(void **state)
 	path[sizeof(path) - 1] = '\0';
 	assert_int_equal(transport_open_native(path, &t), ENAMETOOLONG);
 	assert_null(t);
+	unsetenv("VACCEL_VIRTIO_CONNECT_MS");
 }
 
 /* Takes as long as the transport's time limit for control messages. */
@@ -745,7 +782,7 @@ int main(void)
 		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_info),
 		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_nobody),
+		cmocka_unit_test(test_late_and_busy), cmocka_unit_test(test_nobody),
 		cmocka_unit_test(test_mute),
 		cmocka_unit_test(test_echo),
 		cmocka_unit_test(test_segments),

@@ -264,6 +264,30 @@ static void test_file(void **state)
 	assert_int_equal(run(options, said, sizeof(said)), 0);
 	assert_int_equal(stats_number(said, "max_sessions"), 9);
 
+	assert_non_null(strstr(said, "/policy has no section [large]: only its section [defaults] applies"));
+	snprintf(options, sizeof(options), "%s --name=large --strict-names --print-policy", config);
+	assert_int_equal(run(options, said, sizeof(said)), 78);
+	assert_non_null(strstr(said, "/policy has no section [large]: name the VM as its section, or add"));
+	assert_null(strstr(said, "max_sessions"));
+	snprintf(options, sizeof(options), "%s --strict-names --print-policy", config);
+	assert_int_equal(run(options, said, sizeof(said)), 78);
+	assert_non_null(strstr(said, "/policy has sections, but no --name"));
+	snprintf(options, sizeof(options), "%s --name=small --strict-names --print-policy", config);
+	assert_int_equal(run(options, said, sizeof(said)), 0);
+	assert_null(strstr(said, "section"));
+
+	write_file(path, sizeof(path), "[defaults]\nstrict-names = yes\n[empty]\n");
+	snprintf(options, sizeof(options), "%s --name=empty --print-policy", config);
+	assert_int_equal(run(options, said, sizeof(said)), 0);
+	snprintf(options, sizeof(options), "%s --name=emtpy --print-policy", config);
+	assert_int_equal(run(options, said, sizeof(said)), 78);
+	snprintf(options, sizeof(options), "%s --name=emtpy --strict-names=no --print-policy", config);
+	assert_int_equal(run(options, said, sizeof(said)), 0);
+	/* Nothing is said of any VM here. */
+	write_file(path, sizeof(path), "[defaults]\nstrict-names = yes\n");
+	assert_int_equal(run(options, said, sizeof(said)), 0);
+	assert_null(strstr(said, "section"));
+
 	write_file(path, sizeof(path), "[defaults]\n\nmax-sessions = few\n");
 	snprintf(options, sizeof(options), "%s --socket-path=%s/x", config, test_dir());
 	assert_int_equal(run(options, said, sizeof(said)), 78);

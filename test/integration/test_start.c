@@ -122,23 +122,35 @@ static void test_options(void **state)
 	expect_said("\"type\": \"accel\"");
 	assert_int_equal(RUN("--print-policy", "-n", "3"), 0);
 	expect_said("\"num_queues\":3");
-	assert_int_equal(RUN("--cache-dir=/nowhere", "--fd=3"), EX_USAGE);
+	assert_int_equal(RUN("--cache-dir=/nowhere", "--fd=3"), EX_NOINPUT);
 	expect_said("--cache-dir=/nowhere: No such file");
-	assert_int_equal(RUN("--model-dir=/etc/passwd", "--fd=3"), EX_USAGE);
+	assert_int_equal(RUN("--model-dir=/etc/passwd", "--fd=3"), EX_NOINPUT);
 	expect_said("--model-dir=/etc/passwd: Not a directory");
 }
 
 static void test_plugins(void **state)
 {
-	char option[200];
+	char option[200], libraries[4096];
 
 	(void)state;
-	snprintf(option, sizeof(option), "-s%s", in_dir("never"));
+	snprintf(option, sizeof(option), "--socket-path=%s", in_dir("never"));
 	assert_int_equal(RUN(option, "--plugins=libvaccel-none.so"), EX_UNAVAILABLE);
-	expect_said("a plugin of VACCEL_PLUGINS was not found");
+	expect_said("a plugin of VACCEL_PLUGINS, or a library that it needs, was not found");
 	assert_int_equal(RUN(option, "--worker=/nowhere/worker", "--sandbox=none"), EX_UNAVAILABLE);
 	expect_said("give its place with --worker");
-	assert_int_equal(access(option + 2, F_OK), -1);
+	assert_int_equal(RUN(option, "--max-memory=1K"), EX_UNAVAILABLE);
+	expect_said("--max-memory may be too little");
+
+	/* A worker that cannot find libvaccel: the worker is not to blame, nor --worker. */
+	snprintf(libraries, sizeof(libraries), "%s", getenv("LD_LIBRARY_PATH"));
+	setenv("LD_LIBRARY_PATH", "/nowhere", 1);
+	assert_int_equal(RUN(option, "--plugins=" NOOP_PLUGIN, "--worker=" LOST_WORKER), EX_UNAVAILABLE);
+	setenv("LD_LIBRARY_PATH", libraries, 1);
+	expect_said("libnowhere.so");
+	expect_said("a library that it needs was not found");
+	expect_said("run ldconfig, or add its directory to LD_LIBRARY_PATH");
+	assert_null(strstr(said, "--worker"));
+	assert_int_equal(access(option + strlen("--socket-path="), F_OK), -1);
 }
 
 /* Paths at which no socket can be made */

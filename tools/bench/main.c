@@ -62,7 +62,7 @@ static const struct argp_option options[] = {
 	{"op", 'o', "LIST", 0, "Operations (default: touch)", 1},
 	{"size", 's', "LIST", 0, "Bytes each way; K, M, G are understood (default: 64,4K,64K,1M)", 1},
 	{"path", 'p', "LIST", 0,
-	 "How the bytes travel: inline (up to 4K), pinned, registered, or auto (default): inline if "
+	 "How the bytes travel: inline (up to 1K), pinned, registered, or auto (default): inline if "
 	 "they fit, else pinned", 1},
 	{"threads", 't', "LIST", 0, "Threads that call at once (default: 1)", 1},
 	{"compare", 'c', "LIST", 0, "What to compare with (default: nothing)", 1},

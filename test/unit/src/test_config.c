@@ -112,12 +112,19 @@ static void test_env(void **state)
 static void test_env_words(void **state)
 {
 	struct vaccel_config config;
+	struct capture out;
+	const char *text;
 
 	(void)state;
 	setenv("VACCEL_LOG_LEVEL", "debug", 1);
 	setenv("VACCEL_PROFILING_ENABLED", "true", 1);
 	setenv("VACCEL_VERSION_IGNORE", "0", 1);
+	capture_start(&out, STDOUT_FILENO);
 	assert_int_equal(vaccel_config_init_from_env(&config), VACCEL_OK);
+	text = capture_end(&out);
+	assert_contains(text, "<error> VACCEL_LOG_LEVEL=debug is not a number: it counts as 0\n");
+	assert_contains(text, "<error> VACCEL_PROFILING_ENABLED=true is not a number: it counts as 0\n");
+	assert_lacks(text, "VERSION_IGNORE");
 	assert_int_equal(config.log_level, 0);
 	assert_false(config.profiling_enabled);
 	assert_false(config.version_ignore);

@@ -354,6 +354,20 @@ static void test_color(void **state)
 		assert_contains(buf, tags[i].tag);
 	}
 
+	/* Who does not want colours has none. */
+	setenv("NO_COLOR", "1", 1);
+	fflush(stdout);
+	dup2(tty, STDOUT_FILENO);
+	slog_print(SLOG_ERROR, 1, "x");
+	dup2(saved, STDOUT_FILENO);
+	n = read(pty, buf, sizeof(buf) - 1);
+	assert_true(n > 0);
+	buf[n] = '\0';
+	assert_contains(buf, "- <error> x");
+	assert_null(strchr(buf, '\033'));
+	/* Set, but empty, it means nothing. */
+	setenv("NO_COLOR", "", 1);
+
 	slog_config_get(&config);
 	config.eColorFormat = SLOG_COLOR_FULL;
 	config.nTraceTid = 1;

@@ -76,7 +76,7 @@ static void test_missing(void **state)
 	assert_int_equal(op_begin(&sess, VACCEL_OP_MAX, &func), VACCEL_ENOTSUP);
 	text = capture_end(&out);
 	assert_contains(text, "<error> Could not return func, plugin p does not implement "
-			      "VACCEL_OP_OPENCV\n");
+			      "VACCEL_OP_OPENCV: name one that does in VACCEL_PLUGINS\n");
 	assert_lacks(text, "Found implementation");
 }
 

@@ -145,7 +145,7 @@ static void test_versions(void **state)
 	assert_int_equal(vaccel_plugin_load(PLUGIN("nonsense")), VACCEL_EINVAL);
 	capture_start(&out, STDOUT_FILENO);
 	assert_int_equal(vaccel_plugin_load(PLUGIN("minor")), VACCEL_OK);
-	assert_contains(capture_end(&out), "<warn> Plugin minor was built for vAccel v0.6.1-194");
+	assert_contains(capture_end(&out), "<error> Plugin minor was built for vAccel v0.6.1-194");
 
 	assert_int_equal(start_with(true), VACCEL_OK);
 	assert_int_equal(vaccel_plugin_load(PLUGIN("old")), VACCEL_OK);

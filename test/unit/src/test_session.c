@@ -284,7 +284,7 @@ static const char *selected(uint32_t flags, int *ret)
 static void test_select(void **state)
 {
 	(void)state;
-	ASSERT_NONE(0, "<error> No plugins registered\n");
+	ASSERT_NONE(0, "<error> No plugins registered: name some in VACCEL_PLUGINS");
 	ASSERT_NONE(VACCEL_PLUGIN_ALL, "No plugins registered");
 
 	assert_int_equal(plugin_register(&virtio), VACCEL_OK);

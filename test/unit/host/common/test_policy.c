@@ -145,6 +145,8 @@ static char path[] = "/tmp/vaccel-policy-XXXXXX";
 static char log_path[] = "/tmp/vaccel-policy-log-XXXXXX";
 
 /* Loads a file with this content. @said: receives the log. */
+static struct config_sections sections;
+
 static int load(const char *content, const char *vm, struct policy *p, char *said, size_t size)
 {
 	FILE *f = fopen(path, "w");
@@ -159,7 +161,7 @@ static int load(const char *content, const char *vm, struct policy *p, char *sai
 	assert_non_null(f);
 	dup2(fileno(f), STDERR_FILENO);
 	policy_init(p);
-	ret = config_file_load(path, vm, p);
+	ret = config_file_load(path, vm, p, &sections);
 	dup2(saved, STDERR_FILENO);
 	close(saved);
 	rewind(f);
@@ -208,6 +210,30 @@ static void test_file(void **state)
 	assert_string_equal(said, "");
 }
 
+/* Which sections there are, empty ones included */
+static void test_sections(void **state)
+{
+	struct policy p;
+	char said[1024];
+
+	(void)state;
+	assert_int_equal(load("[defaults]\nallow = exec\n", "web1", &p, said, sizeof(said)), 0);
+	assert_false(sections.vm || sections.others);
+	assert_int_equal(load("# [web2]\nplugins = [web3]\n", NULL, &p, said, sizeof(said)), EX_CONFIG);
+	assert_false(sections.vm || sections.others);
+	assert_int_equal(load("[web1]\n", "web1", &p, said, sizeof(said)), 0);
+	assert_true(sections.vm && !sections.others);
+	assert_int_equal(load("[web1]\n", "webb1", &p, said, sizeof(said)), 0);
+	assert_true(!sections.vm && sections.others);
+	assert_int_equal(load("[web11]\n", "web1", &p, said, sizeof(said)), 0);
+	assert_true(!sections.vm && sections.others);
+	assert_int_equal(load("[web1]\n", NULL, &p, said, sizeof(said)), 0);
+	assert_true(!sections.vm && sections.others);
+	assert_int_equal(load("\xef\xbb\xbf[web1] ; here\n[web2]\nallow=noop\n", "web1", &p, said, sizeof(said)), 0);
+	assert_true(sections.vm && sections.others);
+	unlink(path);
+}
+
 static void test_bad_files(void **state)
 {
 	char longline[600] = "[defaults]\nplugins = ";
@@ -238,8 +264,8 @@ static void test_bad_files(void **state)
 			fail_msg("file %zu: '%s' is not in '%s'", i, bad[i].said, said);
 	}
 	unlink(path);
-	assert_int_equal(config_file_load(path, NULL, &p), EX_NOINPUT);
-	assert_int_equal(config_file_load("/tmp", NULL, &p), EX_NOINPUT);
+	assert_int_equal(config_file_load(path, NULL, &p, &sections), EX_NOINPUT);
+	assert_int_equal(config_file_load("/tmp", NULL, &p, &sections), EX_NOINPUT);
 }
 
 static void test_names(void **state)
@@ -340,7 +366,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),  cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_ops),	  cmocka_unit_test(test_layers),
 		cmocka_unit_test(test_json),	  cmocka_unit_test(test_file),
-		cmocka_unit_test(test_bad_files), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_sections), cmocka_unit_test(test_bad_files), cmocka_unit_test(test_names),
 		cmocka_unit_test(test_quota),
 		cmocka_unit_test(test_leftovers),
 	};

@@ -90,6 +90,13 @@ static void good(int sock)
 static void no_program(int sock)
 {
 	(void)sock;
+	_exit(FORKER_CANNOT_EXEC);
+}
+
+/* As the dynamic linker ends a program */
+static void no_library(int sock)
+{
+	(void)sock;
 	_exit(127);
 }
 
@@ -209,6 +216,9 @@ static void does_not_start(void **state)
 	start(&c, no_program);
 	assert_int_equal(child_read(&c, WAIT_MS), -EPIPE);
 	end(&c, "its executable could not be run");
+	start(&c, no_library);
+	assert_int_equal(child_read(&c, WAIT_MS), -EPIPE);
+	end(&c, "a library that it needs was not found");
 	assert_int_equal(count_fds(), before);
 }
 
