@@ -318,6 +318,22 @@ static void test_bad_file(void **state)
 	assert_contains(capture_end(&out), "still here");
 }
 
+/* What a terminal gets to see of a line */
+static void print_to(int tty, int pty, SLOG_FLAGS_E flag, char *text, size_t size)
+{
+	int saved = dup(STDOUT_FILENO);
+	ssize_t n;
+
+	fflush(stdout);
+	dup2(tty, STDOUT_FILENO);
+	slog_print(flag, 1, "x");
+	dup2(saved, STDOUT_FILENO);
+	close(saved);
+	n = read(pty, text, size - 1);
+	assert_true(n > 0);
+	text[n] = '\0';
+}
+
 static void test_color(void **state)
 {
 	static const struct {
@@ -335,34 +351,20 @@ static void test_color(void **state)
 	};
 	SLogConfig config;
 	char buf[256];
-	int pty, tty, saved;
-	ssize_t n;
+	int pty, tty;
 
 	(void)state;
 	if (openpty(&pty, &tty, NULL, NULL, NULL))
 		skip();
 	slog_init(NULL, SLOG_FLAGS_ALL, 1);
-	saved = dup(STDOUT_FILENO);
 	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
-		fflush(stdout);
-		dup2(tty, STDOUT_FILENO);
-		slog_print(tags[i].flag, 1, "x");
-		dup2(saved, STDOUT_FILENO);
-		n = read(pty, buf, sizeof(buf) - 1);
-		assert_true(n > 0);
-		buf[n] = '\0';
+		print_to(tty, pty, tags[i].flag, buf, sizeof(buf));
 		assert_contains(buf, tags[i].tag);
 	}
 
 	/* Who does not want colours has none. */
 	setenv("NO_COLOR", "1", 1);
-	fflush(stdout);
-	dup2(tty, STDOUT_FILENO);
-	slog_print(SLOG_ERROR, 1, "x");
-	dup2(saved, STDOUT_FILENO);
-	n = read(pty, buf, sizeof(buf) - 1);
-	assert_true(n > 0);
-	buf[n] = '\0';
+	print_to(tty, pty, SLOG_ERROR, buf, sizeof(buf));
 	assert_contains(buf, "- <error> x");
 	assert_null(strchr(buf, '\033'));
 	/* Set, but empty, it means nothing. */
@@ -372,16 +374,9 @@ static void test_color(void **state)
 	config.eColorFormat = SLOG_COLOR_FULL;
 	config.nTraceTid = 1;
 	slog_config_set(&config);
-	fflush(stdout);
-	dup2(tty, STDOUT_FILENO);
-	slog_print(SLOG_ERROR, 1, "x");
-	dup2(saved, STDOUT_FILENO);
-	n = read(pty, buf, sizeof(buf) - 1);
-	assert_true(n > 0);
-	buf[n] = '\0';
+	print_to(tty, pty, SLOG_ERROR, buf, sizeof(buf));
 	assert_memory_equal(buf, "\033[31m(", 6);
 	assert_contains(buf, "<error> x\033[0m");
-	close(saved);
 	close(tty);
 	close(pty);
 }
