@@ -39,8 +39,6 @@ int streams_detach(void)
 		log_set_name(NULL);
 		if (dup2(streams_log, STDERR_FILENO) < 0)
 			ret = -errno;
-		/* What this process starts has it there. */
-		streams_log = -1;
 	}
 	if (dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 		ret = -errno;

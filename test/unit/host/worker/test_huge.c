@@ -155,7 +155,7 @@ static void refuses(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
-		capture_start(&c, STDOUT_FILENO);
+		capture_start(&c, STDERR_FILENO);
 		assert_int_equal(add(bad[i], 2), VIRTIO_ACCEL_S_ADDRNOTAVAIL);
 		capture_end(&c);
 		if (!i)
