@@ -14,6 +14,7 @@
 
 #include "native.h"
 #include "transport/clock.h"
+#include "transport/fd.h"
 
 /* In the time that the user allows it is looked, and asked, this often. */
 #define PARTS 4u
@@ -39,7 +40,7 @@ int native_life_init(struct native_life *l, unsigned int timeout_s)
 	};
 	if (!timeout_s)
 		return 0;
-	l->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	l->timer_fd = fd_above_stdio(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
 	if (l->timer_fd < 0 || timerfd_settime(l->timer_fd, 0, &timer, NULL))
 		return errno;
 	return 0;
