@@ -76,8 +76,9 @@ static void run_worker(const struct station *st, int sock, const char *dir)
 	place.dir = dir;
 	if (sandbox_worker(st->policy, &place, &missing))
 		_exit(126);
-	if (strcmp(missing.missing, st->missing.missing)) {
-		log_error("the worker's sandbox lacks what it had at first: %s", missing.missing);
+	if (*missing.limits || strcmp(missing.missing, st->missing.missing)) {
+		log_error("the worker lacks limits or parts of its sandbox that it had at first: %s %s",
+			  missing.limits, missing.missing);
 		_exit(126);
 	}
 	execl(st->place.worker, "vhost-user-accel-worker", (char *)NULL);
