@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -51,8 +52,9 @@ static const char *tag(enum log_level level)
 		[LOG_LEVEL_DEBUG] = { "<debug> ", "\033[34m<debug>\033[0m " },
 		[LOG_LEVEL_NONE] = { "", "" },
 	};
+	const char *no_color = getenv("NO_COLOR");
 
-	return isatty(STDERR_FILENO) ? tags[level].coloured : tags[level].plain;
+	return isatty(STDERR_FILENO) && !(no_color && *no_color) ? tags[level].coloured : tags[level].plain;
 }
 
 size_t log_record_format(char *line, const struct log_record *record)
