@@ -259,6 +259,7 @@ int main(int argc, char **argv)
 	join_clear();
 	memory_clear(&serve.mem);
 	inflight_area_unmap(serve.area);
-	/* libvaccel cleans up in its unload-time destructor. */
+	/* Here, as the end of a process ends no plugin. */
+	vaccel_cleanup();
 	return 0;
 }

@@ -30,7 +30,7 @@ sleep 0.3
 rmdir busy
 EOF
 chmod +x "$work/tree/scripts/in-root"
-unset MAKEFLAGS MFLAGS MAKELEVEL
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES VACCEL_LOCKED
 (cd "$work/tree" && make user >"$work/first" 2>&1) &
 pid=$!
 sleep 0.1
