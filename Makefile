@@ -19,6 +19,9 @@ else
 in_root := scripts/in-root
 serieses := 6.1 6.12 7.3
 meson_setup := meson setup --prefix=/usr/local --libdir=lib -Dauto_features=enabled
+# Engines whose libraries only the full root has
+large := -Dplugin-torch=enabled -Dplugin-opencv=enabled
+sanitize := -Db_sanitize=address,undefined -Db_lundef=false
 
 all: user driver
 
@@ -33,7 +36,18 @@ sanitized: build/sanitized/build.ninja
 	$(in_root) meson compile -C build/sanitized
 
 build/sanitized/build.ninja:
-	$(in_root) $(meson_setup) -Db_sanitize=address,undefined -Db_lundef=false build/sanitized
+	$(in_root) $(meson_setup) $(sanitize) build/sanitized
+
+# Both once more in the full root, with every engine.
+full: build/full/build.ninja build/full-sanitized/build.ninja
+	$(in_root) --full meson compile -C build/full
+	$(in_root) --full meson compile -C build/full-sanitized
+
+build/full/build.ninja:
+	$(in_root) --full $(meson_setup) $(large) build/full
+
+build/full-sanitized/build.ninja:
+	$(in_root) --full $(meson_setup) $(large) $(sanitize) build/full-sanitized
 
 driver: $(serieses:%=driver-%)
 
@@ -118,6 +132,7 @@ clean:
 
 help:
 	@echo 'make          build user space and the driver (for kernels $(serieses))'
+	@echo 'make full     build also the engines that are too large for the usual build root'
 	@echo 'make demo     build, boot a VM and run the examples in it'
 	@echo 'make check    build and run all tests; ends with "N passed, N failed"'
 	@echo 'make bench    measure calls natively and in a VM, against unix sockets and vsock'
