@@ -31,6 +31,7 @@
 #include "vaccel/ops/tflite.h"
 #include "vaccel/ops/torch.h"
 #include "vaccel/plugin.h"
+#include "vaccel/plugin_ext.h"
 #include "vaccel/prof.h"
 #include "vaccel/resource.h"
 #include "vaccel/session.h"

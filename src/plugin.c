@@ -13,6 +13,7 @@
 #include "list.h"
 #include "memory.h"
 #include "process.h"
+#include "session.h"
 #include "vaccel.h"
 
 /*
@@ -102,6 +103,73 @@ static int check_plugin(const struct vaccel_plugin *plugin)
 	return check_version(info);
 }
 
+/* What plugins registered beyond their info; under lock. */
+struct extension {
+	struct extension *next;
+	const struct vaccel_plugin *plugin;
+	struct vaccel_plugin_ext ext;
+};
+static struct extension *extensions;
+
+static struct extension **find_extension(const struct vaccel_plugin *plugin)
+{
+	struct extension **link = &extensions;
+
+	while (*link && (*link)->plugin != plugin)
+		link = &(*link)->next;
+	return link;
+}
+
+int vaccel_plugin_register_ext(struct vaccel_plugin *plugin, const struct vaccel_plugin_ext *ext)
+{
+	struct extension *new, **link;
+	int ret = VACCEL_OK;
+
+	if (!plugin || !ext)
+		return VACCEL_EINVAL;
+	new = calloc(1, sizeof(*new));
+	if (!new)
+		return VACCEL_ENOMEM;
+	new->plugin = plugin;
+	memcpy(&new->ext, ext, ext->size < sizeof(new->ext) ? ext->size : sizeof(new->ext));
+	pthread_mutex_lock(&lock);
+	link = find_extension(plugin);
+	if (*link) {
+		ret = VACCEL_EEXIST;
+		free(new);
+	} else {
+		*link = new;
+	}
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+struct vaccel_plugin_ext plugin_ext(const struct vaccel_plugin *plugin)
+{
+	struct vaccel_plugin_ext ext = { 0 };
+	struct extension *found;
+
+	pthread_mutex_lock(&lock);
+	found = *find_extension(plugin);
+	if (found)
+		ext = found->ext;
+	pthread_mutex_unlock(&lock);
+	return ext;
+}
+
+static void forget_extension(const struct vaccel_plugin *plugin)
+{
+	struct extension **link, *found;
+
+	pthread_mutex_lock(&lock);
+	link = find_extension(plugin);
+	found = *link;
+	if (found)
+		*link = found->next;
+	pthread_mutex_unlock(&lock);
+	free(found);
+}
+
 /* Takes the plugin out of its list and forgets its operations. */
 static void unlink_plugin(struct vaccel_plugin *plugin)
 {
@@ -116,6 +184,7 @@ static void end_plugin(struct vaccel_plugin *plugin)
 
 	async_forget_plugin(plugin);
 	memory_forget_plugin(plugin);
+	forget_extension(plugin);
 	ret = plugin->info->fini();
 
 	if (ret)
@@ -321,23 +390,140 @@ out:
 	return plugin;
 }
 
+struct vaccel_plugin *plugin_by_name(const char *name, size_t len)
+{
+	struct vaccel_plugin *found = NULL;
+
+	pthread_mutex_lock(&lock);
+	list_for_each(plugin, &plugins, struct vaccel_plugin, entry) {
+		if (strlen(plugin->info->name) == len && !memcmp(plugin->info->name, name, len)) {
+			found = plugin;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&lock);
+	if (!found)
+		vaccel_error("Could not select plugin, none of the name %.*s is registered: add its "
+			     "library to VACCEL_PLUGINS", len > 64 ? 64 : (int)len, name);
+	return found;
+}
+
+/* ---- Operations of one plugin in sessions of another ----------------------------------------- */
+
+/* One that is told of resources as they come would miss those that are there. */
+static bool can_stand_in(const struct vaccel_plugin *plugin)
+{
+	return !plugin->info->is_virtio && !plugin->info->resource_register;
+}
+
+static bool has_op(const struct vaccel_plugin *plugin, vaccel_op_type_t type)
+{
+	return type < VACCEL_OP_MAX && plugin->ops[type] && plugin->ops[type]->func;
+}
+
+static struct vaccel_plugin *find_stand_in(vaccel_op_type_t type)
+{
+	struct vaccel_plugin *found = NULL;
+
+	pthread_mutex_lock(&lock);
+	list_for_each(plugin, &plugins, struct vaccel_plugin, entry) {
+		if (can_stand_in(plugin) && has_op(plugin, type)) {
+			found = plugin;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&lock);
+	return found;
+}
+
+/* The plugin at a place in the list, or NULL; so that no lock is held while its code runs. */
+static struct vaccel_plugin *nth_plugin(size_t n)
+{
+	struct vaccel_plugin *found = NULL;
+
+	pthread_mutex_lock(&lock);
+	list_for_each(plugin, &plugins, struct vaccel_plugin, entry) {
+		if (n-- == 0) {
+			found = plugin;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&lock);
+	return found;
+}
+
+void plugin_forget_resource(struct vaccel_resource *res, struct vaccel_session *sess)
+{
+	struct vaccel_plugin *plugin;
+
+	if (sess->is_virtio || session_is_exclusive(sess))
+		return;
+	for (size_t n = 0; (plugin = nth_plugin(n)); n++)
+		if (plugin != sess->plugin && can_stand_in(plugin) &&
+		    plugin->info->resource_unregister)
+			plugin->info->resource_unregister(res, sess);
+}
+
 void *vaccel_plugin_op_func(struct vaccel_session *sess, vaccel_op_type_t type)
 {
-	const struct vaccel_plugin *plugin = sess->plugin;
-	const struct vaccel_op *op = type < VACCEL_OP_MAX ? plugin->ops[type] : NULL;
+	const struct vaccel_plugin *plugin = sess->plugin, *other = NULL;
 	const char *name = plugin->info->name;
 
 	vaccel_debug("session:%" PRId64 " Looking for plugin implementing %s", sess->id,
 		     vaccel_op_type_to_str(type));
-	if (!op || !op->func) {
-		vaccel_error("Could not return func, plugin %s does not implement %s: name one that "
-			     "does in VACCEL_PLUGINS",
-			     name, vaccel_op_type_to_str(type));
-		return NULL;
+	if (!has_op(plugin, type)) {
+		if (!sess->is_virtio && !session_is_exclusive(sess))
+			other = find_stand_in(type);
+		if (!other) {
+			vaccel_error("Could not return func, plugin %s does not implement %s: name "
+				     "one that does in VACCEL_PLUGINS",
+				     name, vaccel_op_type_to_str(type));
+			return NULL;
+		}
+		vaccel_debug("Plugin %s does not implement %s, plugin %s does", name,
+			     vaccel_op_type_to_str(type), other->info->name);
+		plugin = other;
+		name = plugin->info->name;
+	} else {
+		vaccel_debug("Returning func from hint plugin %s", name);
 	}
-	vaccel_debug("Returning func from hint plugin %s", name);
 	vaccel_debug("Found implementation in %s plugin", name);
-	return op->func;
+	return plugin->ops[type]->func;
+}
+
+/* ---- What there is ---------------------------------------------------------------------------- */
+
+static void describe(const struct vaccel_plugin *plugin, struct vaccel_plugin_desc *d)
+{
+	const struct vaccel_plugin_info *info = plugin->info;
+	const struct vaccel_plugin_ext ext = plugin_ext(plugin);
+	const char *engine = ext.engine ? ext.engine() : NULL;
+
+	memset(d, 0, sizeof(*d));
+	snprintf(d->name, sizeof(d->name), "%s", info->name);
+	snprintf(d->version, sizeof(d->version), "%s", info->version);
+	snprintf(d->engine, sizeof(d->engine), "%s", engine ? engine : "");
+	d->type = info->type;
+	d->is_virtio = info->is_virtio;
+	for (unsigned int op = 0; op < VACCEL_OP_MAX; op++)
+		if (has_op(plugin, (vaccel_op_type_t)op))
+			d->ops |= UINT64_C(1) << op;
+}
+
+int vaccel_plugin_list(struct vaccel_plugin_desc *descs, size_t *nr)
+{
+	struct vaccel_plugin *plugin;
+	size_t n;
+
+	if (!nr || (!descs && *nr))
+		return VACCEL_EINVAL;
+	if (!atomic_load(&ready))
+		return VACCEL_ESESS;
+	for (n = 0; (plugin = nth_plugin(n)); n++)
+		if (n < *nr)
+			describe(plugin, &descs[n]);
+	*nr = n;
+	return VACCEL_OK;
 }
 
 int plugins_bootstrap(void)

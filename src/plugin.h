@@ -6,6 +6,7 @@
 #pragma once
 
 #include "vaccel/plugin.h"
+#include "vaccel/plugin_ext.h"
 
 /* Starts the component. */
 int plugins_bootstrap(void);
@@ -34,8 +35,22 @@ int plugin_unregister(struct vaccel_plugin *plugin);
 /* The plugin that serves sessions with these flags (see vaccel_session_init), or NULL, logged. */
 struct vaccel_plugin *plugin_select(unsigned int flags);
 
+/* The first loaded plugin of a name of len characters, or NULL, logged. */
+struct vaccel_plugin *plugin_by_name(const char *name, size_t len);
+
+/* What the plugin registered beyond its info; a copy, all NULL when nothing. */
+struct vaccel_plugin_ext plugin_ext(const struct vaccel_plugin *plugin);
+
 /*
- * The session's plugin function for an op, or NULL when there is none. Logs the search as the
- * page shows it. sess must be live.
+ * plugin_forget_resource - tells the plugins that may have stood in for the session's own, see
+ * vaccel_plugin_op_func(), that a resource of it goes
+ */
+void plugin_forget_resource(struct vaccel_resource *res, struct vaccel_session *sess);
+
+/*
+ * The function for an op of a session, or NULL when there is none: that of the session's plugin, or
+ * else, in a local session whose plugin was not chosen by name, of the first loaded local plugin that
+ * has one and needs not see resources being registered. Logs the search as the page shows it. sess must
+ * be live.
  */
 void *vaccel_plugin_op_func(struct vaccel_session *sess, vaccel_op_type_t type);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "list.h"
+#include "plugin.h"
 #include "process.h"
 #include "resource_priv.h"
 #include "session.h"
@@ -124,12 +125,29 @@ free_reg:
 	return ret;
 }
 
+static int call_unregister_hooks(struct vaccel_resource *res, struct vaccel_session *sess)
+{
+	const struct vaccel_plugin_info *info = sess->plugin->info;
+	int ret = VACCEL_OK;
+
+	if (info->resource_unregister) {
+		ret = info->resource_unregister(res, sess);
+		if (ret)
+			vaccel_error("Plugin %s could not unregister resource %" PRId64 ": %s",
+				     info->name, res->id, strerror(ret));
+	} else if (sess->is_virtio) {
+		vaccel_error("Plugin %s does not support resources", info->name);
+		ret = VACCEL_ENOTSUP;
+	}
+	plugin_forget_resource(res, sess);
+	return ret;
+}
+
 /* Ends a registration; its hook's error does not keep it alive. */
 static int do_unregister(struct resource_registration *reg)
 {
 	struct vaccel_session *sess = reg->sess;
 	struct vaccel_resource *res = reg->res;
-	const struct vaccel_plugin_info *info = sess->plugin->info;
 	int ret = VACCEL_OK;
 
 	pthread_mutex_lock(&res->sessions_lock);
@@ -139,15 +157,9 @@ static int do_unregister(struct resource_registration *reg)
 
 	if (reg->generation != process_generation) {
 		/* The parent's: its engine or its host still uses it. */
-	} else if (info->resource_unregister && enter_plugin(sess)) {
-		ret = info->resource_unregister(res, sess);
+	} else if (enter_plugin(sess)) {
+		ret = call_unregister_hooks(res, sess);
 		leave_plugin(sess);
-		if (ret)
-			vaccel_error("Plugin %s could not unregister resource %" PRId64 ": %s",
-				     info->name, res->id, strerror(ret));
-	} else if (sess->is_virtio && !info->resource_unregister) {
-		vaccel_error("Plugin %s does not support resources", info->name);
-		ret = VACCEL_ENOTSUP;
 	}
 	vaccel_debug("Unregistered resource %" PRId64 " from session %" PRId64, res->id,
 		     sess->id);

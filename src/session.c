@@ -28,6 +28,7 @@ ID_POOL_DEFINE(ids, SESSIONS_MAX);
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* protects sessions */
 static struct vaccel_list_entry sessions = LIST_ENTRY_INIT(sessions);
 static unsigned int generations[SESSIONS_MAX]; /* in which the session of each id was made */
+static bool exclusive[SESSIONS_MAX];	       /* its plugin was chosen by name */
 static atomic_bool ready;
 
 void sessions_before_fork(void)
@@ -48,6 +49,11 @@ bool session_is_inherited(const struct vaccel_session *sess)
 {
 	return sess->id > 0 && sess->id <= SESSIONS_MAX &&
 	       generations[sess->id - 1] != process_generation;
+}
+
+bool session_is_exclusive(const struct vaccel_session *sess)
+{
+	return sess->id > 0 && sess->id <= SESSIONS_MAX && exclusive[sess->id - 1];
 }
 
 int session_check_host(const struct vaccel_session *sess)
@@ -99,17 +105,22 @@ static void remove_rundir(struct vaccel_session *sess)
 	sess->rundir[0] = '\0';
 }
 
-/* Starts the session on the host. */
-static int start_remote(struct vaccel_session *sess, uint32_t flags)
+/* Starts the session on the host: with remote, on its plugin of this name. */
+static int start_remote(struct vaccel_session *sess, uint32_t flags, const char *remote)
 {
 	const struct vaccel_plugin_info *info = sess->plugin->info;
+	const struct vaccel_plugin_ext ext = plugin_ext(sess->plugin);
 	int ret;
 
-	if (!info->session_init) {
-		vaccel_error("Plugin %s cannot start sessions", info->name);
+	if (remote ? !ext.session_init_with_plugin : !info->session_init) {
+		vaccel_error("Plugin %s cannot start sessions%s", info->name,
+			     remote ? " on a chosen plugin of the host" : "");
 		return VACCEL_ENOTSUP;
 	}
-	ret = info->session_init(sess, flags & ~VACCEL_PLUGIN_REMOTE);
+	if (remote)
+		ret = ext.session_init_with_plugin(sess, remote);
+	else
+		ret = info->session_init(sess, flags & ~VACCEL_PLUGIN_REMOTE);
 	if (ret)
 		vaccel_error("Plugin %s could not start session %" PRId64 ": %s (%d)", info->name,
 			     sess->id, strerror(ret), ret);
@@ -118,7 +129,32 @@ static int start_remote(struct vaccel_session *sess, uint32_t flags)
 	return ret;
 }
 
-int vaccel_session_init(struct vaccel_session *sess, uint32_t flags)
+/* The plugin that a session asks for, and what it asks of the host. */
+struct choice {
+	uint32_t flags;
+	const char *spec;   /* NULL: by the flags */
+	const char *remote; /* within spec, NULL: the host chooses */
+};
+
+static struct vaccel_plugin *select_plugin(struct choice *c)
+{
+	const size_t local_len = c->spec ? strcspn(c->spec, ":") : 0;
+	struct vaccel_plugin *plugin;
+
+	if (!c->spec)
+		return plugin_select(c->flags);
+	plugin = plugin_by_name(c->spec, local_len);
+	if (c->spec[local_len])
+		c->remote = c->spec + local_len + 1;
+	if (plugin && c->remote && !plugin->info->is_virtio) {
+		vaccel_warn("Plugin %s forwards to no host: '%s' is ignored", plugin->info->name,
+			    c->remote);
+		c->remote = NULL;
+	}
+	return plugin;
+}
+
+static int init_session(struct vaccel_session *sess, struct choice c)
 {
 	vaccel_id_t id;
 	int ret;
@@ -137,7 +173,7 @@ int vaccel_session_init(struct vaccel_session *sess, uint32_t flags)
 	list_init(&sess->entry);
 	for (size_t i = 0; i < VACCEL_RESOURCE_MAX; i++)
 		list_init(&sess->resources[i]);
-	sess->hint = flags;
+	sess->hint = c.flags;
 
 	id = id_pool_get(&ids);
 	sess->id = id;
@@ -146,8 +182,9 @@ int vaccel_session_init(struct vaccel_session *sess, uint32_t flags)
 		return (int)-id;
 	}
 	generations[id - 1] = process_generation;
+	exclusive[id - 1] = c.spec;
 	process_session_made();
-	sess->plugin = plugin_select(flags);
+	sess->plugin = select_plugin(&c);
 	if (!sess->plugin) {
 		ret = VACCEL_ENOTSUP;
 		goto put_id;
@@ -158,7 +195,7 @@ int vaccel_session_init(struct vaccel_session *sess, uint32_t flags)
 	if (ret)
 		goto destroy_lock;
 	if (sess->is_virtio) {
-		ret = start_remote(sess, flags);
+		ret = start_remote(sess, c.flags, c.remote);
 		if (ret)
 			goto remove_rundir;
 	}
@@ -186,6 +223,32 @@ put_id:
 	id_pool_put(&ids, id);
 	sess->id = 0;
 	return ret;
+}
+
+int vaccel_session_init(struct vaccel_session *sess, uint32_t flags)
+{
+	return init_session(sess, (struct choice){ .flags = flags });
+}
+
+static int check_spec(const char *spec)
+{
+	const size_t local_len = spec ? strcspn(spec, ":") : 0;
+
+	if (local_len && (!spec[local_len] || spec[local_len + 1]))
+		return VACCEL_OK;
+	vaccel_error("A plugin is chosen by NAME or LOCAL:REMOTE, not by '%s'",
+		     spec ? spec : "(null)");
+	return VACCEL_EINVAL;
+}
+
+int vaccel_session_init_with_plugin(struct vaccel_session *sess, const char *plugin_spec)
+{
+	int ret;
+
+	if (!atomic_load(&ready) || process_ending())
+		return VACCEL_ESESS;
+	ret = check_spec(plugin_spec);
+	return ret ? ret : init_session(sess, (struct choice){ .spec = plugin_spec });
 }
 
 /*
@@ -239,7 +302,7 @@ int vaccel_session_release(struct vaccel_session *sess)
 	return VACCEL_OK;
 }
 
-int vaccel_session_new(struct vaccel_session **sess, uint32_t flags)
+static int new_session(struct vaccel_session **sess, struct choice c)
 {
 	struct vaccel_session *new;
 	int ret;
@@ -251,13 +314,28 @@ int vaccel_session_new(struct vaccel_session **sess, uint32_t flags)
 	new = malloc(sizeof(*new));
 	if (!new)
 		return VACCEL_ENOMEM;
-	ret = vaccel_session_init(new, flags);
+	ret = init_session(new, c);
 	if (ret) {
 		free(new);
 		return ret;
 	}
 	*sess = new;
 	return VACCEL_OK;
+}
+
+int vaccel_session_new(struct vaccel_session **sess, uint32_t flags)
+{
+	return new_session(sess, (struct choice){ .flags = flags });
+}
+
+int vaccel_session_new_with_plugin(struct vaccel_session **sess, const char *plugin_spec)
+{
+	int ret;
+
+	if (!atomic_load(&ready))
+		return VACCEL_ESESS;
+	ret = check_spec(plugin_spec);
+	return ret ? ret : new_session(sess, (struct choice){ .spec = plugin_spec });
 }
 
 int vaccel_session_delete(struct vaccel_session *sess)
@@ -386,6 +464,21 @@ out:
 	return ret;
 }
 
+int vaccel_session_host_plugins(struct vaccel_session *sess, struct vaccel_plugin_desc *descs,
+				size_t *nr)
+{
+	struct vaccel_plugin_ext ext;
+
+	if (!sess || !nr || (!descs && *nr) || !is_live(sess))
+		return VACCEL_EINVAL;
+	ext = plugin_ext(sess->plugin);
+	if (!sess->is_virtio || !ext.host_plugins) {
+		vaccel_error("Session %" PRId64 " has no host that could name its plugins", sess->id);
+		return VACCEL_ENOTSUP;
+	}
+	return ext.host_plugins(sess, descs, nr);
+}
+
 static bool has_resources(struct vaccel_session *sess)
 {
 	bool found = false;
@@ -444,6 +537,7 @@ int vaccel_session_update(struct vaccel_session *sess, uint32_t flags)
 	}
 	sess->plugin = plugin;
 	sess->hint = flags;
+	exclusive[sess->id - 1] = false;
 	return VACCEL_OK;
 }
 

@@ -20,6 +20,12 @@ void sessions_after_fork(bool child);
 bool session_is_inherited(const struct vaccel_session *sess);
 
 /*
+ * Whether a live session is served by one plugin alone, see vaccel_session_init_with_plugin(). Any
+ * thread.
+ */
+bool session_is_exclusive(const struct vaccel_session *sess);
+
+/*
  * session_check_host - whether this process may change what the host has of a live session
  *
  * ENODEV, logged: it is the parent's session on a host.

@@ -606,7 +606,8 @@ static uint32_t refusal(const struct chain *chain)
 	     (uint64_t)le32toh(req.nr_segments) * sizeof(struct virtio_accel_segment) +
 	     (uint64_t)le32toh(req.nr_runs) * sizeof(struct virtio_accel_run);
 	if (!chain_read(chain, at, &msg, sizeof(msg)) ||
-	    le16toh(msg.op) == VIRTIO_ACCEL_OP_SESSION_INIT)
+	    le16toh(msg.op) == VIRTIO_ACCEL_OP_SESSION_INIT ||
+	    le16toh(msg.op) == VIRTIO_ACCEL_OP_SESSION_INIT_PLUGIN)
 		return VIRTIO_ACCEL_S_AGAIN;
 	return VIRTIO_ACCEL_S_SESS;
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dispatch.h"
 
+#include <endian.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "objects.h"
@@ -36,7 +38,7 @@ struct call {
 
 static int control_SESSION_INIT(struct call *c VOP_PROTO(SESSION_INIT))
 {
-	return session_open(c->d->objects, c->context, flags, id);
+	return session_open(c->d->objects, c->context, NULL, flags, id);
 }
 
 static int control_SESSION_UPDATE(struct call *c VOP_PROTO(SESSION_UPDATE))
@@ -57,6 +59,34 @@ static int control_SESSION_PROFILE(struct call *c VOP_PROTO(SESSION_PROFILE))
 {
 	session_profile(c->session, nr_ops, calls, times);
 	return VACCEL_OK;
+}
+
+static int control_SESSION_INIT_PLUGIN(struct call *c VOP_PROTO(SESSION_INIT_PLUGIN))
+{
+	return session_open(c->d->objects, c->context, name, 0, id);
+}
+
+#define PLUGINS_MAX 64
+
+static int control_PLUGIN_LIST(struct call *c VOP_PROTO(PLUGIN_LIST))
+{
+	struct vaccel_plugin_desc descs[PLUGINS_MAX];
+	struct virtio_accel_plugin p = {0};
+	size_t found = PLUGINS_MAX;
+	int ret = vaccel_plugin_list(descs, &found);
+
+	(void)c;
+	*nr = ret ? 0 : found;
+	for (size_t i = 0; i < *nr && i < PLUGINS_MAX && (i + 1) * sizeof(p) <= len; i++) {
+		memcpy(p.name, descs[i].name, sizeof(p.name));
+		memcpy(p.version, descs[i].version, sizeof(p.version));
+		memcpy(p.engine, descs[i].engine, sizeof(p.engine));
+		p.type = htole32(descs[i].type);
+		p.flags = htole32(descs[i].is_virtio);
+		p.ops = htole64(descs[i].ops);
+		memcpy((uint8_t *)plugins + i * sizeof(p), &p, sizeof(p));
+	}
+	return ret;
 }
 
 static int control_RESOURCE_CREATE(struct call *c VOP_PROTO(RESOURCE_CREATE))
@@ -157,6 +187,7 @@ static bool needs_session(uint16_t code)
 {
 	switch (code) {
 	case VIRTIO_ACCEL_OP_SESSION_INIT:
+	case VIRTIO_ACCEL_OP_SESSION_INIT_PLUGIN:
 	case VIRTIO_ACCEL_OP_RESOURCE_CREATE:
 	case VIRTIO_ACCEL_OP_RESOURCE_ADD:
 	case VIRTIO_ACCEL_OP_RESOURCE_WRITE:
@@ -364,6 +395,7 @@ bool dispatch_is_short(struct dispatch *d, const struct host_request *rq)
 		return true;
 	switch (desc->code) {
 	case VIRTIO_ACCEL_OP_SESSION_INIT:
+	case VIRTIO_ACCEL_OP_SESSION_INIT_PLUGIN:
 	case VIRTIO_ACCEL_OP_RESOURCE_CREATE:
 	case VIRTIO_ACCEL_OP_RESOURCE_ADD:
 	case VIRTIO_ACCEL_OP_OUTPUT_DROP:

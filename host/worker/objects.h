@@ -29,8 +29,14 @@ void objects_files(struct objects *o, struct host_files *t);
 
 /* ---- Sessions ------------------------------------------------------------------------------- */
 
-/** session_open() - a new session of a context. Return: 0 (then *id is its id), EUSERS, ... */
-int session_open(struct objects *o, uint64_t context, uint32_t flags, int64_t *id);
+/**
+ * session_open() - a new session of a context
+ * @plugin: on the plugin of this name, or NULL: on one that the flags select
+ *
+ * Return: 0 (then *id is its id), EUSERS, ...
+ */
+int session_open(struct objects *o, uint64_t context, const char *plugin, uint32_t flags,
+		 int64_t *id);
 
 /** session_hold() - NULL: no such session in this context, or one of an earlier worker */
 struct guest_session *session_hold(struct objects *o, uint64_t context, int64_t id);

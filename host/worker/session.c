@@ -24,7 +24,8 @@ struct guest_session {
 	} ops[VACCEL_OP_MAX];
 };
 
-int session_open(struct objects *o, uint64_t context, uint32_t flags, int64_t *id)
+int session_open(struct objects *o, uint64_t context, const char *plugin, uint32_t flags,
+		 int64_t *id)
 {
 	struct guest_session *s;
 	int ret;
@@ -33,7 +34,12 @@ int session_open(struct objects *o, uint64_t context, uint32_t flags, int64_t *i
 	if (ret)
 		return ret;
 	s = calloc(1, sizeof(*s));
-	ret = s ? vaccel_session_new(&s->sess, flags) : VACCEL_ENOMEM;
+	if (!s)
+		ret = VACCEL_ENOMEM;
+	else if (plugin)
+		ret = vaccel_session_new_with_plugin(&s->sess, plugin);
+	else
+		ret = vaccel_session_new(&s->sess, flags);
 	if (ret) {
 		free(s);
 		quota_give(o->quota, POLICY_max_sessions, 1);

@@ -83,9 +83,18 @@ static int op_sgemm(struct vaccel_session *sess, int64_t m, int64_t n, int64_t k
 
 static struct vaccel_op ops[] = {VACCEL_OP_INIT(blas_sgemm, VACCEL_OP_BLAS_SGEMM, op_sgemm)};
 
+static const char *engine(void)
+{
+	return openblas_get_config();
+}
+
+static const struct vaccel_plugin_ext extension = {.size = sizeof(extension), .engine = engine};
+
 static int init(void)
 {
-	return vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
+	int ret = vaccel_plugin_register_ext(&vaccel_this_plugin, &extension);
+
+	return ret ? ret : vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
 }
 
 static int fini(void)

@@ -1,14 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The guest's transport plugin: runs every op of the table on the host. */
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "memory.h"
 #include "remote.h"
 
-static int virtio_session_init(struct vaccel_session *sess, uint32_t flags)
+/* Starts a session on the host, on its plugin of a name, or with the flags where that is NULL. */
+static int start_session(struct vaccel_session *sess, const char *name, uint32_t flags)
 {
 	struct remote_session *rs = remote_session_new();
 	int64_t id = 0;
-	int ret = rs ? remote_SESSION_INIT(NULL, flags, &id) : VACCEL_ENOMEM;
+	int ret = VACCEL_ENOMEM;
 
+	if (rs && name)
+		ret = remote_SESSION_INIT_PLUGIN(NULL, name, &id);
+	else if (rs)
+		ret = remote_SESSION_INIT(NULL, flags, &id);
+	if (ret == VACCEL_ENOTSUP && name)
+		vaccel_error("[virtio] The host has no plugin '%s', or is too old to choose one: "
+			     "vaccel-info shows what it has", name);
 	if (ret) {
 		remote_session_delete(rs);
 		return ret;
@@ -16,6 +28,52 @@ static int virtio_session_init(struct vaccel_session *sess, uint32_t flags)
 	sess->priv = rs;
 	sess->remote_id = id;
 	return VACCEL_OK;
+}
+
+static int virtio_session_init_with_plugin(struct vaccel_session *sess, const char *name)
+{
+	return start_session(sess, name, 0);
+}
+
+/* VACCEL_VIRTIO_PLUGIN chooses for programs that do not. */
+static int virtio_session_init(struct vaccel_session *sess, uint32_t flags)
+{
+	const char *name = getenv("VACCEL_VIRTIO_PLUGIN");
+
+	return start_session(sess, name && *name ? name : NULL, flags);
+}
+
+static void from_wire(const struct virtio_accel_plugin *p, struct vaccel_plugin_desc *d)
+{
+	memset(d, 0, sizeof(*d));
+	/* Cut: whoever fills this in may have left out the end of a text. */
+	memcpy(d->name, p->name, sizeof(d->name) - 1);
+	memcpy(d->version, p->version, sizeof(d->version) - 1);
+	memcpy(d->engine, p->engine, sizeof(d->engine) - 1);
+	d->type = le32toh(p->type);
+	d->is_virtio = le32toh(p->flags) & 1;
+	d->ops = le64toh(p->ops);
+}
+
+static int virtio_host_plugins(struct vaccel_session *sess, struct vaccel_plugin_desc *descs,
+			       size_t *nr)
+{
+	struct virtio_accel_plugin *list = NULL;
+	uint64_t found = 0;
+	int ret;
+
+	if (*nr) {
+		list = calloc(*nr, sizeof(*list));
+		if (!list)
+			return VACCEL_ENOMEM;
+	}
+	ret = remote_PLUGIN_LIST(sess, list, *nr * sizeof(*list), &found);
+	for (size_t i = 0; !ret && i < *nr && i < found; i++)
+		from_wire(&list[i], &descs[i]);
+	free(list);
+	if (!ret)
+		*nr = found;
+	return ret;
 }
 
 static int virtio_session_release(struct vaccel_session *sess)
@@ -61,18 +119,35 @@ static void watch_forks(void)
 	pthread_atfork(NULL, NULL, after_fork_child);
 }
 
+static char engine_text[160];
+
+static const char *engine(void)
+{
+	return engine_text;
+}
+
+static const struct vaccel_plugin_ext extension = {
+	.size = sizeof(extension),
+	.engine = engine,
+	.session_init_with_plugin = virtio_session_init_with_plugin,
+	.host_plugins = virtio_host_plugins,
+};
+
 static int init(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	int ret;
 
 	pthread_once(&once, watch_forks);
+	snprintf(engine_text, sizeof(engine_text), "the host behind %.140s", remote_path());
 	ret = remote_open();
 	claim_init();
 	if (!ret)
 		ret = vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
 	if (!ret)
 		ret = vaccel_plugin_register_async(&vaccel_this_plugin, &remote_async_ops);
+	if (!ret)
+		ret = vaccel_plugin_register_ext(&vaccel_this_plugin, &extension);
 	if (!ret && memory_ops())
 		ret = vaccel_plugin_register_memory(&vaccel_this_plugin, memory_ops());
 	if (ret)

@@ -37,19 +37,28 @@ struct transport *remote_transport(void)
 	return transport;
 }
 
+static const char *env(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+const char *remote_path(void)
+{
+	return env("VACCEL_VIRTIO_SOCKET") ?: env("VACCEL_VIRTIO_DEVICE") ?: DEFAULT_DEVICE;
+}
+
 int remote_open(void)
 {
-	const char *socket = getenv("VACCEL_VIRTIO_SOCKET");
-	const char *device = getenv("VACCEL_VIRTIO_DEVICE");
 	int ret;
 
 	if (inherited)
 		remote_close();
-	if (socket && *socket)
-		ret = transport_open_native(socket, &transport);
+	if (env("VACCEL_VIRTIO_SOCKET"))
+		ret = transport_open_native(remote_path(), &transport);
 	else
-		ret = transport_open_device(device && *device ? device : DEFAULT_DEVICE,
-					    &transport);
+		ret = transport_open_device(remote_path(), &transport);
 	if (!ret)
 		memory_open(transport);
 	return ret;

@@ -64,6 +64,9 @@ int remote_call_end(struct remote_call *c, int ret, uint32_t status);
 /** remote_call_release() - frees what a call holds that was not sent */
 void remote_call_release(struct remote_call *c);
 
+/** remote_path() - the socket, or the driver's node, that the environment names */
+const char *remote_path(void);
+
 /** remote_transport() - the device, NULL when it is not open */
 struct transport *remote_transport(void);
 

@@ -68,6 +68,8 @@
 	X(SESSION_UPDATE, VIRTIO_ACCEL_OP_SESSION_UPDATE)                                         \
 	X(SESSION_RELEASE, VIRTIO_ACCEL_OP_SESSION_RELEASE)                                       \
 	X(SESSION_PROFILE, VIRTIO_ACCEL_OP_SESSION_PROFILE)                                       \
+	X(SESSION_INIT_PLUGIN, VIRTIO_ACCEL_OP_SESSION_INIT_PLUGIN)                               \
+	X(PLUGIN_LIST, VIRTIO_ACCEL_OP_PLUGIN_LIST)                                               \
 	X(RESOURCE_CREATE, VIRTIO_ACCEL_OP_RESOURCE_CREATE)                                       \
 	X(RESOURCE_ADD, VIRTIO_ACCEL_OP_RESOURCE_ADD)                                             \
 	X(RESOURCE_WRITE, VIRTIO_ACCEL_OP_RESOURCE_WRITE)                                         \
@@ -254,6 +256,19 @@
 	P(O, VAL, uint32_t, nr_ops)                                                               \
 	P(O, OUT, uint64_t *, calls, LEN(O, nr_ops))                                              \
 	P(O, OUT, uint64_t *, times, LEN(O, nr_ops))
+
+/* SESSION_INIT on the plugin of a name, without hints. */
+#define PARAMS_SESSION_INIT_PLUGIN(P, O)                                                          \
+	P(O, STR, const char *, name)                                                             \
+	P(O, OUT, int64_t *, id, FIXED(1))
+/*
+ * Which plugins there are: as many of struct virtio_accel_plugin as the room of len bytes has place
+ * for, and their number, which may be larger
+ */
+#define PARAMS_PLUGIN_LIST(P, O)                                                                  \
+	P(O, OUT, void *, plugins, LEN(O, len))                                                   \
+	P(O, VAL, uint64_t, len)                                                                  \
+	P(O, OUT, uint64_t *, nr, FIXED(1))
 
 /* An empty resource; files are added and written before it is registered for the first time. */
 #define PARAMS_RESOURCE_CREATE(P, O)                                                              \

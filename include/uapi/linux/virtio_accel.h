@@ -162,6 +162,8 @@ struct virtio_accel_msg {
 #define VIRTIO_ACCEL_OP_SESSION_UPDATE		0x8001
 #define VIRTIO_ACCEL_OP_SESSION_RELEASE		0x8002
 #define VIRTIO_ACCEL_OP_SESSION_PROFILE		0x8003
+#define VIRTIO_ACCEL_OP_SESSION_INIT_PLUGIN	0x8004
+#define VIRTIO_ACCEL_OP_PLUGIN_LIST		0x8005
 #define VIRTIO_ACCEL_OP_RESOURCE_CREATE		0x8010
 #define VIRTIO_ACCEL_OP_RESOURCE_ADD		0x8011
 #define VIRTIO_ACCEL_OP_RESOURCE_WRITE		0x8012
@@ -199,6 +201,24 @@ struct virtio_accel_buf {
 	__le64 ref;
 	__le32 where;
 	__le32 reserved;
+};
+
+/**
+ * struct virtio_accel_plugin - a plugin of the host, in the reply to VIRTIO_ACCEL_OP_PLUGIN_LIST
+ * @name:    \
+ * @version:  terminated texts, with zeros up to their end
+ * @engine:  /  what does the plugin's work, and its devices
+ * @type:    vaccel_plugin_type_t
+ * @flags:   bit 0: it forwards operations to another host
+ * @ops:     bit n is set when it offers the operation of number n
+ */
+struct virtio_accel_plugin {
+	__u8 name[32];
+	__u8 version[32];
+	__u8 engine[176];
+	__le32 type;
+	__le32 flags;
+	__le64 ops;
 };
 
 /** struct virtio_accel_arg - an element of an argument list, before its buffer */

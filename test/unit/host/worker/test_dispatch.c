@@ -749,11 +749,42 @@ static void test_profile(void **state)
 	assert_int_equal(session_end(&other), 0);
 }
 
+/* ---- Plugins --------------------------------------------------------------------------------- */
+
+static void test_plugins(void **state)
+{
+	struct virtio_accel_plugin list[2];
+	struct vaccel_session s = {.priv = remote_session_new()};
+	uint64_t nr = 77;
+	int64_t none = 0;
+
+	(void)state;
+	assert_int_equal(remote_SESSION_INIT_PLUGIN(NULL, "nobody", &none), VACCEL_ENOTSUP);
+	expect_objects(0, 0);
+	assert_int_equal(remote_SESSION_INIT_PLUGIN(NULL, "", &none), VACCEL_EINVAL);
+	assert_int_equal(remote_SESSION_INIT_PLUGIN(NULL, "noop", &s.remote_id), 0);
+	expect_objects(1, 0);
+	assert_int_equal(noop(&s), 0);
+
+	memset(list, 0xff, sizeof(list));
+	assert_int_equal(remote_PLUGIN_LIST(&s, list, sizeof(list), &nr), 0);
+	assert_true(nr >= 1);
+	assert_string_equal((char *)list[0].name, "noop");
+	assert_string_equal((char *)list[0].version, VACCEL_VERSION);
+	assert_true(le64toh(list[0].ops) & 1);
+	/* Only whole ones, and none is fine, too. */
+	memset(list, 0xff, sizeof(list));
+	assert_int_equal(remote_PLUGIN_LIST(&s, list, sizeof(list[0]) - 1, &nr), 0);
+	assert_true(nr >= 1 && list[0].name[0] != 'n');
+	assert_int_equal(remote_PLUGIN_LIST(&s, NULL, 0, &nr), 0);
+	assert_int_equal(session_end(&s), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 	const struct CMUnitTest tests[] = {
-		TEST(test_sessions), TEST(test_contexts), TEST(test_generations), TEST(test_policy),
+		TEST(test_sessions), TEST(test_plugins), TEST(test_contexts), TEST(test_generations), TEST(test_policy),
 		TEST(test_names), TEST(test_content), TEST(test_resource_life),
 		TEST(test_directory), TEST(test_resource_limits), TEST(test_outputs),
 		TEST(test_stale_result),

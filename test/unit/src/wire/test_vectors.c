@@ -61,6 +61,39 @@ static void is_profile(const union vop_val *v)
 	assert_int_equal(times[1], 3000000);
 }
 
+static void new_plugin_session(union vop_val *v)
+{
+	assert_string_equal(v[SESSION_INIT_PLUGIN_name].p, "onnx");
+	*(int64_t *)v[SESSION_INIT_PLUGIN_id].p = 0x100000001;
+}
+
+static void is_new_plugin_session(const union vop_val *v)
+{
+	assert_int_equal(*(int64_t *)v[SESSION_INIT_PLUGIN_id].p, 0x100000001);
+}
+
+static struct virtio_accel_plugin listed;
+static uint64_t nr_listed;
+
+static void list_plugins(union vop_val *v)
+{
+	const struct virtio_accel_plugin p = {.name = "onnx", .version = "0.8.0",
+					      .engine = "ONNX Runtime", .type = htole32(3),
+					      .ops = htole64(0xf8)};
+
+	memcpy(v[PLUGIN_LIST_plugins].p, &p, sizeof(p));
+	*(uint64_t *)v[PLUGIN_LIST_nr].p = 2;
+}
+
+static void is_plugin_list(const union vop_val *v)
+{
+	(void)v;
+	assert_int_equal(sizeof(listed), 256);
+	assert_int_equal(nr_listed, 2);
+	assert_string_equal((char *)listed.name, "onnx");
+	assert_int_equal(le64toh(listed.ops), 0xf8);
+}
+
 static void new_resource(union vop_val *v)
 {
 	*(int64_t *)v[RESOURCE_CREATE_id].p = 0x100000002;
@@ -312,6 +345,11 @@ static struct example examples[] = {
 	{.name = "session-release", .op = VIRTIO_ACCEL_OP_SESSION_RELEASE, .session = 7},
 	{.name = "session-profile", .op = VIRTIO_ACCEL_OP_SESSION_PROFILE, .session = 7,
 	 .vals = {I(3), P(calls), P(times)}, .plugin = profile, .check = is_profile},
+	{.name = "session-init-plugin", .op = VIRTIO_ACCEL_OP_SESSION_INIT_PLUGIN,
+	 .vals = {P("onnx"), P(&id)}, .plugin = new_plugin_session, .check = is_new_plugin_session},
+	{.name = "plugin-list", .op = VIRTIO_ACCEL_OP_PLUGIN_LIST, .session = 7,
+	 .vals = {P(&listed), I(256), P(&nr_listed)}, .plugin = list_plugins,
+	 .check = is_plugin_list},
 	{.name = "resource-create", .op = VIRTIO_ACCEL_OP_RESOURCE_CREATE,
 	 .vals = {I(VACCEL_RESOURCE_MODEL), I(VACCEL_PATH_LOCAL_FILE), P(&id)},
 	 .plugin = new_resource, .check = is_new_resource},

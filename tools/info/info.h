@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What vaccel-info finds out, and how it prints it. */
+#ifndef INFO_H
+#define INFO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vaccel.h"
+
+#define MAX_PLUGINS 64
+
+struct plugins {
+	struct vaccel_plugin_desc list[MAX_PLUGINS];
+	size_t nr;
+};
+
+/**
+ * struct info - what there is
+ * @local:  plugins of this process
+ * @remote: the host's behind the first virtio plugin of them; valid if @host_asked and no @host_error
+ * @host_error: VACCEL_E* when the host could not be asked
+ */
+struct info {
+	struct plugins local;
+	struct plugins remote;
+	bool host_asked;
+	int host_error;
+};
+
+/** print_text(), print_json() - to standard output, for people and for programs */
+void print_text(const struct info *info);
+void print_json(const struct info *info);
+
+#endif
