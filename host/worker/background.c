@@ -9,6 +9,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "thread_maker.h"
 #include "transport/clock.h"
 
 /* Nobody else's: without a handler it does nothing. */
@@ -59,6 +60,7 @@ void background_init(struct background *b)
 	LIST_INIT(&b->ops);
 	b->is_armed = false;
 	sigaction(MOVE_SIGNAL, &(struct sigaction){ .sa_handler = on_move, .sa_flags = SA_RESTART }, NULL);
+	thread_maker_start();
 	b->timer = has_autogroups() ? timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK) :
 				      -1;
 }

@@ -8,7 +8,7 @@
  *
  * The operation's share of the machine stays: autogroups weigh the worker as a whole. Where they are
  * off, nothing is done, since the thread could starve. There is no way back from SCHED_IDLE
- * without privileges, so the thread is of no use afterwards.
+ * without privileges, so the thread is of use only for other long operations afterwards.
  */
 #ifndef HOST_BACKGROUND_H
 #define HOST_BACKGROUND_H
@@ -48,7 +48,7 @@ void background_begin(struct background *b, struct background_op *op);
 /**
  * background_end() - the operation has ended
  *
- * Return: whether the thread is in the background now and should end.
+ * Return: whether the thread is in the background now, and only good for what is long, too.
  */
 bool background_end(struct background *b, struct background_op *op);
 

@@ -7,11 +7,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "background.h"
 #include "objects.h"
 #include "transport/clock.h"
 
 /* An op that took less than this the last time runs where it was popped. */
 #define SHORT_NS 50000
+/* One that took as long goes to a thread that is in the background already. */
+#define LONG_NS (BACKGROUND_MS * UINT64_C(1000000))
 /* Text buffer for classification when the guest wants no text */
 #define SCRATCH_TEXT 512
 /* Memory that a thread keeps between requests */
@@ -20,6 +23,7 @@
 struct dispatch {
 	struct quota *quota;
 	struct objects *objects;
+	_Atomic bool was_long[VACCEL_OP_MAX]; /* the last time, in whatever session */
 	struct {
 		_Atomic uint64_t in_place, snapshot, gathered, written_back;
 	} traffic; /* see struct vop_traffic */
@@ -287,7 +291,7 @@ static struct vop_arena *thread_arena(void)
 static int run(struct call *c, struct vop_decoder *dec)
 {
 	uint16_t code = dec->desc->code;
-	uint64_t start;
+	uint64_t start, ns;
 	int ret;
 
 	if (code >= VACCEL_OP_MAX)
@@ -307,7 +311,10 @@ static int run(struct call *c, struct vop_decoder *dec)
 
 	start = now_ns();
 	ret = call_op(c, code, dec->vals);
-	session_add_time(c->session, code, now_ns() - start + 1);
+	ns = now_ns() - start + 1;
+	session_add_time(c->session, code, ns);
+	if ((ns >= LONG_NS) != atomic_load_explicit(&c->d->was_long[code], memory_order_relaxed))
+		atomic_store_explicit(&c->d->was_long[code], ns >= LONG_NS, memory_order_relaxed);
 	/* To the guest this would mean that the operation has not begun. */
 	return ret == VIRTIO_ACCEL_S_STALE ? VACCEL_EIO : ret;
 }
@@ -384,7 +391,7 @@ out:
 	return (uint32_t)ret;
 }
 
-bool dispatch_is_short(struct dispatch *d, const struct host_request *rq)
+enum dispatch_length dispatch_length(struct dispatch *d, const struct host_request *rq)
 {
 	int64_t id;
 	const struct vop_desc *desc = vop_peek(rq->message, rq->message_len, &id);
@@ -392,23 +399,25 @@ bool dispatch_is_short(struct dispatch *d, const struct host_request *rq)
 	uint64_t ns;
 
 	if (!desc)
-		return true;
+		return DISPATCH_SHORT;
 	switch (desc->code) {
 	case VIRTIO_ACCEL_OP_SESSION_INIT:
 	case VIRTIO_ACCEL_OP_SESSION_INIT_PLUGIN:
 	case VIRTIO_ACCEL_OP_RESOURCE_CREATE:
 	case VIRTIO_ACCEL_OP_RESOURCE_ADD:
 	case VIRTIO_ACCEL_OP_OUTPUT_DROP:
-		return true;
+		return DISPATCH_SHORT;
 	}
 	if (desc->code >= VACCEL_OP_MAX)
-		return false;
+		return DISPATCH_UNKNOWN;
 	s = session_hold(d->objects, rq->context, id);
 	if (!s)
-		return true;
+		return DISPATCH_SHORT;
 	ns = session_last_ns(s, desc->code);
 	session_unhold(d->objects, s);
-	return ns && ns < SHORT_NS;
+	if (ns ? ns >= LONG_NS : atomic_load_explicit(&d->was_long[desc->code], memory_order_relaxed))
+		return DISPATCH_LONG;
+	return ns && ns < SHORT_NS ? DISPATCH_SHORT : DISPATCH_UNKNOWN;
 }
 
 void dispatch_context_close(struct dispatch *d, uint64_t context)

@@ -63,13 +63,17 @@ void dispatch_delete(struct dispatch *d);
  */
 uint32_t dispatch_call(struct dispatch *d, struct host_request *rq);
 
+enum dispatch_length { DISPATCH_SHORT, DISPATCH_UNKNOWN, DISPATCH_LONG };
+
 /**
- * dispatch_is_short() - whether this message may run where it was popped
+ * dispatch_length() - where this message may run
  *
- * True only for operations that were quick the last time in the same session, and for the
- * device's own bookkeeping. Cheap; takes no lock that is held while an operation runs.
+ * Return: DISPATCH_SHORT, where it was popped, only for operations that were quick the last time in the
+ * same session, and for the device's own bookkeeping. DISPATCH_LONG when it took at least
+ * BACKGROUND_MS the last time, in this session, or in any if it is new to this one. Cheap; does not
+ * wait for anything.
  */
-bool dispatch_is_short(struct dispatch *d, const struct host_request *rq);
+enum dispatch_length dispatch_length(struct dispatch *d, const struct host_request *rq);
 
 /**
  * dispatch_context_close() - frees the sessions and resources of a context

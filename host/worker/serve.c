@@ -29,6 +29,14 @@
 /* Without kicks, how often the ring is looked at. */
 #define NO_KICK_POLL_MS 1
 
+/* A thread that is in the background and waits for long operations; guarded by its queue's lock. */
+struct parked {
+	LIST_ENTRY(parked) links;
+	pthread_cond_t given;
+	struct request *spare; /* its own, for the one that gives it another */
+	struct request *todo;  /* NULL while it waits */
+};
+
 struct serve_queue {
 	struct serve *serve;
 	uint32_t index;
@@ -41,6 +49,8 @@ struct serve_queue {
 	bool has_leader;
 	unsigned int nr_threads;
 	unsigned int nr_idle; /* that wait for events */
+	LIST_HEAD(, parked) parked;
+	unsigned int nr_parked;
 	uint64_t idle_since;  /* ns: when the last leader began to wait; 0: nothing to learn from it */
 	pthread_cond_t gone;  /* nr_threads became 0 */
 	atomic_bool stopping;
@@ -56,7 +66,7 @@ struct serve_queue {
 	struct background background;
 };
 
-/* The calling thread cannot be had for another operation, see background.h. */
+/* The calling thread can only be had for long operations, see background.h. */
 static _Thread_local bool is_spent;
 
 static atomic_uint nr_all_threads;
@@ -260,24 +270,98 @@ static uint32_t run_long(struct serve_queue *q, struct request *r, bool *leading
 	return status;
 }
 
-/* Runs a popped request. Return: whether this thread still leads. */
-static bool run(struct serve_queue *q, struct request *r, uint32_t status)
+/* Completes a request whose call has ended. */
+static void finish_call(struct serve_queue *q, struct request *r, uint32_t status)
+{
+	if (r->rq.malformed)
+		report(q, status, r->rq.malformed);
+	complete(q, r, status);
+}
+
+/*
+ * Gives a long operation to a thread that is in the background already: engines keep teams of threads
+ * for each thread that calls them, so it should be the same ones. Return: false if there is none; else
+ * *@r is another request.
+ */
+static bool give_away(struct serve_queue *q, struct request **r)
+{
+	struct parked *p;
+
+	pthread_mutex_lock(&q->lock);
+	p = LIST_FIRST(&q->parked);
+	if (p) {
+		LIST_REMOVE(p, links);
+		q->nr_parked--;
+		p->todo = *r;
+		*r = p->spare;
+		pthread_cond_signal(&p->given);
+	}
+	pthread_mutex_unlock(&q->lock);
+	return p;
+}
+
+/* Runs the long operations that are given to this thread, which holds q->lock, until the queue stops. */
+static void serve_parked(struct serve_queue *q, struct request **r)
+{
+	struct parked p = { .todo = NULL };
+
+	pthread_cond_init(&p.given, NULL);
+	while (q->nr_parked < MAX_IDLE) {
+		p.spare = *r;
+		p.todo = NULL;
+		LIST_INSERT_HEAD(&q->parked, &p, links);
+		q->nr_parked++;
+		while (!p.todo && !atomic_load(&q->stopping))
+			pthread_cond_wait(&p.given, &q->lock);
+		if (!p.todo) {
+			LIST_REMOVE(&p, links);
+			q->nr_parked--;
+			break;
+		}
+		*r = p.todo;
+		pthread_mutex_unlock(&q->lock);
+		atomic_fetch_add(&nr_running, 1);
+		finish_call(q, *r, dispatch_call(q->serve->dispatch, &(*r)->rq));
+		atomic_fetch_sub(&nr_running, 1);
+		pthread_mutex_lock(&q->lock);
+	}
+	pthread_cond_destroy(&p.given);
+}
+
+/* Runs a popped call. Return: whether this thread still leads; then *@r may be another request. */
+static bool run_call(struct serve_queue *q, struct request **r)
 {
 	struct dispatch *d = q->serve->dispatch;
 	bool leading = true;
+	uint32_t status;
 
-	if (status == VIRTIO_ACCEL_S_OK && r->header.type == VIRTIO_ACCEL_T_CALL) {
-		if (dispatch_is_short(d, &r->rq))
-			status = dispatch_call(d, &r->rq);
-		else
-			status = run_long(q, r, &leading);
-		if (r->rq.malformed)
-			report(q, status, r->rq.malformed);
-	} else if (status == VIRTIO_ACCEL_S_OK) {
-		leading = !leave_lead(q);
-		status = run_other(q->serve, r);
+	switch (dispatch_length(d, &(*r)->rq)) {
+	case DISPATCH_SHORT:
+		status = dispatch_call(d, &(*r)->rq);
+		break;
+	case DISPATCH_LONG:
+		if (give_away(q, r))
+			return true;
+		/* fallthrough */
+	default:
+		status = run_long(q, *r, &leading);
 	}
-	complete(q, r, status);
+	finish_call(q, *r, status);
+	return leading;
+}
+
+/* Runs a popped request. Return: as run_call(). */
+static bool run(struct serve_queue *q, struct request **r, uint32_t status)
+{
+	bool leading = true;
+
+	if (status == VIRTIO_ACCEL_S_OK && (*r)->header.type == VIRTIO_ACCEL_T_CALL)
+		return run_call(q, r);
+	if (status == VIRTIO_ACCEL_S_OK) {
+		leading = !leave_lead(q);
+		status = run_other(q->serve, *r);
+	}
+	complete(q, *r, status);
 	return leading;
 }
 
@@ -355,7 +439,7 @@ static bool rest(struct serve_queue *q, uint64_t since)
 }
 
 /* Serves the queue, as its leader, until the lead is given up or the queue stops. */
-static void lead(struct serve_queue *q, struct request *r)
+static void lead(struct serve_queue *q, struct request **r)
 {
 	bool worked = false;
 
@@ -363,7 +447,7 @@ static void lead(struct serve_queue *q, struct request *r)
 	while (!atomic_load(&q->stopping)) {
 		uint32_t status = 0;
 		uint64_t start;
-		int n = pop(q, r, &status);
+		int n = pop(q, *r, &status);
 
 		if (n == 1) {
 			if (!run(q, r, status))
@@ -415,9 +499,11 @@ static void *queue_thread(void *arg)
 		if (!q->has_leader) {
 			take_lead(q);
 			pthread_mutex_unlock(&q->lock);
-			lead(q, r);
+			lead(q, &r);
 			pthread_mutex_lock(&q->lock);
 		}
+		if (is_spent)
+			serve_parked(q, &r);
 		if (q->nr_idle > MAX_IDLE || is_spent)
 			break;
 		q->nr_idle++;
@@ -488,6 +574,7 @@ int serve_start(struct serve *s, uint32_t index, const struct virtqueue_config *
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&q->gone, &attr);
 	pthread_condattr_destroy(&attr);
+	LIST_INIT(&q->parked);
 	background_init(&q->background);
 
 	q->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -529,6 +616,7 @@ int serve_stop(struct serve *s, uint32_t index, unsigned int drain_ms)
 {
 	struct serve_queue *q = index < VIRTIO_ACCEL_MAX_QUEUES ? s->queues[index] : NULL;
 	struct timespec until;
+	struct parked *p;
 	unsigned int left;
 
 	if (!q)
@@ -544,6 +632,8 @@ int serve_stop(struct serve *s, uint32_t index, unsigned int drain_ms)
 	pthread_mutex_lock(&q->lock);
 	atomic_store(&q->stopping, true);
 	eventfd_signal(q->wake);
+	LIST_FOREACH(p, &q->parked, links)
+		pthread_cond_signal(&p->given);
 	while (q->nr_threads)
 		if (pthread_cond_timedwait(&q->gone, &q->lock, &until) == ETIMEDOUT)
 			break;

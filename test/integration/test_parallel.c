@@ -186,8 +186,8 @@ static bool has_autogroups(void)
 	return on == '1';
 }
 
-/* Return: how many threads of the worker have the policy SCHED_IDLE. */
-static int nr_in_background(void)
+/* Calls found() with each thread of the worker that has the policy SCHED_IDLE. Return: how many. */
+static int in_background(void (*found)(pid_t thread))
 {
 	struct dirent *d;
 	char path[64];
@@ -197,28 +197,45 @@ static int nr_in_background(void)
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)daemon_worker(&host));
 	tasks = opendir(path);
 	assert_non_null(tasks);
-	while ((d = readdir(tasks)))
-		if (*d->d_name != '.' && sched_getscheduler(atoi(d->d_name)) == SCHED_IDLE)
-			nr++;
+	while ((d = readdir(tasks))) {
+		pid_t thread = atoi(d->d_name);
+
+		if (*d->d_name == '.' || sched_getscheduler(thread) != SCHED_IDLE)
+			continue;
+		nr++;
+		if (found)
+			found(thread);
+	}
 	closedir(tasks);
 	return nr;
 }
 
 static bool are_in_background(void *nr)
 {
-	return nr_in_background() == *(int *)nr;
+	return in_background(NULL) == *(int *)nr;
 }
 
-/* Long operations give way, short ones do not, and their threads are not used again. */
+static bool are_fewer_in_background(void *nr)
+{
+	return in_background(NULL) < *(int *)nr;
+}
+
+static bool lacks_autogroups(void)
+{
+	if (has_autogroups())
+		return false;
+	print_message("the kernel has no autogroups: not tested\n");
+	return true;
+}
+
+/* Long operations give way, short ones do not, and few of their threads are kept, for other long ones. */
 static void long_ops_give_way(void **state)
 {
-	int many = 5, none = 0;
+	int many = 5;
 
 	(void)state;
-	if (!has_autogroups()) {
-		print_message("the kernel has no autogroups: not tested\n");
+	if (lacks_autogroups())
 		skip();
-	}
 	for (int gate = 10; gate < 13; gate++) {
 		struct vaccel_async *q = queue_of(5);
 		float in[5], out[5];
@@ -228,12 +245,57 @@ static void long_ops_give_way(void **state)
 		assert_true(test_wait(are_in_background, &many, 10000));
 		for (int i = 0; i < 200; i++)
 			assert_int_equal(vaccel_noop(&b), 0);
-		assert_int_equal(nr_in_background(), many);
+		assert_int_equal(in_background(NULL), many);
 		assert_int_equal(open_gate(&b, gate), many);
 		take_all(q);
-		assert_true(test_wait(are_in_background, &none, 10000));
+		assert_true(test_wait(are_fewer_in_background, &many, 10000));
 		assert_int_equal(vaccel_async_delete(q), 0);
 	}
+}
+
+static pid_t threads_seen[64];
+static int nr_seen;
+
+static void see(pid_t thread)
+{
+	for (int i = 0; i < nr_seen; i++)
+		if (threads_seen[i] == thread)
+			return;
+	assert_true(nr_seen < 64);
+	threads_seen[nr_seen++] = thread;
+}
+
+static bool is_held(void *gate)
+{
+	(void)gate;
+	in_background(see);
+	return nr_seen > 0;
+}
+
+/* Engines keep a team for each thread that calls: long operations, of whatever session, have the same few. */
+static void long_ops_have_the_same_threads(void **state)
+{
+	(void)state;
+	if (lacks_autogroups())
+		skip();
+	nr_seen = 0;
+	for (int gate = 20; gate < 40; gate++) {
+		struct vaccel_async *q = queue_of(1);
+		struct vaccel_session own;
+		float in, out;
+
+		assert_int_equal(vaccel_session_init(&own, VACCEL_PLUGIN_REMOTE), 0);
+		memcpy(&in, &gate, sizeof(gate));
+		assert_int_equal(VACCEL_ASYNC(q, NULL, vaccel_fpga_vadd(&own, &in, &in, &out, 1, 1)), 0);
+		/* Longer than what makes an operation long */
+		usleep(80000);
+		assert_true(test_wait(is_held, NULL, 10000));
+		assert_int_equal(open_gate(&b, gate), 1);
+		take_all(q);
+		assert_int_equal(vaccel_async_delete(q), 0);
+		assert_int_equal(vaccel_session_release(&own), 0);
+	}
+	assert_in_range(nr_seen, 1, 8);
 }
 
 /* ---- Operations that need each other -------------------------------------------------------- */
@@ -414,6 +476,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(long_op_delays_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_long_ops_delay_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_ops_give_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(long_ops_have_the_same_threads, setup, teardown),
 		cmocka_unit_test_setup_teardown(threads_run_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(submitted_run_at_once, setup, teardown),
 		cmocka_unit_test(flood_overtakes_nobody),

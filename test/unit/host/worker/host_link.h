@@ -54,7 +54,7 @@ static int call(struct transport *t, const void *message, uint32_t message_len,
 		runs[i] = (struct iovec){(void *)(uintptr_t)segments[i].addr, segments[i].len};
 		segs[i] = (struct host_segment){&runs[i], 1, segments[i].len, segments[i].flags};
 	}
-	(void)dispatch_is_short(host, &rq);
+	(void)dispatch_length(host, &rq);
 	*status = dispatch_call(host, &rq);
 	*reply_len = rq.reply_len;
 	/* What a guest gets was written on purpose. */
