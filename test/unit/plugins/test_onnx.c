@@ -31,7 +31,7 @@ static int start(void **state)
 	capture_start(&c, STDERR_FILENO);
 	lib_start(PLUGIN_ONNX, VACCEL_LOG_ERROR);
 	capture_end(&c);
-	assert_string_equal(c.text, ""); /* see plugins/onnx/quiet.h */
+	assert_string_equal(c.text, ""); /* see plugins/common/quiet.h */
 	return vaccel_session_init(&sess, 0);
 }
 
