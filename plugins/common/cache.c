@@ -1,23 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Models that stay loaded. An entry belongs to a resource, until that is unregistered, or to a
- * file of the host in the state that it had. Entries are counted: 1 for the list, 1 per call.
+ * Models are counted, and so are entries, which a session's resource, until it is unregistered, or a file of
+ * the host in the state that it had has: 1 for the list, 1 per user. Entries of one content have one model.
  */
+#include "cache.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "files.h"
-#include "onnx.h"
-#include "weights.h"
+#include "description.h"
+#include "source.h"
+
+/* A model in the engine. */
+struct loaded {
+	struct loaded *next;
+	struct content_id content, state; /* state: all zero when it cannot be told */
+	pid_t process; /* a child of fork() has not the threads of its parent's models */
+	unsigned int users;
+	pthread_mutex_t loading; /* held by the call that loads */
+	bool ready;
+	void *model;
+};
 
 struct key {
 	const struct vaccel_resource *res; /* compared, not used, once the entry exists */
 	vaccel_id_t id;
-	pid_t process; /* a child of fork() has not the threads of its parent's models */
-	struct file_state model, labels; /* of files that the environment names */
+	pid_t process;
+	struct content_id files; /* of a model that the environment names */
 };
 
 struct cached_model {
@@ -25,16 +36,148 @@ struct cached_model {
 	struct key key;
 	unsigned int users;
 	pthread_mutex_t loading; /* held by the call that loads */
-	struct model *model;	 /* NULL until loaded */
+	char *name;
+	struct loaded *loaded; /* NULL until loaded */
+	bool described;
+	struct description description;
 };
 
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct cached_model *list;
+static struct loaded *models;
 
-struct model *cache_model(const struct cached_model *entry)
+void *cache_model(const struct cached_model *entry)
 {
-	return entry->model;
+	return entry->loaded->model;
 }
+
+const char *cache_name(const struct cached_model *entry)
+{
+	return entry->name;
+}
+
+const struct description *cache_description(const struct cached_model *entry)
+{
+	return &entry->description;
+}
+
+/* ---- Models ---------------------------------------------------------------------------------- */
+
+static void loaded_put(struct loaded *loaded)
+{
+	struct loaded **link;
+	bool last;
+
+	pthread_mutex_lock(&list_lock);
+	last = --loaded->users == 0;
+	if (last) {
+		for (link = &models; *link != loaded;)
+			link = &(*link)->next;
+		*link = loaded->next;
+	}
+	pthread_mutex_unlock(&list_lock);
+	if (!last)
+		return;
+	if (loaded->ready)
+		engine.unload(loaded->model);
+	pthread_mutex_destroy(&loaded->loading);
+	free(loaded);
+}
+
+static bool same_content(const struct loaded *loaded, const struct content_id *state,
+			 const struct content_id *content)
+{
+	static const struct content_id none;
+
+	if (loaded->process != getpid())
+		return false;
+	if (content)
+		return !memcmp(&loaded->content, content, sizeof(*content));
+	return memcmp(state, &none, sizeof(none)) && !memcmp(&loaded->state, state, sizeof(*state));
+}
+
+/* Finds a model, by its state when content is NULL; else adds it where there is none. Counts the caller. */
+static struct loaded *find_loaded(const struct content_id *state, const struct content_id *content)
+{
+	struct loaded *loaded;
+
+	pthread_mutex_lock(&list_lock);
+	for (loaded = models; loaded; loaded = loaded->next)
+		if (same_content(loaded, state, content))
+			break;
+	if (!loaded && content) {
+		loaded = calloc(1, sizeof(*loaded));
+		if (loaded) {
+			loaded->content = *content;
+			loaded->state = *state;
+			loaded->process = getpid();
+			pthread_mutex_init(&loaded->loading, NULL);
+			loaded->next = models;
+			models = loaded;
+		}
+	}
+	if (loaded)
+		loaded->users++;
+	pthread_mutex_unlock(&list_lock);
+	return loaded;
+}
+
+static int load_once(const struct engine_source *source, struct loaded *loaded)
+{
+	int ret = VACCEL_OK;
+
+	pthread_mutex_lock(&loaded->loading);
+	if (!loaded->ready) {
+		ret = engine.load(source, &loaded->model);
+		loaded->ready = !ret;
+	}
+	pthread_mutex_unlock(&loaded->loading);
+	return ret;
+}
+
+/* Waits for the call that loads it. */
+static bool is_ready(struct loaded *loaded)
+{
+	bool ready;
+
+	pthread_mutex_lock(&loaded->loading);
+	ready = loaded->ready;
+	pthread_mutex_unlock(&loaded->loading);
+	return ready;
+}
+
+/* The model of a source; its bytes are read only where they may be new. */
+static int load(struct engine_source *source, struct loaded **out)
+{
+	struct bytes bytes = {0};
+	struct content_id state, content;
+	struct loaded *loaded;
+	int ret = VACCEL_OK;
+
+	if (!source_state(source, &state))
+		state = (struct content_id){0};
+	loaded = find_loaded(&state, NULL);
+	if (loaded && !is_ready(loaded)) { /* this call is to say what is wrong with it */
+		loaded_put(loaded);
+		loaded = NULL;
+	}
+	if (!loaded) {
+		ret = source_read(source, &bytes);
+		if (ret)
+			return ret;
+		source_content(source, &content);
+		loaded = find_loaded(&state, &content);
+		ret = loaded ? load_once(source, loaded) : VACCEL_ENOMEM;
+		bytes_release(&bytes);
+	}
+	if (!ret)
+		*out = loaded;
+	else if (loaded)
+		loaded_put(loaded);
+	return ret;
+}
+
+/* ---- Entries --------------------------------------------------------------------------------- */
 
 void cache_put(struct cached_model *entry)
 {
@@ -45,8 +188,11 @@ void cache_put(struct cached_model *entry)
 	pthread_mutex_unlock(&list_lock);
 	if (!last)
 		return;
-	model_delete(entry->model);
+	if (entry->loaded)
+		loaded_put(entry->loaded);
+	description_release(&entry->description);
 	pthread_mutex_destroy(&entry->loading);
+	free(entry->name);
 	free(entry);
 }
 
@@ -89,6 +235,12 @@ void cache_forget(const struct vaccel_resource *res)
 	forget(same_resource, res);
 }
 
+void cache_drop(struct cached_model *entry)
+{
+	forget(same_entry, entry);
+	cache_put(entry);
+}
+
 void cache_clear(void)
 {
 	forget(NULL, NULL);
@@ -127,199 +279,89 @@ static struct cached_model *find_or_add(const struct key *key)
 	return entry;
 }
 
-/* ---- Where the bytes are --------------------------------------------------------------------- */
-
-/* Name of a file; the end of its path. */
-static const char *base_name(const char *path)
+/* Loads what an entry has not yet. The model comes first: of what is none, nothing else is to be asked. */
+static int fill(struct cached_model *entry, struct engine_source *source, bool describe)
 {
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
-static bool is_labels(const struct vaccel_blob *blob)
-{
-	return blob->name && !strcmp(blob->name, LABELS_NAME);
-}
-
-static bool ends_with(const char *name, const char *end)
-{
-	size_t len = name ? strlen(name) : 0, end_len = strlen(end);
-
-	return len >= end_len && !strcmp(name + len - end_len, end);
-}
-
-/* The file that is the model: the first called *.onnx, else the first that is not the labels. */
-static struct vaccel_blob *find_model(const struct vaccel_resource *res)
-{
-	struct vaccel_blob *other = NULL;
-
-	for (size_t i = 0; i < res->nr_blobs; i++) {
-		if (ends_with(res->blobs[i]->name, ".onnx"))
-			return res->blobs[i];
-		if (!other && !is_labels(res->blobs[i]))
-			other = res->blobs[i];
-	}
-	return other;
-}
-
-/* The file beside the model's, whose path is given, that has its labels. Return: malloc()ed. */
-static char *sibling(const char *path)
-{
-	size_t dir = (size_t)(base_name(path) - path);
-	char *labels = malloc(dir + sizeof(LABELS_NAME));
-
-	if (labels) {
-		memcpy(labels, path, dir);
-		memcpy(labels + dir, LABELS_NAME, sizeof(LABELS_NAME));
-	}
-	return labels;
-}
-
-/* The bytes of a labels file of the host: the one that the environment names, or a sibling. */
-static int read_labels_file(const char *model_path, struct bytes *bytes)
-{
-	const char *path = getenv(ENV_LABELS);
-	char *beside = NULL;
-	int ret;
-
-	if (!path && model_path)
-		path = beside = sibling(model_path);
-	if (!path) {
-		onnx_error("There are no labels: register the directory that has the model and its "
-			   LABELS_NAME ", or set " ENV_LABELS " to the path of one");
-		return VACCEL_ENOENT;
-	}
-	ret = bytes_of_file(path, bytes);
-	if (ret)
-		onnx_error("Could not read the labels %s: %s. Register the directory that has the "
-			   "model and its " LABELS_NAME ", or set " ENV_LABELS " to the path of one",
-			   path, strerror(ret));
-	free(beside);
-	return ret;
-}
-
-static int read_blob(const struct vaccel_blob *blob, struct bytes *bytes)
-{
-	int ret = bytes_of_blob(blob, bytes);
-
-	if (ret)
-		onnx_error("Could not read %s: %s", blob->name, strerror(ret));
-	return ret;
-}
-
-/* ---- Loading --------------------------------------------------------------------------------- */
-
-/* A model of a resource, in which its weights may be files of their own, or of none (NULL). */
-static int load_bytes(const char *name, const struct bytes *model_bytes,
-		      struct bytes *label_bytes, const struct vaccel_resource *res,
-		      const struct vaccel_blob *blob, struct model **model)
-{
-	struct weights *weights = NULL;
-	struct labels labels;
-	int ret;
-
-	ret = labels_parse(label_bytes, &labels);
-	if (ret)
-		return ret;
-	ret = weights_find(name, model_bytes, res, blob, &weights);
-	if (!ret)
-		ret = model_load(name, model_bytes->data, model_bytes->size, weights, &labels, model);
-	weights_release(weights);
-	labels_release(&labels);
-	return ret;
-}
-
-static int load_resource(const struct vaccel_resource *res, struct model **model)
-{
-	struct bytes model_bytes = {0}, label_bytes = {0};
-	struct vaccel_blob *blob = find_model(res), *labels = NULL;
-	int ret;
-
-	if (!blob) {
-		onnx_error("Resource %lld has no file with a model", (long long)res->id);
-		return VACCEL_ENOENT;
-	}
-	for (size_t i = 0; i < res->nr_blobs && !labels; i++)
-		if (is_labels(res->blobs[i]))
-			labels = res->blobs[i];
-
-	ret = labels ? read_blob(labels, &label_bytes) :
-		       read_labels_file(blob->path, &label_bytes);
-	if (!ret)
-		ret = read_blob(blob, &model_bytes);
-	if (!ret)
-		ret = load_bytes(blob->name, &model_bytes, &label_bytes, res, blob, model);
-	bytes_release(&model_bytes);
-	bytes_release(&label_bytes);
-	return ret;
-}
-
-static int load_file(const char *path, struct model **model)
-{
-	struct bytes model_bytes = {0}, label_bytes = {0};
-	int ret;
-
-	ret = bytes_of_file(path, &model_bytes);
-	if (ret)
-		onnx_error("Could not read the model %s that " ENV_MODEL " names: %s", path,
-			   strerror(ret));
-	else
-		ret = read_labels_file(path, &label_bytes);
-	if (!ret)
-		ret = load_bytes(base_name(path), &model_bytes, &label_bytes, NULL, NULL, model);
-	bytes_release(&model_bytes);
-	bytes_release(&label_bytes);
-	return ret;
-}
-
-/* The key of the files that the environment names. */
-static void key_of_files(const char *path, struct key *key)
-{
-	const char *labels = getenv(ENV_LABELS);
-	char *beside = labels ? NULL : sibling(path);
-
-	file_state(path, &key->model);
-	if (labels || beside)
-		file_state(labels ? labels : beside, &key->labels);
-	free(beside);
-}
-
-int cache_get(struct vaccel_session *sess, struct cached_model **out)
-{
-	const char *path = getenv(ENV_MODEL);
-	struct vaccel_resource *res = NULL;
-	struct cached_model *entry;
-	struct key key;
 	int ret = VACCEL_OK;
 
-	memset(&key, 0, sizeof(key)); /* keys are compared as bytes */
-	key.process = getpid();
-	if (!vaccel_session_resource_by_type(sess, &res, VACCEL_RESOURCE_MODEL)) {
-		key.res = res;
-		key.id = res->id;
-	} else if (path) {
-		key_of_files(path, &key);
-		forget(outdated, &key);
-	} else {
-		onnx_error("There is no model: register a resource of type MODEL with the session, or "
-			   "set " ENV_MODEL " to the path of an ONNX file");
-		return VACCEL_ENOENT;
+	pthread_mutex_lock(&entry->loading);
+	if (!entry->name)
+		entry->name = strdup(source->name);
+	if (!entry->name)
+		ret = VACCEL_ENOMEM;
+	if (!ret && !entry->loaded)
+		ret = load(source, &entry->loaded);
+	if (!ret && describe && !entry->described) {
+		ret = description_read(source, &entry->description);
+		entry->described = !ret;
 	}
+	pthread_mutex_unlock(&entry->loading);
+	return ret;
+}
 
-	entry = find_or_add(&key);
+static int get(const struct key *key, struct engine_source *source, bool describe,
+	       struct cached_model **out)
+{
+	struct cached_model *entry = find_or_add(key);
+	int ret;
+
 	if (!entry)
 		return VACCEL_ENOMEM;
-	pthread_mutex_lock(&entry->loading);
-	if (!entry->model)
-		ret = key.res ? load_resource(res, &entry->model) : load_file(path, &entry->model);
-	pthread_mutex_unlock(&entry->loading);
-
-	if (ret) { /* the next call tries again */
-		forget(same_entry, entry);
-		cache_put(entry);
+	ret = fill(entry, source, describe);
+	if (ret) {
+		cache_drop(entry);
 		return ret;
 	}
 	*out = entry;
 	return VACCEL_OK;
+}
+
+static int get_resource(const struct vaccel_resource *res, bool describe, struct cached_model **out)
+{
+	struct engine_source source;
+	struct key key;
+	int ret;
+
+	memset(&key, 0, sizeof(key)); /* keys are compared as bytes */
+	key.process = getpid();
+	key.res = res;
+	key.id = res->id;
+	ret = source_of_resource(res, &source);
+	return ret ? ret : get(&key, &source, describe, out);
+}
+
+int cache_get_resource(const struct vaccel_resource *res, struct cached_model **out)
+{
+	return get_resource(res, false, out);
+}
+
+/* The model that the environment names. */
+static int get_path(const char *path, struct cached_model **out)
+{
+	struct engine_source source;
+	struct key key;
+
+	memset(&key, 0, sizeof(key));
+	key.process = getpid();
+	source_of_path(path, &source);
+	description_state(&source, &key.files);
+	forget(outdated, &key);
+	return get(&key, &source, true, out);
+}
+
+int cache_get(struct vaccel_session *sess, struct cached_model **out)
+{
+	const char *path = engine.env_model ? getenv(engine.env_model) : NULL;
+	struct vaccel_resource *res = NULL;
+
+	if (!vaccel_session_resource_by_type(sess, &res, VACCEL_RESOURCE_MODEL))
+		return get_resource(res, true, out);
+	if (path)
+		return get_path(path, out);
+	if (engine.env_model)
+		engine_error("There is no model: register a resource of type MODEL with the session, or "
+			     "set %s to the path of %s", engine.env_model, engine.file);
+	else
+		engine_error("There is no model: register a resource of type MODEL with the session");
+	return VACCEL_ENOENT;
 }

@@ -3,7 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "onnx.h"
+#include "engine.h"
+#include "image.h"
 
 static const float mean[3] = {0.485f, 0.456f, 0.406f};
 static const float deviation[3] = {0.229f, 0.224f, 0.225f};

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The tensor that the onnx plugin makes of a picture, number by number. */
+/* The tensor that is made of a picture, number by number. */
 #include <math.h>
 
 #include "util.h"
 
-#include "onnx.h"
+#include "image.h"
 
 static const double mean[] = {0.485, 0.456, 0.406}, deviation[] = {0.229, 0.224, 0.225};
 
