@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tensor.h"
+
 #define IMAGE_MAX_PIXELS (64u << 20)
 #define IMAGE_MAX_SIDE	 65535u
 
@@ -29,23 +31,39 @@ struct image {
  */
 int image_decode(const void *data, size_t size, struct image *image);
 
-/** Shape of a model's input for one RGB picture. */
-struct input_shape {
+/** How pixels between pixels are made. */
+enum image_kernel { KERNEL_LINEAR, KERNEL_NEAREST, KERNEL_BOX, KERNEL_CUBIC, KERNEL_LANCZOS, KERNELS };
+
+/** What is to be made of a picture: an input of a model. */
+struct input_plan {
+	enum tensor_type type;
+	float scale; /* quantised values, as in struct tensor */
+	int32_t zero;
 	uint32_t width;
 	uint32_t height;
-	bool channels_last; /* [1, height, width, 3] rather than [1, 3, height, width] */
+	uint32_t channels;  /* 3: red, green, blue; 1: gray */
+	bool channels_last; /* [1, height, width, channels] rather than [1, channels, height, width] */
+	bool flip;	    /* blue, green, red */
+	/* The picture is resized, and the input is that part of it; what is outside of it is 0. */
+	enum image_kernel kernel;
+	uint32_t resized_width;
+	uint32_t resized_height;
+	int32_t left;
+	int32_t top;
+	/* A value is (factor * pixel - mean) / deviation. */
+	float factor;
+	float mean[3];
+	float deviation[3];
 };
 
 /**
  * image_to_tensor() - make a model's input of a picture
+ * @tensor: receives the values; the caller frees them
  *
- * Resizes to the input's size without keeping the aspect ratio (linear interpolation; when a side
- * shrinks, the mean of what falls on a pixel, weighted by a triangle), divides by 255, subtracts
- * the mean .485 .456 .406 and divides by the deviation .229 .224 .225 of red, green and blue.
- * @tensor: receives 3 * width * height floats; the caller frees them
+ * When a side shrinks, the kernel is as wide as what falls on a pixel.
  *
  * ENOMEM.
  */
-int image_to_tensor(const struct image *image, const struct input_shape *shape, float **tensor);
+int image_to_tensor(const struct image *image, const struct input_plan *plan, void **tensor);
 
 #endif

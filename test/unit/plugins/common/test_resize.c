@@ -17,10 +17,16 @@ static float *convert(const uint8_t *rgb, uint32_t width, uint32_t height, uint3
 		      uint32_t to_height, bool channels_last)
 {
 	struct image image = {width, height, (uint8_t *)rgb};
-	struct input_shape shape = {to_width, to_height, channels_last};
-	float *tensor = NULL;
+	struct input_plan plan = {.type = TENSOR_F32, .width = to_width, .height = to_height,
+				  .channels = 3, .channels_last = channels_last,
+				  .resized_width = to_width, .resized_height = to_height, .factor = 1.0f / 255};
+	void *tensor = NULL;
 
-	assert_int_equal(image_to_tensor(&image, &shape, &tensor), 0);
+	for (int i = 0; i < 3; i++) {
+		plan.mean[i] = (float)mean[i];
+		plan.deviation[i] = (float)deviation[i];
+	}
+	assert_int_equal(image_to_tensor(&image, &plan, &tensor), 0);
 	assert_non_null(tensor);
 	return tensor;
 }
