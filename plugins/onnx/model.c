@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A classifier in ONNX Runtime. */
-#include <math.h>
+/* Models in ONNX Runtime. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,17 +11,15 @@
 #include "quiet.h"
 #include "weights.h"
 
-#define DEFAULT_SIDE 224  /* of inputs whose size the model leaves open */
-#define MAX_SIDE     4096
-#define MAX_CLASSES  1000000
+#define MAX_INPUTS 16
 
 struct model {
 	char *name;
 	OrtSession *session;
-	char *input;  /* names */
-	char *output;
-	struct input_shape shape;
-	struct labels labels;
+	OrtMemoryInfo *memory; /* says that inputs are plain memory */
+	size_t nr_inputs, nr_outputs;
+	char *inputs[MAX_INPUTS]; /* names */
+	char *outputs[ENGINE_MAX_OUTPUTS];
 };
 
 static const OrtApi *ort;
@@ -44,24 +41,15 @@ static int code_of(OrtErrorCode code)
 	}
 }
 
-/* Logs what went wrong as one line and frees the status. Return: 0 when nothing did. */
+/* Logs what went wrong and frees the status. Return: 0 when nothing did. */
 static int check(const char *what, const char *name, OrtStatus *status)
 {
-	char line[512];
-	size_t i;
 	int ret;
 
 	if (!status)
 		return VACCEL_OK;
 	ret = code_of(ort->GetErrorCode(status));
-	strncpy(line, ort->GetErrorMessage(status), sizeof(line) - 1);
-	line[sizeof(line) - 1] = '\0';
-	for (i = 0; line[i]; i++)
-		if ((unsigned char)line[i] < ' ')
-			line[i] = ' ';
-	while (i && line[i - 1] == ' ')
-		line[--i] = '\0';
-	onnx_error("%s %s: %s", what, name, line);
+	engine_log_failure(what, name, ort->GetErrorMessage(status));
 	ort->ReleaseStatus(status);
 	return ret;
 }
@@ -75,7 +63,7 @@ static void ORT_API_CALL log_line(void *param, OrtLoggingLevel severity, const c
 	(void)location;
 	/* Failed calls say so themselves, see check(). */
 	if (severity >= ORT_LOGGING_LEVEL_WARNING)
-		onnx_debug("ONNX Runtime: %s", message);
+		engine_debug("ONNX Runtime: %s", message);
 }
 
 /*
@@ -118,7 +106,7 @@ int model_runtime_start(void)
 
 	ort = base ? base->GetApi(ORT_API_VERSION) : NULL;
 	if (!ort) {
-		onnx_error("ONNX Runtime %s is too old: API version %d is needed. Install the "
+		engine_error("ONNX Runtime %s is too old: API version %d is needed. Install the "
 			   "version that this plugin was built with.",
 			   base ? base->GetVersionString() : "?", ORT_API_VERSION);
 		return VACCEL_ENOTSUP;
@@ -202,313 +190,236 @@ static int read_names(struct model *model)
 	int ret;
 
 	ret = check("Could not load", model->name, ort->GetAllocatorWithDefaultOptions(&allocator));
-	if (!ret)
+	for (size_t i = 0; i < model->nr_inputs && !ret; i++) {
 		ret = check("Could not load", model->name,
-			    ort->SessionGetInputName(model->session, 0, allocator, &name));
-	if (!ret)
-		ret = copy_name(allocator, name, &model->input);
-	if (!ret)
-		ret = check("Could not load", model->name,
-			    ort->SessionGetOutputName(model->session, 0, allocator, &name));
-	if (!ret)
-		ret = copy_name(allocator, name, &model->output);
-	return ret;
-}
-
-static int set_side(const struct model *model, const char *side, int64_t value, uint32_t *out)
-{
-	if (value <= 0)
-		value = DEFAULT_SIDE;
-	if (value > MAX_SIDE) {
-		onnx_error("Model %s takes pictures of a %s of %lld pixels; up to %d are possible",
-			   model->name, side, (long long)value, MAX_SIDE);
-		return VACCEL_EINVAL;
+			    ort->SessionGetInputName(model->session, i, allocator, &name));
+		if (!ret)
+			ret = copy_name(allocator, name, &model->inputs[i]);
 	}
-	*out = (uint32_t)value;
-	return VACCEL_OK;
-}
-
-static const char *type_name(ONNXTensorElementDataType type)
-{
-	static const char *const names[] = {"no tensor", "float", "uint8", "int8", "uint16", "int16",
-					    "int32", "int64", "string", "bool", "float16", "double"};
-
-	return (unsigned int)type < sizeof(names) / sizeof(names[0]) ? names[type] : "of another type";
-}
-
-/* Says why an input is not one for a picture. Return: whether it is. */
-static bool takes_pictures(const struct model *model, ONNXTensorElementDataType type,
-			   const int64_t *dims, size_t nr_dims)
-{
-	char why[160] = "";
-
-	if (type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT)
-		snprintf(why, sizeof(why), "its input is %s; convert it to float (32 bits)",
-			 type_name(type));
-	else if (nr_dims != 4)
-		snprintf(why, sizeof(why), "its input has %zu dimensions rather than four", nr_dims);
-	else if (dims[0] > 1)
-		snprintf(why, sizeof(why), "it takes %lld pictures at a time; export it for 1, or any "
-			 "number", (long long)dims[0]);
-	else if (dims[1] != 3 && dims[3] != 3)
-		snprintf(why, sizeof(why), "its pictures do not have three colours; there is %lld where "
-			 "channels are first, and %lld where they are last", (long long)dims[1],
-			 (long long)dims[3]);
-	if (*why)
-		onnx_error("Model %s is no classifier of pictures that can be used here: %s. Float "
-			   "[1, 3, height, width] and [1, height, width, 3] can be", model->name, why);
-	return !*why;
-}
-
-static int set_shape(struct model *model, ONNXTensorElementDataType type, const int64_t *dims,
-		     size_t nr_dims)
-{
-	struct input_shape *shape = &model->shape;
-	int ret;
-
-	if (!takes_pictures(model, type, dims, nr_dims))
-		return VACCEL_EINVAL;
-	shape->channels_last = dims[1] != 3;
-	ret = set_side(model, "height", dims[shape->channels_last ? 1 : 2], &shape->height);
-	if (!ret)
-		ret = set_side(model, "width", dims[shape->channels_last ? 2 : 3], &shape->width);
+	for (size_t i = 0; i < model->nr_outputs && !ret; i++) {
+		ret = check("Could not load", model->name,
+			    ort->SessionGetOutputName(model->session, i, allocator, &name));
+		if (!ret)
+			ret = copy_name(allocator, name, &model->outputs[i]);
+	}
 	return ret;
 }
 
-static int read_shape(struct model *model)
+static int count_names(struct model *model)
 {
-	const OrtTensorTypeAndShapeInfo *info = NULL;
-	ONNXTensorElementDataType type;
-	OrtTypeInfo *type_info;
-	int64_t dims[4];
-	size_t nr_dims;
 	int ret;
 
 	ret = check("Could not load", model->name,
-		    ort->SessionGetInputTypeInfo(model->session, 0, &type_info));
-	if (ret)
-		return ret;
-	ret = check("Could not load", model->name, ort->CastTypeInfoToTensorInfo(type_info, &info));
-	if (!ret && !info)
-		ret = set_shape(model, ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED, NULL, 0);
+		    ort->SessionGetInputCount(model->session, &model->nr_inputs));
 	if (!ret)
 		ret = check("Could not load", model->name,
-			    ort->GetTensorElementType(info, &type));
-	if (!ret)
-		ret = check("Could not load", model->name, ort->GetDimensionsCount(info, &nr_dims));
-	if (!ret && nr_dims == 4)
-		ret = check("Could not load", model->name, ort->GetDimensions(info, dims, 4));
-	if (!ret)
-		ret = set_shape(model, type, dims, nr_dims);
-	ort->ReleaseTypeInfo(type_info);
-	return ret;
+			    ort->SessionGetOutputCount(model->session, &model->nr_outputs));
+	if (ret || (model->nr_inputs <= MAX_INPUTS && model->nr_outputs <= ENGINE_MAX_OUTPUTS))
+		return ret;
+	engine_error("Model %s has %zu inputs and %zu outputs; up to %d and %d are possible", model->name,
+		     model->nr_inputs, model->nr_outputs, MAX_INPUTS, ENGINE_MAX_OUTPUTS);
+	model->nr_inputs = model->nr_outputs = 0;
+	return VACCEL_EINVAL;
 }
 
-int model_load(const char *name, const void *data, size_t size, const struct weights *weights,
-	       struct labels *labels, struct model **out)
+int model_load(const struct engine_source *source, void **out)
 {
 	struct model *model = calloc(1, sizeof(*model));
-	size_t inputs = 0, outputs = 0;
-	int ret;
+	struct weights *weights = NULL;
+	int ret = VACCEL_ENOMEM;
 
 	if (!model)
 		return VACCEL_ENOMEM;
-	ret = VACCEL_ENOMEM;
-	model->name = strdup(name);
-	if (!model->name)
-		goto fail;
-
-	ret = create_session(model, data, size, weights);
+	model->name = strdup(source->name);
+	if (model->name)
+		ret = weights_find(source, &weights);
 	if (!ret)
-		ret = check("Could not load", name,
-			    ort->SessionGetInputCount(model->session, &inputs));
+		ret = create_session(model, source->data, source->size, weights);
+	weights_release(weights);
 	if (!ret)
-		ret = check("Could not load", name,
-			    ort->SessionGetOutputCount(model->session, &outputs));
-	if (!ret && (inputs != 1 || !outputs)) {
-		onnx_error("Model %s is no classifier of pictures: it has %zu inputs and %zu outputs",
-			   name, inputs, outputs);
-		ret = VACCEL_EINVAL;
-	}
+		ret = count_names(model);
 	if (!ret)
 		ret = read_names(model);
 	if (!ret)
-		ret = read_shape(model);
-	if (ret)
-		goto fail;
-
-	model->labels = *labels;
-	*labels = (struct labels){0};
-	onnx_debug("Loaded model %s: input %u x %u, %zu labels", name, model->shape.width,
-		   model->shape.height, model->labels.count);
+		ret = check("Could not load", model->name,
+			    ort->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault,
+						     &model->memory));
+	if (ret) {
+		model_unload(model);
+		return ret;
+	}
+	engine_debug("Loaded model %s: %zu inputs, %zu outputs", model->name, model->nr_inputs,
+		     model->nr_outputs);
 	*out = model;
 	return VACCEL_OK;
-
-fail:
-	model_delete(model);
-	return ret;
 }
 
-void model_delete(struct model *model)
+void model_unload(void *arg)
 {
-	if (!model)
-		return;
+	struct model *model = arg;
+
+	if (model->memory)
+		ort->ReleaseMemoryInfo(model->memory);
 	if (model->session)
 		ort->ReleaseSession(model->session);
-	labels_release(&model->labels);
-	free(model->output);
-	free(model->input);
+	for (size_t i = 0; i < MAX_INPUTS; i++)
+		free(model->inputs[i]);
+	for (size_t i = 0; i < ENGINE_MAX_OUTPUTS; i++)
+		free(model->outputs[i]);
 	free(model->name);
 	free(model);
 }
 
-const char *model_name(const struct model *model)
+/* ---- What a model says of itself ------------------------------------------------------------- */
+
+int model_count(void *arg, size_t *inputs, size_t *outputs)
 {
-	return model->name;
+	const struct model *model = arg;
+
+	*inputs = model->nr_inputs;
+	*outputs = model->nr_outputs;
+	return VACCEL_OK;
 }
 
-const struct input_shape *model_input(const struct model *model)
+static const struct {
+	ONNXTensorElementDataType onnx;
+	enum tensor_type type;
+} types[] = {
+	{ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, TENSOR_F32}, {ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16, TENSOR_F16},
+	{ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE, TENSOR_F64}, {ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8, TENSOR_U8},
+	{ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8, TENSOR_I8},    {ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT16, TENSOR_U16},
+	{ONNX_TENSOR_ELEMENT_DATA_TYPE_INT16, TENSOR_I16},  {ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32, TENSOR_U32},
+	{ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32, TENSOR_I32},  {ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT64, TENSOR_U64},
+	{ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64, TENSOR_I64},  {ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL, TENSOR_BOOL},
+};
+#define NR_TYPES (sizeof(types) / sizeof(types[0]))
+
+/* Type and shape; an info of NULL: it is no tensor. */
+static int read_info(const char *what, const struct model *model, const OrtTensorTypeAndShapeInfo *info,
+		     struct tensor *tensor)
 {
-	return &model->shape;
+	ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+	size_t nr_dims = 0;
+	int ret = VACCEL_OK;
+
+	tensor->type = TENSOR_OTHER;
+	tensor->nr_dims = -1;
+	if (!info)
+		return VACCEL_OK;
+	ret = check(what, model->name, ort->GetTensorElementType(info, &type));
+	for (size_t i = 0; i < NR_TYPES; i++)
+		if (types[i].onnx == type)
+			tensor->type = types[i].type;
+	if (!ret)
+		ret = check(what, model->name, ort->GetDimensionsCount(info, &nr_dims));
+	if (ret || nr_dims > TENSOR_MAX_DIMS)
+		return ret;
+	tensor->nr_dims = (int)nr_dims;
+	return check(what, model->name, ort->GetDimensions(info, tensor->dims, nr_dims));
+}
+
+int model_describe(void *arg, bool output, size_t index, struct tensor *tensor)
+{
+	const OrtTensorTypeAndShapeInfo *info = NULL;
+	struct model *model = arg;
+	OrtTypeInfo *type_info;
+	int ret;
+
+	*tensor = (struct tensor){.name = output ? model->outputs[index] : model->inputs[index]};
+	ret = check("Could not load", model->name,
+		    output ? ort->SessionGetOutputTypeInfo(model->session, index, &type_info) :
+			     ort->SessionGetInputTypeInfo(model->session, index, &type_info));
+	if (ret)
+		return ret;
+	ret = check("Could not load", model->name, ort->CastTypeInfoToTensorInfo(type_info, &info));
+	if (!ret)
+		ret = read_info("Could not load", model, info, tensor);
+	ort->ReleaseTypeInfo(type_info);
+	return ret;
 }
 
 /* ---- Running --------------------------------------------------------------------------------- */
 
-static int make_input(struct model *model, float *tensor, OrtValue **input)
-{
-	int64_t height = model->shape.height, width = model->shape.width;
-	int64_t dims[4] = {1, 3, height, width};
-	OrtMemoryInfo *memory;
-	int ret;
-
-	if (model->shape.channels_last) {
-		dims[1] = height;
-		dims[2] = width;
-		dims[3] = 3;
-	}
-	ret = check("Could not run", model->name,
-		    ort->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &memory));
-	if (ret)
-		return ret;
-	ret = check("Could not run", model->name,
-		    ort->CreateTensorWithDataAsOrtValue(
-			    memory, tensor, (size_t)(3 * height * width) * sizeof(*tensor), dims, 4,
-			    ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, input));
-	ort->ReleaseMemoryInfo(memory);
-	return ret;
-}
-
-/* The values of an output and their number, after checking that they are what labels need. */
-static int read_output(struct model *model, OrtValue *output, const float **values)
+static int make_input(const struct model *model, const struct tensor *input, OrtValue **value)
 {
 	ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
-	OrtTensorTypeAndShapeInfo *info = NULL;
-	size_t count = 0;
-	int is_tensor = 0, ret;
-	void *data = NULL;
 
-	ret = check("Could not run", model->name, ort->IsTensor(output, &is_tensor));
+	for (size_t i = 0; i < NR_TYPES; i++)
+		if (types[i].type == input->type)
+			type = types[i].onnx;
+	return check("Could not run", model->name,
+		     ort->CreateTensorWithDataAsOrtValue(model->memory, input->data, input->size,
+							 input->dims, (size_t)input->nr_dims, type,
+							 value));
+}
+
+static int read_output(const struct model *model, OrtValue *value, struct tensor *tensor)
+{
+	OrtTensorTypeAndShapeInfo *info = NULL;
+	int is_tensor = 0, ret;
+	uint64_t count;
+
+	ret = check("Could not run", model->name, ort->IsTensor(value, &is_tensor));
 	if (!ret && is_tensor)
-		ret = check("Could not run", model->name,
-			    ort->GetTensorTypeAndShape(output, &info));
-	if (!ret && info)
-		ret = check("Could not run", model->name, ort->GetTensorElementType(info, &type));
-	if (!ret && info)
-		ret = check("Could not run", model->name,
-			    ort->GetTensorShapeElementCount(info, &count));
+		ret = check("Could not run", model->name, ort->GetTensorTypeAndShape(value, &info));
+	if (!ret)
+		ret = read_info("Could not run", model, info, tensor);
 	if (info)
 		ort->ReleaseTensorTypeAndShapeInfo(info);
-	if (ret)
+	if (ret || !tensor_element_size(tensor->type) || !tensor_count(tensor, &count))
 		return ret;
+	tensor->size = (size_t)count * tensor_element_size(tensor->type);
+	return check("Could not run", model->name, ort->GetTensorMutableData(value, &tensor->data));
+}
 
-	if (type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT || !count || count > MAX_CLASSES) {
-		onnx_error("Model %s is no classifier: its output is not one float per class",
-			   model->name);
-		return VACCEL_EINVAL;
+static int read_outputs(const struct model *model, OrtValue **values, struct engine_outputs *outputs)
+{
+	int ret = VACCEL_OK;
+
+	outputs->owner = values;
+	outputs->nr = model->nr_outputs;
+	for (size_t i = 0; i < outputs->nr && !ret; i++) {
+		outputs->tensors[i] = (struct tensor){.name = model->outputs[i]};
+		ret = read_output(model, values[i], &outputs->tensors[i]);
 	}
-	if (count != model->labels.count) {
-		onnx_error("Model %s has %zu classes, but there are %zu labels: use the labels "
-			   "file that belongs to it",
-			   model->name, count, model->labels.count);
-		return VACCEL_EINVAL;
-	}
-	ret = check("Could not run", model->name, ort->GetTensorMutableData(output, &data));
-	*values = data;
+	if (ret)
+		model_release(outputs);
 	return ret;
 }
 
-/*
- * Whether a class has a score. Infinitely improbable is one, but that of the best: it is what a model
- * says of all classes when something has gone wrong.
- */
-static int check_scores(const struct model *model, const float *values)
+int model_run(void *arg, const struct tensor *tensors, size_t nr_inputs, struct engine_outputs *outputs)
 {
-	size_t best = 0;
+	OrtValue *inputs[MAX_INPUTS] = {NULL}, **values;
+	struct model *model = arg;
+	int ret = VACCEL_OK;
 
-	for (size_t i = 0; i < model->labels.count; i++) {
-		if (isnan(values[i]) || (isinf(values[i]) && values[i] > 0)) {
-			best = i;
-			break;
-		}
-		if (values[i] > values[best])
-			best = i;
-	}
-	if (isfinite(values[best]))
-		return VACCEL_OK;
-	onnx_error("Model %s gives %s for class %s, which is no score: its weights are damaged, or it "
-		   "does not expect pictures like this one", model->name,
-		   isnan(values[best]) ? "no number (NaN)" :
-		   values[best] > 0    ? "infinity" :
-					 "minus infinity",
-		   model->labels.names[best]);
-	return VACCEL_EINVAL;
-}
-
-/* The largest value as a probability: as it is when all of them are probabilities, else softmax. */
-static size_t best_of(const float *values, size_t count, float *score)
-{
-	bool probabilities = true;
-	double sum = 0, sum_exp = 0;
-	size_t best = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		if (values[i] > values[best])
-			best = i;
-		if (!(values[i] >= 0 && values[i] <= 1))
-			probabilities = false;
-		sum += values[i];
-	}
-	if (probabilities && fabs(sum - 1) < 1e-3) {
-		*score = values[best];
-		return best;
-	}
-	for (size_t i = 0; i < count; i++)
-		sum_exp += exp((double)values[i] - values[best]);
-	*score = (float)(1 / sum_exp);
-	return best;
-}
-
-int model_classify(struct model *model, float *tensor, const char **label, float *score)
-{
-	OrtValue *input = NULL, *output = NULL;
-	const float *values;
-	int ret;
-
-	ret = make_input(model, tensor, &input);
-	if (ret)
+	values = calloc(ENGINE_MAX_OUTPUTS, sizeof(OrtValue *));
+	if (!values)
+		return VACCEL_ENOMEM;
+	for (size_t i = 0; i < nr_inputs && !ret; i++)
+		ret = make_input(model, &tensors[i], &inputs[i]);
+	if (!ret)
+		ret = check("Could not run", model->name,
+			    ort->Run(model->session, NULL, (const char *const *)model->inputs,
+				     (const OrtValue *const *)inputs, nr_inputs,
+				     (const char *const *)model->outputs, model->nr_outputs, values));
+	for (size_t i = 0; i < nr_inputs; i++)
+		if (inputs[i])
+			ort->ReleaseValue(inputs[i]);
+	if (ret) {
+		free(values);
 		return ret;
-	ret = check("Could not run", model->name,
-		    ort->Run(model->session, NULL, (const char *const *)&model->input,
-			     (const OrtValue *const *)&input, 1,
-			     (const char *const *)&model->output, 1, &output));
-	if (!ret)
-		ret = read_output(model, output, &values);
-	if (!ret)
-		ret = check_scores(model, values);
-	if (!ret)
-		*label = model->labels.names[best_of(values, model->labels.count, score)];
-	if (output)
-		ort->ReleaseValue(output);
-	ort->ReleaseValue(input);
-	return ret;
+	}
+	return read_outputs(model, values, outputs);
+}
+
+void model_release(struct engine_outputs *outputs)
+{
+	OrtValue **values = outputs->owner;
+
+	for (size_t i = 0; i < outputs->nr; i++)
+		if (values[i])
+			ort->ReleaseValue(values[i]);
+	free(values);
+	*outputs = (struct engine_outputs){0};
 }

@@ -3,6 +3,7 @@
 #ifndef PLUGINS_ONNX_WEIGHTS_H
 #define PLUGINS_ONNX_WEIGHTS_H
 
+#include "engine.h"
 #include "external.h"
 #include "files.h"
 
@@ -18,17 +19,11 @@ struct weights {
 
 /**
  * weights_find() - reads the files that a model takes weights from, if there are any
- * @name:  the model's, for messages
- * @bytes: its file
- * @res:   the resource in which alone the files may be, in the directory of the model or below; NULL: there
- *	   is none
- * @blob:  the model in it
- * @out:   receives them; pair with weights_release()
+ * @out: receives them; pair with weights_release()
  *
  * EINVAL, after a message: the model is not an ONNX file, or its files are not there.
  */
-int weights_find(const char *name, const struct bytes *bytes, const struct vaccel_resource *res,
-		 const struct vaccel_blob *blob, struct weights **out);
+int weights_find(const struct engine_source *source, struct weights **out);
 
 /** NULL is fine. */
 void weights_release(struct weights *weights);

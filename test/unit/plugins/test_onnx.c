@@ -31,7 +31,7 @@ static int start(void **state)
 	capture_start(&c, STDERR_FILENO);
 	lib_start(PLUGIN_ONNX, VACCEL_LOG_ERROR);
 	capture_end(&c);
-	assert_string_equal(c.text, ""); /* see plugins/onnx/quiet.h */
+	assert_string_equal(c.text, ""); /* see plugins/common/quiet.h */
 	return vaccel_session_init(&sess, 0);
 }
 
@@ -542,7 +542,7 @@ static void bad_models(void **state)
 		bad_model(dir, VACCEL_EINVAL, "m.onnx");
 	}
 	write_file("m.onnx", identity, sizeof(identity) - 1);
-	bad_model(dir, VACCEL_EINVAL, "no classifier of pictures");
+	bad_model(dir, VACCEL_EINVAL, "its input i, float32 [1], has 1 dimensions rather than four");
 
 	memcpy(model.data + model.size, external, sizeof(external) - 1);
 	write_file("m.onnx", model.data, model.size + sizeof(external) - 1);
@@ -656,10 +656,10 @@ static void inputs(void **state)
 		const char *message;
 	} bad[] = {
 		{{.input = {4, 3, 32, 32}}, "4 pictures at a time"},
-		{{.input = {1, 1, 28, 28}}, "do not have three colours; there is 1 where"},
-		{{.input = {1, 32, 32, 1}, .channels_last = true}, "and 1 where they are last"},
-		{{.input = {1, 3, 32, 32}, .input_type = 10}, "its input is float16"},
-		{{.input = {1, 32, 32, 3}, .input_type = 2, .channels_last = true}, "its input is uint8"},
+		{{.input = {1, 4, 28, 28}}, "neither one nor three colours; there is 4 where"},
+		{{.input = {1, 32, 32, 2}, .channels_last = true}, "and 2 where they are last"},
+		{{.input = {1, 3, 32, 32}, .input_type = 7}, "int64 [1, 3, 32, 32], is int64"},
+		{{.input = {1, 3, 32, 32}, .input_type = 8}, "is of another type"}, /* strings */
 		{{.input = {1, 3, 32, 1048576}}, "a width of 1048576 pixels"},
 		{{.input = {1, 3, INT64_MAX, 32}}, "a height of 9223372036854775807 pixels"},
 	};
@@ -674,6 +674,13 @@ static void inputs(void **state)
 	t.channels_last = true;
 	memcpy(t.input, (int64_t[]){1, 40, 30, 3}, sizeof(t.input));
 	good_tiny(&t, "c 1.0000");
+	t.input_type = 10;
+	good_tiny(&t, "c 1.0000");
+	t.bias[2] = 5000; /* bytes are the pixels themselves, from 0 to 255 */
+	t.input_type = 2;
+	good_tiny(&t, "c 1.0000");
+	t.bias[2] = 50;
+	good_tiny(&t, "e 1.0000");
 }
 
 /* Weights in a file beside the model, and nowhere else */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The tensor that the onnx plugin makes of a picture, number by number. */
+/* The tensor that is made of a picture, number by number. */
 #include <math.h>
 
 #include "util.h"
 
-#include "onnx.h"
+#include "image.h"
 
 static const double mean[] = {0.485, 0.456, 0.406}, deviation[] = {0.229, 0.224, 0.225};
 
@@ -17,10 +17,16 @@ static float *convert(const uint8_t *rgb, uint32_t width, uint32_t height, uint3
 		      uint32_t to_height, bool channels_last)
 {
 	struct image image = {width, height, (uint8_t *)rgb};
-	struct input_shape shape = {to_width, to_height, channels_last};
-	float *tensor = NULL;
+	struct input_plan plan = {.type = TENSOR_F32, .width = to_width, .height = to_height,
+				  .channels = 3, .channels_last = channels_last,
+				  .resized_width = to_width, .resized_height = to_height, .factor = 1.0f / 255};
+	void *tensor = NULL;
 
-	assert_int_equal(image_to_tensor(&image, &shape, &tensor), 0);
+	for (int i = 0; i < 3; i++) {
+		plan.mean[i] = (float)mean[i];
+		plan.deviation[i] = (float)deviation[i];
+	}
+	assert_int_equal(image_to_tensor(&image, &plan, &tensor), 0);
 	assert_non_null(tensor);
 	return tensor;
 }

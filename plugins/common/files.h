@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes of files and blobs, and what labels files contain. */
-#ifndef PLUGINS_ONNX_FILES_H
-#define PLUGINS_ONNX_FILES_H
+/* Bytes of files and blobs. */
+#ifndef PLUGINS_COMMON_FILES_H
+#define PLUGINS_COMMON_FILES_H
 
-#include "onnx.h"
+#include <stddef.h>
+#include <stdint.h>
 
-#define FILE_MAX_SIZE (UINT64_C(2) << 30) /* what an ONNX file can be */
+#include "vaccel.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FILE_MAX_SIZE (UINT64_C(64) << 30)
 
 struct bytes {
 	const void *data;
@@ -24,12 +31,14 @@ void bytes_release(struct bytes *bytes);
 /** What tells one content of a file from the next. All zero when there is no file. */
 struct file_state {
 	uint64_t device, inode, size;
-	int64_t seconds, nanoseconds; /* of the last change */
+	int64_t seconds, nanoseconds;		  /* of the last change of the bytes */
+	int64_t change_seconds, change_nanoseconds; /* of the file */
 };
 
 void file_state(const char *path, struct file_state *state);
 
-/** Splits a labels file into its lines. EINVAL: no line. ENOMEM. */
-int labels_parse(const struct bytes *bytes, struct labels *labels);
+#ifdef __cplusplus
+}
+#endif
 
 #endif

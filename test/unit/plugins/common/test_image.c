@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The pixels that the onnx plugin finds in files of all kinds, and how it refuses the others. */
+/* The pixels that are found in files of all kinds, and how it refuses the others. */
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -9,7 +9,7 @@
 #include "plugin_util.h"
 
 #include "exif.h"
-#include "onnx.h"
+#include "image.h"
 
 #define WIDTH  48
 #define HEIGHT 32

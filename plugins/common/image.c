@@ -11,7 +11,8 @@
 #include <png.h>
 
 #include "exif.h"
-#include "onnx.h"
+#include "engine.h"
+#include "image.h"
 
 /* A progressive JPEG may ask for any number of passes over the picture. */
 #define MAX_SCANS 200
@@ -22,7 +23,7 @@ static int allocate(struct image *image, const char *format)
 
 	if (!pixels || pixels > IMAGE_MAX_PIXELS || image->width > IMAGE_MAX_SIDE ||
 	    image->height > IMAGE_MAX_SIDE) {
-		onnx_error("The %s has %u x %u pixels; up to %u in all and %u in a line are possible",
+		engine_error("The %s has %u x %u pixels; up to %u in all and %u in a line are possible",
 			   format, image->width, image->height, IMAGE_MAX_PIXELS, IMAGE_MAX_SIDE);
 		return VACCEL_EINVAL;
 	}
@@ -126,7 +127,7 @@ static int jpeg_set_colors(struct jpeg_decompress_struct *info)
 		info->out_color_space = JCS_CMYK;
 		return VACCEL_OK;
 	default:
-		onnx_error("The JPEG has %d color components of an unknown kind: gray, YCbCr, RGB, CMYK "
+		engine_error("The JPEG has %d color components of an unknown kind: gray, YCbCr, RGB, CMYK "
 			   "and YCCK are possible", info->num_components);
 		return VACCEL_EINVAL;
 	}
@@ -183,7 +184,7 @@ static int jpeg_decode_into(struct jpeg *jpeg, const void *data, size_t size, st
 	info->client_data = jpeg;
 
 	if (setjmp(jpeg->failed)) {
-		onnx_error("The JPEG cannot be decoded: %s", jpeg->message);
+		engine_error("The JPEG cannot be decoded: %s", jpeg->message);
 		return jpeg->errors.msg_code == JERR_OUT_OF_MEMORY ? VACCEL_ENOMEM : VACCEL_EINVAL;
 	}
 
@@ -204,7 +205,7 @@ static int jpeg_decode_into(struct jpeg *jpeg, const void *data, size_t size, st
 		return ret;
 	jpeg_read_rows(jpeg, image);
 	if (jpeg->no_end)
-		onnx_warn("The JPEG has no end marker; all of the picture is there");
+		engine_warn("The JPEG has no end marker; all of the picture is there");
 	return VACCEL_OK;
 }
 
@@ -231,7 +232,7 @@ static int png_decode(const void *data, size_t size, struct image *image)
 	int ret;
 
 	if (!png_image_begin_read_from_memory(&png, data, size)) {
-		onnx_error("The PNG cannot be decoded: %s", png.message);
+		engine_error("The PNG cannot be decoded: %s", png.message);
 		ret = VACCEL_EINVAL;
 		goto out;
 	}
@@ -246,7 +247,7 @@ static int png_decode(const void *data, size_t size, struct image *image)
 	/* A warning (level 1) leaves the picture as it is; a check sum that is wrong is an error. */
 	if (!png_image_finish_read(&png, &white, image->rgb, 0, NULL) ||
 	    PNG_IMAGE_FAILED(png)) {
-		onnx_error("The PNG cannot be decoded: %s", png.message);
+		engine_error("The PNG cannot be decoded: %s", png.message);
 		ret = VACCEL_EINVAL;
 	}
 out:
@@ -289,7 +290,7 @@ int image_decode(const void *data, size_t size, struct image *image)
 		ret = png_decode(data, size, image);
 	} else {
 		other = other_format(data, size);
-		onnx_error("The image is %s%sneither a JPEG nor a PNG file", other ? other : "",
+		engine_error("The image is %s%sneither a JPEG nor a PNG file", other ? other : "",
 			   other ? " file, " : "");
 		ret = VACCEL_EINVAL;
 	}

@@ -5,8 +5,8 @@
  * quiet_start() and quiet_stop() stderr is collected; what is not such a complaint is written to it
  * afterwards. stderr is the whole process's: use this around the one call that needs it.
  */
-#ifndef PLUGINS_ONNX_QUIET_H
-#define PLUGINS_ONNX_QUIET_H
+#ifndef PLUGINS_COMMON_QUIET_H
+#define PLUGINS_COMMON_QUIET_H
 
 struct quiet {
 	int stderr_fd; /* where stderr went, -1: nothing is collected */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PLUGINS_ONNX_EXIF_H
-#define PLUGINS_ONNX_EXIF_H
+#ifndef PLUGINS_COMMON_EXIF_H
+#define PLUGINS_COMMON_EXIF_H
 
 #include <stddef.h>
 
