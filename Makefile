@@ -64,7 +64,7 @@ vm: stage driver
 demo: vm
 	scripts/demo
 
-check: vm sanitized
+check: vm sanitized full
 	scripts/check
 
 # What bench/goals lists, natively and in a VM. BENCH_BIG=1: also transfers of up to 8 GiB.

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the tests of engines share: two sessions, with the plugin in this process and with the same one
+ * behind vhost-user-accel, which should answer alike.
+ */
+#ifndef TEST_ENGINES_ENGINES_H
+#define TEST_ENGINES_ENGINES_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "support.h"
+#include "vaccel.h"
+
+enum { LOCAL, REMOTE, NR_PLACES };
+
+struct engines {
+	struct daemon host;
+	struct vaccel_session sess[NR_PLACES];
+};
+
+/**
+ * engines_start() - the host in the strict sandbox and the library, each with the plugin
+ * @plugin: path
+ *
+ * Return: 0, or the code of the library's start, after which there is neither.
+ */
+int engines_start(struct engines *e, const char *plugin);
+
+/** engines_stop() - ends both, and checks that the host had no trouble */
+void engines_stop(struct engines *e);
+
+/** plugin_starts() - the code with which the library starts with a plugin in a process of its own */
+int plugin_starts(const char *plugin);
+
+/** captured() - what the function prints to standard output and error, to be freed by the caller */
+char *captured(void (*function)(void *arg), void *arg);
+
+/** random_floats() - count floats from -1 to 1, the same ones for a seed; to be freed by the caller */
+float *random_floats(size_t count, uint32_t seed);
+
+/** read_whole() - the bytes of a file, to be freed by the caller */
+uint8_t *read_whole(const char *path, size_t *size);
+
+#endif

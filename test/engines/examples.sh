@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Runs the inference examples with real models: with the engine in the program, and with it behind
+# vhost-user-accel, in the strict sandbox. What they print is compared with what is right.
+#
+#   examples.sh PROGRAMS PLUGINS DATA
+#
+# VHOST_USER_ACCEL names the host process.
+
+programs=$1 plugins=$2 data=$3
+work=$(mktemp -d) || exit 1
+daemon=''
+trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null; rm -rf "$work"' EXIT
+# Tests that start libvaccel themselves set it to 0; here the library starts itself.
+export VACCEL_BOOTSTRAP_ENABLED=1 VACCEL_VIRTIO_SOCKET=$work/accel.sock
+failed=0 ran=0
+
+# expect WHERE PICTURE LABEL TENSOR PROGRAM MODEL
+expect() {
+	"$programs/$5" "$data/images/$2" "$data/models/$6" "$data/models/shapes/labels.txt" >"$work/out" 2>"$work/err"
+	local status=$?
+	ran=$((ran + 1))
+	if [ $status = 0 ] && grep -qx "Prediction: $3" "$work/out" && grep -qxF "Output tensor => $4" "$work/out"; then
+		return
+	fi
+	echo "FAILED: $5 $2 $1: status $status"
+	cat "$work/out" "$work/err"
+	failed=1
+}
+
+# inference WHERE PROGRAM MODEL TENSOR
+inference() {
+	for label in circle star triangle; do
+		expect "$1" "$label.jpg" "$label" "$4" "$2" "$3"
+	done
+}
+
+# engine NAME PROGRAM MODEL TENSOR: both ways
+engine() {
+	local name=$1
+	[ -e "$plugins/libvaccel-$name.so" ] || return 0
+	shift
+	VACCEL_PLUGINS=$plugins/libvaccel-$name.so inference "locally" "$@"
+	VACCEL_PLUGINS=$plugins/libvaccel-$name.so "$VHOST_USER_ACCEL" --socket-path="$VACCEL_VIRTIO_SOCKET" \
+		--worker="$VHOST_USER_ACCEL-worker" --sandbox=strict >"$work/log" 2>&1 &
+	daemon=$!
+	for ((i = 0; i < 600; i++)); do
+		[ ! -S "$VACCEL_VIRTIO_SOCKET" ] || break
+		sleep 0.05
+	done
+	VACCEL_PLUGINS=$plugins/libvaccel-virtio.so inference "from a host process" "$@"
+	kill "$daemon"
+	wait "$daemon" || failed=1
+	daemon=''
+	[ $failed = 0 ] || cat "$work/log"
+}
+
+engine torch torch_inference torch/cnn_trace.pt 'type:7 nr_dims:2 size:20B'
+
+if [ $ran = 0 ]; then
+	echo "skipped: no plugin that an inference example needs is built"
+	exit 77
+fi
+exit $failed
