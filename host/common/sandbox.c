@@ -223,6 +223,15 @@ static int allow_paths(struct landlock *l, const char *list)
 	return ret;
 }
 
+/* VACCEL_TF_LIBRARY=... and the like */
+static bool names_library(const char *variable, const char *equals)
+{
+	static const char end[] = "_LIBRARY";
+	size_t len = sizeof(end) - 1;
+
+	return (size_t)(equals - variable) > len && strncmp(equals - len, end, len) == 0;
+}
+
 /* What the operator's variables name: files of plugins to be read, the log to be written */
 static int allow_environment(struct landlock *l)
 {
@@ -238,8 +247,13 @@ static int allow_environment(struct landlock *l)
 		struct stat st;
 
 		/* Directories could hold anything: they need --allow-path. */
-		if (strncmp(*env, "VACCEL_", 7) == 0 && value &&
-		    stat(value + 1, &st) == 0 && S_ISREG(st.st_mode))
+		if (strncmp(*env, "VACCEL_", 7) != 0 || !value || stat(value + 1, &st) != 0 ||
+		    !S_ISREG(st.st_mode))
+			continue;
+		/* An engine's library needs those beside it. */
+		if (names_library(*env, value))
+			ret = allow_list(l, value + 1, true, LANDLOCK_READ);
+		else
 			ret = landlock_allow(l, value + 1, LANDLOCK_READ);
 	}
 	return ret;

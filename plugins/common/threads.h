@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Threads of engines. */
+#ifndef PLUGINS_COMMON_THREADS_H
+#define PLUGINS_COMMON_THREADS_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** threads_processors() - how many processors this process may use; at least 1 */
+unsigned int threads_processors(void);
+
+/**
+ * threads_for() - how many threads an engine is to have
+ * @variable: the environment variable with which the operator says so
+ * @most:     when it is not set
+ *
+ * Never more than threads_processors(), and at least 1.
+ */
+unsigned int threads_for(const char *variable, unsigned int most);
+
+/**
+ * threads_aside() - calls a function on a thread made for that, and waits for its end
+ *
+ * For what makes an engine start threads that stay: they inherit the scheduling policy of the thread that
+ * starts them, and the one that runs an operation is moved to SCHED_IDLE when that takes long, from which
+ * there is no way back. Where no thread can be had the caller's own does it.
+ */
+void threads_aside(void (*function)(void *arg), void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

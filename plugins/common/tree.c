@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define VARIABLES "variables"
+
+/* Whether a file has a place of its own in the tree: dir/name, or dir/x/name */
+static bool is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return !strncmp(path, dir, len) && path[len] == '/';
+}
+
+/* Whether all files of the resource are below the model's directory already. */
+static bool is_tree(const struct engine_source *source, const char *dir)
+{
+	if (!source->path)
+		return false;
+	if (!source->res || source->res->path_type == VACCEL_PATH_LOCAL_DIR)
+		return true;
+	for (size_t i = 0; i < source->res->nr_blobs; i++) {
+		const struct vaccel_blob *blob = source->res->blobs[i];
+
+		if (!blob->path || !is_below(blob->path, dir))
+			return false;
+		/* Separate files may lie side by side which are not so in a SavedModel. */
+		if (blob->name && !strncmp(blob->name, VARIABLES ".", strlen(VARIABLES) + 1) &&
+		    !strchr(blob->path + strlen(dir) + 1, '/'))
+			return false;
+	}
+	return true;
+}
+
+static int write_all(int fd, const uint8_t *data, size_t size)
+{
+	while (size) {
+		ssize_t n = write(fd, data, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		data += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+static int put_bytes(const char *path, const uint8_t *data, size_t size)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int ret;
+
+	if (fd < 0)
+		return errno;
+	ret = write_all(fd, data, size);
+	close(fd);
+	return ret;
+}
+
+static int put_blob(const struct vaccel_blob *blob, const char *dir)
+{
+	const char *name = blob->name ? blob->name : "";
+	bool variable = !strncmp(name, VARIABLES ".", strlen(VARIABLES) + 1);
+	char path[PATH_MAX];
+
+	if (!*name || strchr(name, '/') || name[0] == '.' ||
+	    snprintf(path, sizeof(path), "%s/%s%s", dir, variable ? VARIABLES "/" : "", name) >=
+		    (int)sizeof(path))
+		return EINVAL;
+	if (blob->path)
+		return symlink(blob->path, path) ? errno : 0;
+	return put_bytes(path, blob->data, blob->size);
+}
+
+static int make(const struct engine_source *source, struct tree *tree)
+{
+	char path[PATH_MAX];
+	int ret = 0;
+
+	if (asprintf(&tree->dir, "%s/model-XXXXXX", vaccel_rundir()) < 0) {
+		tree->dir = NULL;
+		return ENOMEM;
+	}
+	if (!mkdtemp(tree->dir))
+		return errno;
+	tree->owned = true;
+	if (snprintf(path, sizeof(path), "%s/" VARIABLES, tree->dir) >= (int)sizeof(path))
+		return ENAMETOOLONG;
+	if (mkdir(path, 0700))
+		return errno;
+	for (size_t i = 0; source->res && i < source->res->nr_blobs && !ret; i++)
+		ret = put_blob(source->res->blobs[i], tree->dir);
+	if (!ret && asprintf(&tree->path, "%s/%s", tree->dir, source->name) < 0) {
+		tree->path = NULL;
+		ret = ENOMEM;
+	}
+	return ret;
+}
+
+int tree_make(const struct engine_source *source, struct tree *tree)
+{
+	const char *slash = source->path ? strrchr(source->path, '/') : NULL;
+	int ret;
+
+	*tree = (struct tree){0};
+	if (source->path) {
+		tree->dir = slash ? strndup(source->path, (size_t)(slash - source->path)) : strdup(".");
+		if (!tree->dir)
+			return VACCEL_ENOMEM;
+		if (is_tree(source, tree->dir)) {
+			tree->path = strdup(source->path);
+			if (tree->path)
+				return VACCEL_OK;
+			tree_remove(tree);
+			return VACCEL_ENOMEM;
+		}
+		free(tree->dir);
+		tree->dir = NULL;
+	}
+	ret = make(source, tree);
+	if (ret) {
+		engine_error("Could not make a directory of the files of %s: %s", source->name,
+			     strerror(ret));
+		tree_remove(tree);
+	}
+	return ret;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	(void)st;
+	(void)kind;
+	(void)ftw;
+	remove(path);
+	return 0;
+}
+
+void tree_remove(struct tree *tree)
+{
+	if (tree->owned)
+		nftw(tree->dir, remove_entry, 4, FTW_DEPTH | FTW_PHYS);
+	free(tree->dir);
+	free(tree->path);
+	*tree = (struct tree){0};
+}
