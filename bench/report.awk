@@ -2,6 +2,11 @@
 #
 # The table of bench/run: bench/goals first, then what vaccel-bench printed. Lines that begin with
 # "{" are for results.json, the others are the table, in Markdown. settings: those that ran.
+#
+# A line was measured by several processes. What it says is the median of those that the machine did not disturb;
+# of all, and the line is marked, when those are not the greater part. A process was disturbed when others
+# used more than MAX_OTHERS percent of a processor meanwhile, or when copying 1 MiB took more than MAX_SLOW
+# times as long as it did in the median of the run.
 
 function field(text, key,    at) {
 	at = index(text, "\"" key "\":")
@@ -26,25 +31,121 @@ function number(x) {
 	return x >= 100 ? sprintf("%.0f", x) : x >= 10 ? sprintf("%.1f", x) : sprintf("%.2f", x)
 }
 
+# Sorts list[1..n], which are numbers.
+function sort(list, n,    i, k, x) {
+	for (i = 2; i <= n; i++) {
+		x = list[i]
+		for (k = i - 1; k >= 1 && list[k] > x; k--)
+			list[k + 1] = list[k]
+		list[k + 1] = x
+	}
+}
+
+# The median of a key in the first n of rec; rec itself stays as it is. "" when none has it.
+function middle(rec, n, key,    i, nr, x, list) {
+	for (i = 1; i <= n; i++) {
+		x = field(rec[i], key)
+		if (x != "")
+			list[++nr] = x + 0
+	}
+	sort(list, nr)
+	return !nr ? "" : nr % 2 ? list[(nr + 1) / 2] : (list[nr / 2] + list[nr / 2 + 1]) / 2
+}
+
+function place(label) { return label ~ /^VM|^big/ ? "VM" : "native" }
+
+# How many times as fast, or as long, a process says a line was
+function ratio_of(i, text,    faster) {
+	if (comparator[i] == "none")
+		return field(text, "copied")
+	if (comparator[i] == "idle")
+		return field(text, "ratio")
+	faster = field(text, "faster")
+	if (sense[i] == "at most")
+		return faster > 0 ? sprintf("%.4f", 1 / faster) : ""
+	return faster
+}
+
+function disturbed(text, where,    slow) {
+	slow = field(text, "memcpy_us")
+	return field(text, "others") + 0 > MAX_OTHERS || (slow != "" && slow + 0 > MAX_SLOW * usual[where])
+}
+
 # One line of the table and of results.json; ratio is "" when nothing was measured
-function add(i, value, unit, text, against, ratio,    pass, verdict) {
+function add(i, value, unit, text, against, ratio, lowest, highest, rec, n, undisturbed,
+	     pass, verdict, spread, marked, copy, wake) {
+	marked = n && 2 * undisturbed <= n
 	if (ratio == "") {
 		verdict = "not measured"
 	} else {
 		pass = sense[i] == "at most" ? ratio + 0 <= goal[i] + 0 : ratio + 0 >= goal[i] + 0
 		verdict = pass ? "PASS" : "gap: " number(sense[i] == "at most" ? \
 			(goal[i] ? ratio / goal[i] : ratio) : goal[i] / ratio) " x"
+		if (marked) {
+			verdict = verdict ", disturbed"
+			nr_marked++
+		}
 	}
+	spread = n > 1 ? number(lowest) " to " number(highest) : ""
+	copy = middle(rec, n, "memcpy_us")
+	wake = middle(rec, n, "wakeup_us")
 	total++
 	passed += pass
-	rows[total] = sprintf("| %s | %s | %s | %s | %s %s | %s |", name[i], text, against,
-		ratio == "" ? "-" : number(ratio), sense[i], goal[i], verdict)
+	rows[total] = sprintf("| %s | %s | %s | %s | %s | %s %s | %s | %s | %s |", name[i], text, against,
+		ratio == "" ? "-" : number(ratio), spread, sense[i], goal[i], verdict,
+		copy == "" ? "" : time(copy), wake == "" ? "" : time(wake))
 	printf "{\"name\":\"%s\",\"value\":%s,\"unit\":\"%s\",\"comparator\":\"%s\",\"ratio\":%s," \
-		"\"goal\":\"%s %s\",\"pass\":%s}\n", name[i], ratio == "" ? "null" : value, unit,
-		comparator[i], ratio == "" ? "null" : ratio, sense[i], goal[i], pass ? "true" : "false"
+		"\"lowest\":%s,\"highest\":%s,\"processes\":%d,\"undisturbed\":%d,\"memcpy_us\":%s," \
+		"\"wakeup_us\":%s,\"goal\":\"%s %s\",\"pass\":%s,\"disturbed\":%s}\n", name[i],
+		ratio == "" ? "null" : value, unit, comparator[i], ratio == "" ? "null" : ratio,
+		ratio == "" ? "null" : lowest, ratio == "" ? "null" : highest, n, undisturbed,
+		copy == "" ? "null" : copy, wake == "" ? "null" : wake, sense[i], goal[i],
+		pass ? "true" : "false", marked ? "true" : "false"
+}
+
+# The line i of the goals
+function report(i,    n, k, key, all, kept, nr, ratios, ratio, value) {
+	key = name[i] SUBSEP comparator[i]
+	n = count[key]
+	for (k = 1; k <= n; k++) {
+		all[k] = raw[key, k]
+		if (!disturbed(all[k], place(name[i])))
+			kept[++nr] = all[k]
+	}
+	if (2 * nr <= n)
+		for (k = 1; k <= n; k++)
+			kept[k] = all[k]
+	k = 2 * nr <= n ? n : nr
+	if (!n) {
+		add(i, "", "us", "-", comparator[i], "", "", "", all, 0, 0)
+		return
+	}
+	for (n = 1; n <= k; n++)
+		ratios[n] = ratio_of(i, kept[n]) + 0
+	n = count[key]
+	sort(ratios, k)
+	ratio = k % 2 ? ratios[(k + 1) / 2] : (ratios[k / 2] + ratios[k / 2 + 1]) / 2
+	if (comparator[i] == "none") {
+		value = middle(kept, k, "copied")
+		add(i, value, "bytes", value " bytes", "", ratio, ratios[1], ratios[k], all, n, nr)
+	} else if (comparator[i] == "idle") {
+		value = middle(kept, k, "busy_median_us")
+		add(i, value, "us", time(value), "idle " time(middle(kept, k, "idle_median_us")), ratio,
+		    ratios[1], ratios[k], all, n, nr)
+	} else if (comparator[i] == "single") {
+		value = middle(kept, k, "ops_per_s")
+		add(i, value, "1/s", sprintf("%.0f/s", value), sprintf("one thread %.0f/s",
+		    middle(kept, k, "comparator_ops_per_s")), ratio, ratios[1], ratios[k], all, n, nr)
+	} else {
+		value = middle(kept, k, "median_us")
+		add(i, value, "us", time(value), comparator[i] " " \
+		    time(middle(kept, k, "comparator_median_us")), ratio, ratios[1], ratios[k], all, n, nr)
+	}
 }
 
 BEGIN {
+	MAX_OTHERS = 10
+	MAX_SLOW = 1.4
 	nr_settings = split(settings, list, " ")
 	for (i = 1; i <= nr_settings; i++)
 		ran[list[i]] = 1
@@ -64,10 +165,13 @@ FNR == NR {
 
 {
 	key = field($0, "label")
-	cpu[key ~ /^VM|^big/ ? "VM" : "native"] = field($0, "cpu")
+	where = place(key)
+	cpu[where] = field($0, "cpu")
+	if (field($0, "memcpy_us") != "")
+		looks[where, ++nr_looks[where]] = $0
 	load = field($0, "load") + 0
 	# In a VM the load is the guest's.
-	if (key !~ /^VM|^big/) {
+	if (where == "native") {
 		if (lowest == "" || load < lowest)
 			lowest = load
 		if (load > highest)
@@ -79,44 +183,29 @@ FNR == NR {
 		nr_big++
 		next
 	}
+	against = field($0, "comparator")
 	# The probes have the label of the first of their lines.
 	if (field($0, "probe") != "") {
 		sub(/[^ ]*$/, field($0, "probe"), key)
-		raw[key, "idle"] = $0
+		against = "idle"
 	} else if (field($0, "copied") != "") {
-		raw[key, "none"] = $0
-	} else if (field($0, "comparator") != "") {
-		raw[key, field($0, "comparator")] = $0
+		against = "none"
 	}
+	if (against != "")
+		raw[key, against, ++count[key, against]] = $0
 }
 
 END {
-	for (i = 1; i <= nr; i++) {
-		found = raw[name[i], comparator[i]]
-		if (found == "") {
-			add(i, "", "us", "-", comparator[i], "")
-		} else if (field(found, "copied") != "") {
-			value = field(found, "copied")
-			add(i, value, "bytes", value " bytes", "", value)
-		} else if (field(found, "probe") != "") {
-			value = field(found, "busy_median_us")
-			add(i, value, "us", time(value), "idle " time(field(found, "idle_median_us")),
-			    field(found, "ratio"))
-		} else if (comparator[i] == "single") {
-			value = field(found, "ops_per_s")
-			add(i, value, "1/s", sprintf("%.0f/s", value), sprintf("one thread %.0f/s",
-			    field(found, "comparator_ops_per_s")), field(found, "faster"))
-		} else {
-			value = field(found, "median_us")
-			faster = field(found, "faster")
-			add(i, value, "us", time(value), comparator[i] " " \
-			    time(field(found, "comparator_median_us")),
-			    sprintf("%.4f", sense[i] == "at most" ? 1 / faster : faster))
-		}
+	for (where in nr_looks) {
+		for (i = 1; i <= nr_looks[where]; i++)
+			seen[i] = looks[where, i]
+		usual[where] = middle(seen, nr_looks[where], "memcpy_us")
 	}
+	for (i = 1; i <= nr; i++)
+		report(i)
 	if (nr) {
-		print "| what | median | against | ratio | goal | |"
-		print "| --- | --- | --- | --- | --- | --- |"
+		print "| what | median | against | ratio | lowest to highest | goal | | copy of 1 MiB | wake-up |"
+		print "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 		for (i = 1; i <= total; i++)
 			print rows[i]
 		print ""
@@ -128,5 +217,9 @@ END {
 		printf "%s: %s. ", where, cpu[where]
 	if (lowest != "")
 		printf "Load %.1f to %.1f. ", lowest, highest
-	printf "%d of %d goals reached.\n", passed, total
+	printf "%d of %d goals reached", passed, total
+	if (nr_marked)
+		printf "; %d line%s disturbed by the machine: measure again", nr_marked,
+			nr_marked == 1 ? " was" : "s were"
+	print "."
 }

@@ -330,5 +330,5 @@ module_init(accel_init);
 module_exit(accel_exit);
 
 MODULE_DESCRIPTION("Driver of the virtio accelerator device");
-MODULE_VERSION("0.1.0");
+MODULE_VERSION("0.8.0");
 MODULE_LICENSE("GPL");

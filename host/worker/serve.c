@@ -389,7 +389,7 @@ static bool spin(struct serve_queue *q, uint64_t start)
 {
 	uint64_t limit = q->serve->poll_us * 1000ull;
 	uint64_t window = poll_window_get(&q->window, limit);
-	uint64_t now = start;
+	uint64_t now = start, turn = start;
 	bool found = false, lost = false;
 
 	if (!window || !may_spin())
@@ -402,7 +402,7 @@ static bool spin(struct serve_queue *q, uint64_t start)
 		if (found || lost || atomic_load_explicit(&q->stopping, memory_order_relaxed))
 			break;
 		/* The one that we wait for may need this very processor. */
-		lost = poll_window_yield(&now);
+		lost = poll_window_yield(&now, &turn);
 	} while (lost || now - start < window);
 	atomic_fetch_sub(&nr_spinners, 1);
 	if (found)

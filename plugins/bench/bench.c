@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The bench plugin: operations whose own cost is known, for vaccel-bench. They are the functions of
- * the library "bench" of an exec op, see bench.h; noop does nothing.
+ * the library "bench" of an exec op, see bench.h; noop does nothing, and an array copy copies.
  */
 #include "bench.h"
 
@@ -105,9 +105,19 @@ static int op_noop(struct vaccel_session *sess)
 	return sess ? VACCEL_OK : VACCEL_EINVAL;
 }
 
+static int op_arraycopy(struct vaccel_session *sess, int a[], int out_a[], size_t len_a)
+{
+	if (!sess || (len_a && (!a || !out_a)))
+		return VACCEL_EINVAL;
+	if (len_a)
+		memcpy(out_a, a, len_a * sizeof(*a));
+	return VACCEL_OK;
+}
+
 static struct vaccel_op ops[] = {
 	VACCEL_OP_INIT(noop, VACCEL_OP_NOOP, op_noop),
 	VACCEL_OP_INIT(exec, VACCEL_OP_EXEC, op_exec),
+	VACCEL_OP_INIT(arraycopy, VACCEL_OP_FPGA_ARRAYCOPY, op_arraycopy),
 };
 
 static int init(void)

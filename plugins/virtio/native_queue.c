@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -190,7 +189,7 @@ static bool spin(struct native_transport *n, struct native_queue *q, struct nati
 		 uint64_t start)
 {
 	uint64_t window = poll_window_get(&q->window, n->poll_ns);
-	uint64_t now = start;
+	uint64_t now = start, turn = start;
 	bool lost = false;
 
 	if (!window || !may_spin(n))
@@ -201,7 +200,7 @@ static bool spin(struct native_transport *n, struct native_queue *q, struct nati
 		if (lost || is_done(rq))
 			break;
 		/* To those who are waited for, if they share this processor. */
-		lost = poll_window_yield(&now);
+		lost = poll_window_yield(&now, &turn);
 	} while (lost || now - start < window);
 	atomic_fetch_sub(&n->spinners, 1);
 	if (is_done(rq))
@@ -394,7 +393,7 @@ static _Thread_local uint64_t wait_start;
 void native_spin(struct transport *t, const unsigned int *stop, bool wait)
 {
 	struct native_transport *n = to_native(t);
-	uint64_t start, window;
+	uint64_t start, now, turn, window;
 
 	if (n->forked)
 		return;
@@ -409,7 +408,7 @@ void native_spin(struct transport *t, const unsigned int *stop, bool wait)
 		wait_start = 0;
 		return;
 	}
-	start = now_ns();
+	start = turn = now_ns();
 	wait_start = start;
 	window = poll_window_get(&n->window, n->poll_ns);
 	if (!window || !may_spin(n))
@@ -420,8 +419,8 @@ void native_spin(struct transport *t, const unsigned int *stop, bool wait)
 				if (atomic_load_explicit(&n->queues[k].nr_async,
 							 memory_order_relaxed))
 					look(n, &n->queues[k]);
-		sched_yield();
-	} while (!is_set(stop) && now_ns() - start < window);
+		(void)poll_window_yield(&now, &turn);
+	} while (!is_set(stop) && now - start < window);
 	atomic_fetch_sub(&n->spinners, 1);
 	if (is_set(stop)) {
 		wait_start = 0;

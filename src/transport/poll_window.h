@@ -28,6 +28,7 @@
 
 #define POLL_WINDOW_PROBE 16 /* one wait of these polls up to the limit */
 #define POLL_WINDOW_LEAST 16 /* a window of less than this part of the limit is shut */
+#define POLL_WINDOW_TURN_NS 4000 /* from one yield to the next: far longer than the yield itself */
 #define POLL_WINDOW_LOST_NS 20000 /* a yield of more has let somebody else run */
 #define POLL_WINDOW_BANS 16	  /* waits without polling after that; doubles each time, */
 #define POLL_WINDOW_MAX_BANS 1024 /* up to this */
@@ -80,15 +81,23 @@ static inline void poll_window_learn(struct poll_window *w, uint64_t limit_ns, u
 }
 
 /*
- * Yields the processor. @now: when it was last read from CLOCK_MONOTONIC in ns, updated.
+ * Yields the processor, if it is time to. @now: receives CLOCK_MONOTONIC in ns; @turn: when the poller
+ * began or last yielded, updated.
  * Return: whether somebody else has used the processor for long.
+ *
+ * An answer that arrives during a yield waits for its end. If each end of the device yielded in a wait
+ * as short as a call in turn, each would make the other one wait for long enough to yield again.
  */
-static inline bool poll_window_yield(uint64_t *now)
+static inline bool poll_window_yield(uint64_t *now, uint64_t *turn)
 {
-	uint64_t before = *now;
+	uint64_t before = now_ns();
 
+	*now = before;
+	if (before - *turn < POLL_WINDOW_TURN_NS)
+		return false;
 	sched_yield();
 	*now = now_ns();
+	*turn = *now;
 	return *now - before > POLL_WINDOW_LOST_NS;
 }
 

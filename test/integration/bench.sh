@@ -56,16 +56,16 @@ stop() {
 # Each op and each comparator, with the plugin in the same process and behind vhost-user-accel.
 start --allow=exec
 for plugin in bench virtio; do
-	run $plugin --op=noop,touch,echo,sum,fill,compute --compute-us=50 --size=64,64K --threads=1,2 \
+	run $plugin --op=noop,touch,echo,copy,sum,fill,compute --compute-us=50 --size=64,64K --threads=1,2 \
 		--compare=unix,eventfd,poll,memcpy,local,single,small --label=all --json
 	ends 0 '"label":"all"' "$plugin: everything"
 	# noop and compute have one size; each case has a line of its own and one for each comparator.
-	[ "$(lines_with '^\{.*\}$')" = $(((4 * 2 + 2) * 2 * 8)) ] || bad "$plugin: some lines are missing"
-	[ "$(lines_with '"comparator":"unix".*"faster":[0-9.]+,')" = 20 ] || bad "$plugin: no comparison"
+	[ "$(lines_with '^\{.*\}$')" = $(((5 * 2 + 2) * 2 * 8)) ] || bad "$plugin: some lines are missing"
+	[ "$(lines_with '"comparator":"unix".*"faster":[0-9.]+,')" = 24 ] || bad "$plugin: no comparison"
 	[ "$(lines_with '"op":"echo","path":"pinned","bytes":65536,"threads":2,')" = 8 ] ||
 		bad "$plugin: no echo of 64 KiB in two threads"
 	[ "$(lines_with '"median_us":0.000')" = 0 ] || bad "$plugin: something took no time"
-	run $plugin --path=registered --op=echo,sum,fill --size=64,1M
+	run $plugin --path=registered --op=echo,copy,sum,fill --size=64,1M
 	ends 0 registered "$plugin: registered memory"
 done
 stop
@@ -74,10 +74,15 @@ run bench
 ends 0 'load ' 'a table'
 [ "$(lines_with '^touch')" = 4 ] || bad 'a table: four sizes are the default'
 
-run bench --disturb=1 --disk="$bench" --json
+run bench --machine --json --size=64 --compare=memcpy
+ends 0 '"memcpy_us"' 'the machine'
+[ "$(lines_with '"memcpy_us":[0-9.]+,"wakeup_us":[0-9.]+,')" = 2 ] || bad 'the machine: not in each line'
+[ "$(lines_with '"(memcpy|wakeup)_us":0.000')" = 0 ] || bad 'the machine takes no time'
+
+run bench --machine --disturb=1 --disk="$bench" --json
 ends 0 '"probe"' 'a disturbance'
 for probe in timer noop disk; do
-	grep -q "\"probe\":\"$probe\".*\"ratio\":" "$work/out" || bad "no probe of the $probe"
+	grep -q "\"probe\":\"$probe\".*\"ratio\":.*\"memcpy_us\":" "$work/out" || bad "no probe of the $probe"
 done
 run bench --disturb=1 --console=/dev/null
 ends 1 'the probe of the console failed' 'a console that is no terminal'
@@ -87,6 +92,8 @@ ends 66 'cannot read /nowhere' 'a disk that is not there'
 # What is wrong is noticed: the plugin noop answers each function with what it read.
 run noop --op=fill --size=64K
 ends 1 'fill: what came back is wrong' 'a wrong fill'
+run noop --op=copy --size=64K
+ends 0 copy 'the copy of another plugin'
 run noop --op=sum --size=64K
 ends 1 'sum: what came back is wrong' 'a wrong sum'
 run mbench --op=touch
@@ -107,6 +114,8 @@ for option in --op=what --path=what --size=0 --size=64X --size=, --threads=0 --t
 done
 run bench --path=inline --size=64K
 ends 64 'no size fits a path' 'a path that does not fit'
+run bench --op=copy --size=65
+ends 64 'no size fits a path' 'a size that is no number of elements'
 run bench --cpus=1023,0
 ends 64 'processor 1023 cannot be used' 'a processor that is not there'
 run bench --serve=/nowhere/at/all

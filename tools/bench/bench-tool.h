@@ -19,7 +19,7 @@
 #define MAX_SIDES   10
 #define SMALL_SIZE  64
 
-enum op { OP_NOOP, OP_TOUCH, OP_ECHO, OP_SUM, OP_FILL, OP_COMPUTE, NR_OPS };
+enum op { OP_NOOP, OP_TOUCH, OP_ECHO, OP_COPY, OP_SUM, OP_FILL, OP_COMPUTE, NR_OPS };
 enum path { PATH_AUTO, PATH_INLINE, PATH_PINNED, PATH_REGISTERED, NR_PATHS };
 enum peer {
 	PEER_UNIX, PEER_VSOCK, PEER_EVENTFD, PEER_POLL, PEER_MEMCPY, PEER_LOCAL, PEER_SINGLE,
@@ -46,6 +46,7 @@ struct bench_options {
 	const char *disk, *console;
 	const char *label;
 	bool json;
+	bool machine;		/* also say how the machine does meanwhile */
 };
 
 /* One measurement: an op of a size, on a path, in some threads */
@@ -148,6 +149,15 @@ void pin_to(int cpu);
 /* Runs the sides against each other and prints the result; sides[0] is what is measured. */
 void compare(const struct bench_options *o, const struct bench_case *c, struct side **sides,
 	     unsigned int nr_sides);
+
+/* ---- machine.c: nothing happens unless it was opened, before other threads are started ---- */
+
+void machine_open(const struct bench_options *o);
+/* Looks once more how the machine does: in every round of a benchmark. */
+void machine_look(void);
+/* Calls add() with a key for JSON and the median of all looks in microseconds, for each yardstick. */
+void machine_print(void (*add)(void *arg, const char *key, double value), void *arg);
+void machine_close(void);
 
 /* ---- disturb.c ---- */
 

@@ -94,9 +94,11 @@ void compare(const struct bench_options *o, const struct bench_case *c, struct s
 
 	for (unsigned int i = 0; i < nr_sides; i++)
 		warm_up(o, sides[i]);
-	for (unsigned int round = 0; round < o->rounds; round++)
+	for (unsigned int round = 0; round < o->rounds; round++) {
+		machine_look();
 		for (unsigned int i = 0; i < nr_sides; i++)
 			measure(sides[round % 2 ? nr_sides - 1 - i : i], round);
+	}
 
 	summarize(sides[0], &own);
 	print_case(o, c, &own);

@@ -167,6 +167,7 @@ void disturb(const struct bench_options *o)
 				  strerror(errno));
 	}
 
+	machine_look();
 	idle_for(probes, nr, ns / 10);
 	for (unsigned int i = 0; i < nr; i++)
 		probes[i].nr[0] = 0; /* that was to warm up */
@@ -178,6 +179,7 @@ void disturb(const struct bench_options *o)
 		probe_all(probes, nr, 1);
 	pthread_join(thread, NULL);
 	idle_for(probes, nr, ns / 2);
+	machine_look();
 
 	if (b.result)
 		bench_die(EXIT_FAILURE, "the operation failed: %d (%s)", b.result,

@@ -14,7 +14,7 @@
 
 const char *argp_program_version = "vaccel-bench " VACCEL_PROJECT_VERSION;
 
-const char *const op_names[NR_OPS] = {"noop", "touch", "echo", "sum", "fill", "compute"};
+const char *const op_names[NR_OPS] = {"noop", "touch", "echo", "copy", "sum", "fill", "compute"};
 const char *const path_names[NR_PATHS] = {"auto", "inline", "pinned", "registered"};
 const char *const peer_names[NR_PEERS] = {
 	"unix", "vsock", "eventfd", "poll", "memcpy", "local", "single", "small",
@@ -28,7 +28,8 @@ static const char doc[] =
 	"on a host that allows exec.\n\n"
 	"  noop     nothing, without arguments\n"
 	"  touch    SIZE bytes each way that nobody looks at\n"
-	"  echo     SIZE bytes each way, copied once\n"
+	"  echo     SIZE bytes each way, copied once; what is written also travels to the plugin\n"
+	"  copy     the same as an array copy, whose results are results only\n"
 	"  sum      SIZE bytes to the plugin, all read and checked\n"
 	"  fill     SIZE bytes from the plugin, all written and checked\n"
 	"  compute  only work for a processor\n\n"
@@ -53,6 +54,7 @@ enum {
 	OPT_DISK,
 	OPT_DISTURB,
 	OPT_LABEL,
+	OPT_MACHINE,
 	OPT_ROUND_MS,
 	OPT_SERVE,
 	OPT_VSOCK,
@@ -75,6 +77,8 @@ static const struct argp_option options[] = {
 	{"vsock", OPT_VSOCK, "CID:PORT", 0, "Where the echo of vsock is (default 2:5201)", 2},
 	{"label", OPT_LABEL, "TEXT", 0, "Name of the results, with --json", 3},
 	{"json", 'j', NULL, 0, "Print a JSON object per line, not a table", 3},
+	{"machine", OPT_MACHINE, NULL, 0,
+	 "With --json: also how long the machine takes for a copy of 1 MiB and for a wake-up", 3},
 	{"disturb", OPT_DISTURB, "SECONDS", 0,
 	 "Instead: how an operation of this length disturbs timers and other operations", 4},
 	{"disk", OPT_DISK, "FILE", 0, "With --disturb: also reads of this disk", 4},
@@ -210,6 +214,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'j':
 		o->json = true;
 		break;
+	case OPT_MACHINE:
+		o->machine = true;
+		break;
 	case OPT_DISTURB:
 		o->disturb_s = (unsigned int)number(state, "disturb", arg, 1, 250);
 		break;
@@ -242,6 +249,8 @@ static bool plan(const struct bench_options *o, struct bench_case *c)
 		c->size = 0;
 		return true;
 	}
+	if (c->op == OP_COPY && c->size % sizeof(int))
+		return false;
 	if (c->path == PATH_AUTO)
 		c->path = c->size <= VOP_INLINE_MAX ? PATH_INLINE : PATH_PINNED;
 	if (c->path == PATH_INLINE && c->size > VOP_INLINE_MAX)
@@ -319,7 +328,8 @@ static void run_all(const struct bench_options *o)
 				}
 	if (!any)
 		bench_die(EX_USAGE, "no size fits a path: inline is for up to %d bytes, pinned for "
-				    "more", VOP_INLINE_MAX);
+				    "more; copy takes a multiple of %zu", VOP_INLINE_MAX,
+			  sizeof(int));
 }
 
 int main(int argc, char **argv)
@@ -345,11 +355,14 @@ int main(int argc, char **argv)
 		stream_serve(o.serve);
 	pin_to(o.cpus[0]);
 	print_machine(&o);
+	if (o.machine)
+		machine_open(&o);
 	if (o.disturb_s) {
 		call_calibrate(o.compute_ns);
 		disturb(&o);
 	} else {
 		run_all(&o);
 	}
+	machine_close();
 	return 0;
 }

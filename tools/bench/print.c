@@ -55,7 +55,7 @@ void print_machine(const struct bench_options *o)
 /* Bytes both ways */
 static double megabytes(const struct bench_case *c, double per_second)
 {
-	unsigned int ways = c->op == OP_TOUCH || c->op == OP_ECHO ? 2 : 1;
+	unsigned int ways = c->op == OP_TOUCH || c->op == OP_ECHO || c->op == OP_COPY ? 2 : 1;
 
 	return c->op == OP_NOOP || c->op == OP_COMPUTE ?
 		       0 : (double)c->size * ways * per_second / 1e6;
@@ -85,8 +85,14 @@ static struct json_object *json_new(const struct bench_options *o)
 	return j;
 }
 
+static void add_yardstick(void *arg, const char *key, double value)
+{
+	add_number(arg, key, value);
+}
+
 static void json_end(struct json_object *j)
 {
+	machine_print(add_yardstick, j);
 	add_string(j, "cpu", cpu_model);
 	add_number(j, "load", load());
 	puts(json_object_to_json_string_ext(j, JSON_C_TO_STRING_PLAIN));

@@ -15,8 +15,6 @@
 #define MiB (1024UL * 1024)
 #define READS VIRTIO_ACCEL_SEG_READ
 #define WRITES VIRTIO_ACCEL_SEG_WRITE
-/* A call that is still under way when a test looks, also where the machine is busy: milliseconds */
-#define LONG_CALL 4000
 
 extern const char *module_path;
 extern const char *test_name;

@@ -139,7 +139,7 @@ static struct memory {
 } memories[MAX_MEMORIES];
 static unsigned int nr_memories;
 static uint32_t refuse; /* status of the next registration */
-static uint32_t slow;
+static bool hold_memory;
 static uint64_t offer_memory = 1;
 
 static uint64_t now_ms(void)
@@ -467,11 +467,11 @@ static void handle(unsigned int index, uint16_t head)
 	    req->type == VIRTIO_ACCEL_T_MEMORY_UNREGISTER) {
 		resp.status = memory_request(req, rq.in_len);
 		memcpy(rq.out[0], &resp, sizeof(resp));
-		if (slow && nr_pending < MAX_PENDING) {
+		if (hold_memory && nr_pending < MAX_PENDING) {
 			pending[nr_pending++] = (struct pending){
-				index, head, now_ms() + slow, (void *)rq.out[0]
+				index, head, UINT64_MAX, (void *)rq.out[0]
 			};
-			slow = 0;
+			hold_memory = false;
 			free(rq.in);
 			return;
 		}
@@ -520,8 +520,12 @@ static void handle(unsigned int index, uint16_t head)
 	case FAKE_REFUSE:
 		refuse = msg->value;
 		break;
-	case FAKE_SLOW_MEMORY:
-		slow = msg->value;
+	case FAKE_HOLD_MEMORY:
+		hold_memory = true;
+		break;
+	case FAKE_ANSWER:
+		for (unsigned int i = 0; i < nr_pending; i++)
+			pending[i].when = 0;
 		break;
 	case FAKE_ECHO:
 		len = message_len;

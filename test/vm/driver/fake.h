@@ -21,7 +21,7 @@ enum fake_op {
 	FAKE_USED,	 /* lies: used.len = value */
 	FAKE_REPLY_LEN,	 /* lies: resp.reply_len = value */
 	FAKE_BAD_ID,	 /* breaks the ring: used.id = value */
-	FAKE_NEVER,	 /* never answers */
+	FAKE_NEVER,	 /* no answer before FAKE_ANSWER, if that ever comes */
 	FAKE_CONTEXTS,	 /* reply: u64, contexts that sent something and were not closed */
 	FAKE_RUNS,	 /* reply: u64, number of runs */
 	FAKE_SCRIBBLE,	 /* overwrites the run table with rubbish and answers */
@@ -29,8 +29,9 @@ enum fake_op {
 	FAKE_MEMORIES,	 /* reply: u64, registrations of memory */
 	FAKE_FORGET,	 /* forgets all of them */
 	FAKE_REFUSE,	 /* the next registration gets status value */
-	FAKE_SLOW_MEMORY, /* the next registration is answered after value milliseconds */
+	FAKE_HOLD_MEMORY, /* the next registration gets no answer before FAKE_ANSWER */
 	FAKE_HELD,	 /* reply: u64, requests that are to be answered later, or never */
+	FAKE_ANSWER,	 /* answers all of these */
 	FAKE_MUTE,	 /* answers, and nothing else until it is reset */
 	FAKE_PINGS,	 /* reply: u64, closes of a context that cannot be */
 };

@@ -121,7 +121,7 @@ void test_memory(void)
 void test_memory_blocks(void)
 {
 	static const size_t sizes[] = { 3 * 4096, 17 * 4096, MiB + 4096, 3 * MiB, 4 * MiB - 4096 };
-	struct virtio_accel_memory m;
+	struct virtio_accel_memory m = { 0 };
 	int fd = must_open();
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
@@ -235,34 +235,35 @@ void test_memory_map(void)
 	CHECK(counter_becomes("contexts", 0) && counter_becomes("memory_pages", 0));
 }
 
-struct delayed {
+struct held {
 	int fd, result;
 };
 
-static void *delayed(void *arg)
+static void *call_held(void *arg)
 {
-	struct delayed *d = arg;
+	struct held *d = arg;
 
-	d->result = on_memory(d->fd, FAKE_DELAY, LONG_CALL, 1, 0, 4 * MiB, NULL);
+	d->result = on_memory(d->fd, FAKE_NEVER, 0, 1, 0, 4 * MiB, NULL);
 	return NULL;
 }
 
 /* Freed and unmapped while the device works on it */
 void test_memory_in_use(void)
 {
-	struct delayed d = { must_open(), -1 };
+	struct held d = { must_open(), -1 };
 	pthread_t thread;
 	uint8_t *p;
 
 	CHECK(!alloc(d.fd, 1, 4 * MiB));
 	p = map_memory(d.fd, 1, 4 * MiB);
-	CHECK(!pthread_create(&thread, NULL, delayed, &d));
+	CHECK(!pthread_create(&thread, NULL, call_held, &d));
 	CHECK(device_holds(d.fd, 1));
 	munmap(p, 4 * MiB);
 	CHECK(!release(d.fd, 1));
 	CHECK(ask(d.fd, FAKE_MEMORIES, NULL, 0) == 0);
 	CHECK(counter("inflight") == 1 && counter("memory_pages") == 1024);
 	CHECK(on_memory(d.fd, FAKE_SUM, 0, 1, 0, 1, NULL) == ENOENT);
+	CHECK(!simple(d.fd, FAKE_ANSWER, 0));
 	pthread_join(thread, NULL);
 	CHECK(d.result == 0);
 	CHECK(counter("memory_pages") == 0);
@@ -275,7 +276,7 @@ void test_memory_kill(void)
 	int fd = must_open(), status;
 
 	for (int i = 0; i < 20; i++) {
-		uint32_t ms = i ? (uint32_t)i % 4 * 20 : LONG_CALL;
+		uint32_t op = i ? FAKE_DELAY : FAKE_NEVER, ms = (uint32_t)i % 4 * 20;
 		pid_t pid = fork();
 
 		if (!pid) {
@@ -283,7 +284,7 @@ void test_memory_kill(void)
 
 			if (alloc(own, 1, 4 * MiB) || map_memory(own, 1, 4 * MiB) == MAP_FAILED)
 				_exit(1);
-			_exit(on_memory(own, FAKE_DELAY, ms, 1, 0, 4 * MiB, NULL));
+			_exit(on_memory(own, op, ms, 1, 0, 4 * MiB, NULL));
 		}
 		if (!i) {
 			CHECK(device_holds(fd, 1));
@@ -296,6 +297,7 @@ void test_memory_kill(void)
 		if (!i) {
 			CHECK(counter("inflight") == 1 && counter("memory_pages") == 1024);
 			CHECK(ask(fd, FAKE_MEMORIES, NULL, 0) == 1);
+			CHECK(!simple(fd, FAKE_ANSWER, 0));
 			CHECK(counter_becomes("inflight", 0));
 			CHECK(counter_becomes("memory_pages", 0));
 		}
@@ -314,7 +316,7 @@ void test_memory_doubt(void)
 	int fd = must_open(), other = must_open(), status;
 	pid_t pid;
 
-	CHECK(!simple(fd, FAKE_SLOW_MEMORY, LONG_CALL));
+	CHECK(!simple(fd, FAKE_HOLD_MEMORY, 0));
 	pid = fork();
 	if (!pid)
 		_exit(alloc(fd, 1, 4 * MiB));
@@ -323,6 +325,7 @@ void test_memory_doubt(void)
 	CHECK(counter("inflight") == 1 && counter("memory_pages") == 1024);
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
+	CHECK(!simple(other, FAKE_ANSWER, 0));
 	CHECK(counter_becomes("inflight", 0));
 	sleep_ms(100);
 	CHECK(ask(fd, FAKE_MEMORIES, NULL, 0) == 1);
@@ -446,7 +449,7 @@ void test_memory_low(void)
 void test_memory_unbind(void)
 {
 	for (int round = 0; round < 3; round++) {
-		struct delayed d = { must_open(), -1 };
+		struct held d = { must_open(), -1 };
 		const char *name = bus_name();
 		pthread_t thread;
 		uint8_t *p;
@@ -454,7 +457,7 @@ void test_memory_unbind(void)
 		CHECK(!alloc(d.fd, 1, 4 * MiB));
 		p = map_memory(d.fd, 1, 4 * MiB);
 		memset(p, 1, 4 * MiB);
-		CHECK(!pthread_create(&thread, NULL, delayed, &d));
+		CHECK(!pthread_create(&thread, NULL, call_held, &d));
 		CHECK(device_holds(d.fd, 1));
 		write_file("/sys/bus/virtio/drivers/virtio_accel/unbind", name);
 		pthread_join(thread, NULL);

@@ -6,6 +6,25 @@
 
 #define LIMIT 50000
 
+/* The clock, by which a yield takes yield_ns */
+static uint64_t clock_ns = 1000000000, yield_ns;
+static unsigned int nr_yields;
+
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	(void)id;
+	ts->tv_sec = (time_t)(clock_ns / 1000000000);
+	ts->tv_nsec = (long)(clock_ns % 1000000000);
+	return 0;
+}
+
+int sched_yield(void)
+{
+	nr_yields++;
+	clock_ns += yield_ns;
+	return 0;
+}
+
 static void test_closes_and_opens(void **state)
 {
 	struct poll_window w;
@@ -111,6 +130,30 @@ static void test_slower_than_sleeping(void **state)
 	assert_int_equal(waits_without_polling(&w), 0);
 }
 
+/* A wait as short as a call never yields; a longer one does, and notices whom it has let run. */
+static void test_yield(void **state)
+{
+	uint64_t start = clock_ns, turn = start, now = 0;
+
+	(void)state;
+	yield_ns = 500;
+	for (clock_ns = start; clock_ns < start + POLL_WINDOW_TURN_NS; clock_ns += 700) {
+		assert_false(poll_window_yield(&now, &turn));
+		assert_int_equal(now, clock_ns);
+	}
+	assert_int_equal(nr_yields, 0);
+	assert_false(poll_window_yield(&now, &turn));
+	assert_int_equal(nr_yields, 1);
+	assert_int_equal(now, clock_ns);
+	assert_false(poll_window_yield(&now, &turn));
+	assert_int_equal(nr_yields, 1);
+
+	clock_ns += POLL_WINDOW_TURN_NS;
+	yield_ns = POLL_WINDOW_LOST_NS + 1;
+	assert_true(poll_window_yield(&now, &turn));
+	assert_int_equal(nr_yields, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -118,6 +161,7 @@ int main(void)
 		cmocka_unit_test(test_off),
 		cmocka_unit_test(test_scarce),
 		cmocka_unit_test(test_slower_than_sleeping),
+		cmocka_unit_test(test_yield),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
