@@ -456,6 +456,8 @@ int main(void)
 	};
 
 	test_main_begin(300);
+	/* As in a terminal: nohup ignores it, for who is started here, too. */
+	signal(SIGHUP, SIG_DFL);
 	if (!getenv("VHOST_USER_ACCEL"))
 		test_skip("VHOST_USER_ACCEL names no vhost-user-accel to test");
 	return cmocka_run_group_tests(tests, NULL, NULL);
