@@ -382,7 +382,8 @@ static void keep_from_others(const struct policy *p, enum sandbox_home home, str
 			      "processes (a PID namespace, or seccomp)", ret);
 }
 
-int sandbox_worker(const struct policy *p, const struct sandbox_place *place, struct sandbox_report *r)
+static int confine_worker(const struct policy *p, const struct sandbox_place *place,
+			  struct sandbox_report *r)
 {
 	bool network = has_network(p);
 	char score[16];
@@ -390,8 +391,6 @@ int sandbox_worker(const struct policy *p, const struct sandbox_place *place, st
 
 	snprintf(score, sizeof(score), "%d", OOM_SCORE);
 	miss(r, false, "dying first when memory is short", write_file("/proc/self/oom_score_adj", score));
-	if (p->max_memory)
-		miss_limit(r, "--max-memory", set_limit(RLIMIT_DATA, p->max_memory));
 	miss_limit(r, "--max-cpus", limit_cpus(p->max_cpus, place->seed));
 	if (*p->cgroup)
 		join_cgroup(p, r);
@@ -416,6 +415,16 @@ int sandbox_worker(const struct policy *p, const struct sandbox_place *place, st
 	miss(r, true, "forbidden system calls (seccomp)",
 	     syscalls_deny_dangerous(network || !is_strict(p)));
 	return 0;
+}
+
+int sandbox_worker(const struct policy *p, const struct sandbox_place *place, struct sandbox_report *r)
+{
+	int ret = confine_worker(p, place, r);
+
+	/* At last: libraries that make a sandbox do not bear to be out of memory. */
+	if (!ret && p->max_memory)
+		miss_limit(r, "--max-memory", set_limit(RLIMIT_DATA, p->max_memory));
+	return ret;
 }
 
 int sandbox_seal(const struct policy *p)
