@@ -336,10 +336,11 @@ static bool has_network(const struct policy *p)
 
 static int namespaces_of(const struct policy *p)
 {
-	int flags = CLONE_NEWPID | CLONE_NEWNS;
+	/* System V objects are other processes', too. */
+	int flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC;
 
 	if (is_strict(p))
-		flags |= CLONE_NEWIPC | CLONE_NEWUTS | (has_network(p) ? 0 : CLONE_NEWNET);
+		flags |= CLONE_NEWUTS | (has_network(p) ? 0 : CLONE_NEWNET);
 	return flags;
 }
 
@@ -367,6 +368,24 @@ long sandbox_clone(const struct policy *p, enum sandbox_home home, int flags)
 	return 0;
 }
 
+/*
+ * All files stay open, but those of /proc that need the right to trace: whoever is confined may trace only
+ * who is confined with it.
+ */
+static int deny_tracing(void)
+{
+	struct landlock l;
+	int ret = landlock_begin(&l, true, true);
+
+	if (ret)
+		return ret;
+	ret = landlock_allow(&l, "/", LANDLOCK_ALL);
+	if (!ret)
+		return landlock_enforce(&l);
+	close(l.fd);
+	return ret;
+}
+
 /* Other processes of this user: names for them are missing, or system calls that name them are refused. */
 static void keep_from_others(const struct policy *p, enum sandbox_home home, struct sandbox_report *r)
 {
@@ -377,6 +396,8 @@ static void keep_from_others(const struct policy *p, enum sandbox_home home, str
 	if (alone && (!is_strict(p) || p->processes))
 		return;
 	ret = syscalls_deny_others(getpid(), alone);
+	if (!alone && !is_strict(p))
+		miss(r, true, "a way to keep plugins from other processes' memory (Landlock)", deny_tracing());
 	if (!alone)
 		miss(r, true, "a way to keep plugins from signals to, and limits of, this user's other "
 			      "processes (a PID namespace, or seccomp)", ret);
