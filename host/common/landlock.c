@@ -87,6 +87,8 @@ int landlock_allow(struct landlock *l, const char *path, unsigned int what)
 		rule.allowed_access |= FS_UNLINK;
 	if (what & LANDLOCK_RMDIR)
 		rule.allowed_access |= FS_RMDIR;
+	if (what & LANDLOCK_ALL)
+		rule.allowed_access = UINT64_MAX;
 	rule.allowed_access &= l->known;
 
 	rule.parent_fd = open(path, O_PATH | O_CLOEXEC);

@@ -22,6 +22,7 @@ struct landlock {
 #define LANDLOCK_REMOVE 8u  /* only remove what is below, and move it before that */
 #define LANDLOCK_UNLINK	32u /* only remove files below */
 #define LANDLOCK_RMDIR	16u /* only remove empty directories below */
+#define LANDLOCK_ALL	64u /* everything */
 
 /**
  * landlock_begin() - an empty list

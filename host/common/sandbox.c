@@ -336,10 +336,11 @@ static bool has_network(const struct policy *p)
 
 static int namespaces_of(const struct policy *p)
 {
-	int flags = CLONE_NEWPID | CLONE_NEWNS;
+	/* System V objects are other processes', too. */
+	int flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC;
 
 	if (is_strict(p))
-		flags |= CLONE_NEWIPC | CLONE_NEWUTS | (has_network(p) ? 0 : CLONE_NEWNET);
+		flags |= CLONE_NEWUTS | (has_network(p) ? 0 : CLONE_NEWNET);
 	return flags;
 }
 
@@ -367,6 +368,24 @@ long sandbox_clone(const struct policy *p, enum sandbox_home home, int flags)
 	return 0;
 }
 
+/*
+ * All files stay open, but those of /proc that need the right to trace: whoever is confined may trace only
+ * who is confined with it.
+ */
+static int deny_tracing(void)
+{
+	struct landlock l;
+	int ret = landlock_begin(&l, true, true);
+
+	if (ret)
+		return ret;
+	ret = landlock_allow(&l, "/", LANDLOCK_ALL);
+	if (!ret)
+		return landlock_enforce(&l);
+	close(l.fd);
+	return ret;
+}
+
 /* Other processes of this user: names for them are missing, or system calls that name them are refused. */
 static void keep_from_others(const struct policy *p, enum sandbox_home home, struct sandbox_report *r)
 {
@@ -377,12 +396,15 @@ static void keep_from_others(const struct policy *p, enum sandbox_home home, str
 	if (alone && (!is_strict(p) || p->processes))
 		return;
 	ret = syscalls_deny_others(getpid(), alone);
+	if (!alone && !is_strict(p))
+		miss(r, true, "a way to keep plugins from other processes' memory (Landlock)", deny_tracing());
 	if (!alone)
 		miss(r, true, "a way to keep plugins from signals to, and limits of, this user's other "
 			      "processes (a PID namespace, or seccomp)", ret);
 }
 
-int sandbox_worker(const struct policy *p, const struct sandbox_place *place, struct sandbox_report *r)
+static int confine_worker(const struct policy *p, const struct sandbox_place *place,
+			  struct sandbox_report *r)
 {
 	bool network = has_network(p);
 	char score[16];
@@ -390,8 +412,6 @@ int sandbox_worker(const struct policy *p, const struct sandbox_place *place, st
 
 	snprintf(score, sizeof(score), "%d", OOM_SCORE);
 	miss(r, false, "dying first when memory is short", write_file("/proc/self/oom_score_adj", score));
-	if (p->max_memory)
-		miss_limit(r, "--max-memory", set_limit(RLIMIT_DATA, p->max_memory));
 	miss_limit(r, "--max-cpus", limit_cpus(p->max_cpus, place->seed));
 	if (*p->cgroup)
 		join_cgroup(p, r);
@@ -416,6 +436,16 @@ int sandbox_worker(const struct policy *p, const struct sandbox_place *place, st
 	miss(r, true, "forbidden system calls (seccomp)",
 	     syscalls_deny_dangerous(network || !is_strict(p)));
 	return 0;
+}
+
+int sandbox_worker(const struct policy *p, const struct sandbox_place *place, struct sandbox_report *r)
+{
+	int ret = confine_worker(p, place, r);
+
+	/* At last: libraries that make a sandbox do not bear to be out of memory. */
+	if (!ret && p->max_memory)
+		miss_limit(r, "--max-memory", set_limit(RLIMIT_DATA, p->max_memory));
+	return ret;
 }
 
 int sandbox_seal(const struct policy *p)

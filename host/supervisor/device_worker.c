@@ -187,7 +187,8 @@ static const char *start_hint(const struct device *dev, const char *how)
 		  "a plugin of VACCEL_PLUGINS is of another version, or a variable is bad" },
 		{ "its executable could not be run", "give its place with --worker" },
 		{ "a library that it needs was not found",
-		  "the line above names it; run ldconfig, or add its directory to LD_LIBRARY_PATH" },
+		  "the line above says why; run ldconfig, or add its directory to LD_LIBRARY_PATH; or "
+		  "raise --max-memory" },
 	};
 
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)

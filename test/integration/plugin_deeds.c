@@ -470,6 +470,47 @@ static int deed_read_input(targets *t)
 	return read(STDIN_FILENO, &byte, 1) == 1 ? 0 : EIO;
 }
 
+/* ---- The terminal, and the log --------------------------------------------------------------- */
+
+/* Input that the operator has not typed: to the terminal itself, and to what may be one */
+static int deed_terminal(targets *t)
+{
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC), err = tty < 0 ? errno : EPERM;
+
+	(void)t;
+	for (int fd = 0; fd < 3 && err; fd++)
+		err = FAILED(ioctl(fd, TIOCSTI, "x"));
+	if (tty >= 0) {
+		if (write(tty, "x", 1) == 1 || !ioctl(tty, TIOCSTI, "x"))
+			err = 0;
+		close(tty);
+	}
+	return err;
+}
+
+static int deed_truncate_log(targets *t)
+{
+	(void)t;
+	return ftruncate(STDOUT_FILENO, 0) && ftruncate(STDERR_FILENO, 0) ? errno : 0;
+}
+
+static int deed_silence_log(targets *t)
+{
+	(void)t;
+	return shutdown(STDOUT_FILENO, SHUT_RDWR) && shutdown(STDERR_FILENO, SHUT_RDWR) ? errno : 0;
+}
+
+/* A line as the supervisor's, and what clears a screen */
+static int deed_forge_log(targets *t)
+{
+	static const char text[] = "half a line\r\n2026.01.01-00:00:00.00 - <error> accel-1: "
+				   DEED_FORGED "\x1b[2J\x9b\n";
+
+	(void)t;
+	return write(STDOUT_FILENO, text, sizeof(text) - 1) < 0 &&
+	       write(STDERR_FILENO, text, sizeof(text) - 1) < 0 ? errno : 0;
+}
+
 /* ---- Its own things ------------------------------------------------------------------------- */
 
 static const char *own_dir(void)
@@ -547,6 +588,25 @@ static int deed_leave(targets *t)
 	_exit(0);
 }
 
+/*
+ * The page of zeros, once in each 2 MiB: no memory of the process, but a page of the kernel's for each.
+ */
+static int deed_page_tables(targets *t)
+{
+	const size_t size = (size_t)DEED_TABLES << 21;
+	volatile char *p = mmap(NULL, size, PROT_READ,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char sum = 0;
+
+	(void)t;
+	if (p == MAP_FAILED)
+		return errno;
+	madvise((void *)p, size, MADV_NOHUGEPAGE);
+	for (size_t at = 0; at < size; at += (size_t)1 << 21)
+		sum |= p[at];
+	return FAILED(munmap((void *)p, size)) | sum;
+}
+
 static void *wait_for(void *arg)
 {
 	sigset_t set;
@@ -589,7 +649,7 @@ static const struct {
 	const char *name;
 	int (*deed)(targets *t);
 } deeds[] = {
-#define DEED(name, result) { #name, deed_##name },
+#define DEED(name, strict, basic) { #name, deed_##name },
 	DEEDS(DEED)
 #undef DEED
 };

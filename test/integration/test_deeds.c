@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A worker that has been taken over, at --sandbox=strict: it does each deed of deeds.h. Afterwards the
- * supervisor, what starts workers, and a bystander of the same user are as they were, and the next
- * session works.
+ * supervisor, what starts workers, and a bystander of the same user are as they were, the log and the
+ * terminal are not the worker's, and the next session works.
  *
- *   test_deeds          with the namespaces that the machine has
- *   test_deeds shared   where nobody may make namespaces
+ *   test_deeds [WORD...]     with the namespaces that the machine has
+ *
+ *   shared       where nobody may make namespaces: a filter sees to it
+ *   refused      the same, where the machine sees to it itself
+ *   alone        it is a failure if the worker has no namespace of its own
+ *   basic        at --sandbox=basic
+ *   quick        the worker is killed only after deeds that may have harmed it: for emulated machines
+ *   cgroup=DIR   test_group in this control group (version 2); the others are in none
+ *   only=TEST    one test
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,12 +24,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
@@ -31,6 +40,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "deeds.h"
@@ -42,8 +52,13 @@
 #define NR_OTHERS  4 /* supervisor, two that start workers, bystander */
 #define NR_LIMITS  RLIM_NLIMITS
 #define SECRET	   "secret"
+#define TYPED	   "typed"
 
 static bool shared; /* without namespaces */
+static bool alone, basic, quick;
+static const char *cgroup;
+static int terminal = -1; /* the operator's, seen from outside */
+static off_t log_size;
 static struct daemon host;
 static struct vaccel_session sess;
 static pid_t bystander;
@@ -227,6 +242,39 @@ static void expect_session(const char *deed)
 		longest_ms = now_ms() - begin;
 }
 
+/* Nothing was typed into the operator's terminal, or printed there. */
+static void expect_quiet_terminal(const char *deed)
+{
+	struct pollfd p = { .fd = terminal, .events = POLLIN };
+	int typed = 0;
+
+	if (terminal < 0)
+		return;
+	assert_int_equal(ioctl(STDIN_FILENO, FIONREAD, &typed), 0);
+	if (typed != (int)strlen(TYPED) || poll(&p, 1, 0) != 0)
+		fail_msg("%s: the terminal was reached", deed);
+}
+
+/* The log is no shorter than before, and each line says whose it is. */
+static void expect_honest_log(const char *deed)
+{
+	char *log = daemon_log(&host), *save = NULL;
+	size_t size = strlen(log);
+
+	if ((off_t)size < log_size)
+		fail_msg("%s: the log has become shorter", deed);
+	log_size = (off_t)size;
+	if (strpbrk(log, "\r\x1b\x9b"))
+		fail_msg("%s: the log has characters that steer a terminal", deed);
+	for (char *line = strtok_r(log, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *forged = strstr(line, DEED_FORGED), *mark = strstr(line, " worker: ");
+
+		if (forged && (!mark || mark > forged))
+			fail_msg("%s: a line of the log is not the worker's: %s", deed, line);
+	}
+	free(log);
+}
+
 static void expect_untouched(const char *deed)
 {
 	char text[16] = "", byte = 'x';
@@ -245,6 +293,8 @@ static void expect_untouched(const char *deed)
 	fd = open(targets.secret, O_RDONLY | O_CLOEXEC);
 	assert_int_equal(read(fd, text, sizeof(text)), strlen(SECRET));
 	close(fd);
+	expect_quiet_terminal(deed);
+	expect_honest_log(deed);
 }
 
 static bool has_other_worker(void *arg)
@@ -286,23 +336,39 @@ static void make_listener(void)
 	assert_int_equal(bind(listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
 }
 
-/* Something to read on the operator's standard input */
-static void type_something(void)
+/* The operator's terminal, with something to read */
+static void open_terminal(void)
 {
-	int ends[2];
+	struct termios raw;
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave;
 
-	assert_int_equal(pipe(ends), 0);
-	assert_int_equal(write(ends[1], "typed", 5), 5);
-	assert_true(dup2(ends[0], STDIN_FILENO) >= 0);
-	close(ends[0]);
-	fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+	if (master < 0 || grantpt(master) || unlockpt(master))
+		test_die("cannot make a terminal: %s", strerror(errno));
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0 || tcgetattr(slave, &raw))
+		test_die("cannot open the terminal: %s", strerror(errno));
+	cfmakeraw(&raw);
+	tcsetattr(slave, TCSANOW, &raw);
+	if (write(master, TYPED, strlen(TYPED)) != (ssize_t)strlen(TYPED) ||
+	    dup2(slave, STDIN_FILENO) < 0)
+		test_die("cannot type: %s", strerror(errno));
+	/* Where this was started from a terminal, that one stays. */
+	setsid();
+	if (ioctl(slave, TIOCSCTTY, 0))
+		print_message("no terminal of its own: %s\n", strerror(errno));
+	close(slave);
+	terminal = master;
 }
 
-static void start(void)
+/* @more: further options, NULL-terminated */
+static void start_with(const char *const *more)
 {
-	static const char *const args[] = { "--sandbox=strict", "--allow=exec", "-v", NULL };
+	const char *args[16] = { basic ? "--sandbox=basic" : "--sandbox=strict", "--allow=exec", "-v" };
 	struct vaccel_config config;
 
+	for (size_t i = 3; more && *more; i++)
+		args[i] = *more++;
+	log_size = 0;
 	start_daemon(&host, DEEDS_PLUGIN, args);
 	snprintf(targets.socket, sizeof(targets.socket), "%s", host.socket);
 	setenv("VACCEL_VIRTIO_SOCKET", host.socket, 1);
@@ -314,6 +380,11 @@ static void start(void)
 	look_at_all();
 }
 
+static void start(void)
+{
+	start_with(NULL);
+}
+
 static void finish(void)
 {
 	vaccel_session_release(&sess);
@@ -322,37 +393,97 @@ static void finish(void)
 
 /* ---- Tests ---------------------------------------------------------------------------------- */
 
-enum outcome { REFUSED, HARMLESS, SELF };
+enum outcome { REFUSED, HARMLESS, SELF, OPEN, OPEN_ALONE, OPEN_SHARED };
+
+static const struct deed {
+	const char *name;
+	enum outcome strict, basic;
+} deeds[] = {
+#define DEED(name, strict, basic) { #name, strict, basic },
+	DEEDS(DEED)
+#undef DEED
+};
+#define NR_DEEDS (sizeof(deeds) / sizeof(deeds[0]))
+
+static bool worker_is_alone(void)
+{
+	char pids[256];
+	int outer, first;
+
+	status_of(daemon_worker(&host), "NSpid", pids, sizeof(pids));
+	return sscanf(pids, "%d %d", &outer, &first) == 2;
+}
+
+/* One of the first four */
+static enum outcome outcome_of(const struct deed *d)
+{
+	enum outcome o = basic ? d->basic : d->strict;
+
+	if (o == OPEN_ALONE || o == OPEN_SHARED)
+		return (o == OPEN_ALONE) == worker_is_alone() ? OPEN : REFUSED;
+	return o;
+}
+
+/* Return: how many deeds were done */
+static int do_harmless_deeds(void)
+{
+	int result, nr = 0;
+
+	for (size_t i = 0; i < NR_DEEDS; i++) {
+		const char *name = deeds[i].name;
+		enum outcome outcome = outcome_of(&deeds[i]);
+
+		if (outcome == OPEN)
+			continue;
+		nr++;
+		if (do_deed(name, &result) == 0 && outcome == REFUSED && result == 0)
+			fail_msg("%s: nothing kept the worker from it", name);
+		expect_untouched(name);
+		if (outcome != SELF)
+			expect_session(name);
+		if (!quick || outcome == SELF || i + 1 == NR_DEEDS)
+			expect_next_worker(name);
+		expect_untouched(name);
+	}
+	return nr;
+}
 
 static void test_deeds(void **state)
 {
-	static const struct {
-		const char *name;
-		enum outcome outcome;
-	} deeds[] = {
-#define DEED(name, outcome) { #name, outcome },
-		DEEDS(DEED)
-#undef DEED
-	};
-	int result;
+	int nr;
 
 	(void)state;
 	start();
-	for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++) {
-		const char *name = deeds[i].name;
-
-		if (do_deed(name, &result) == 0 && deeds[i].outcome == REFUSED && result == 0)
-			fail_msg("%s: nothing kept the worker from it", name);
-		expect_untouched(name);
-		if (deeds[i].outcome != SELF)
-			expect_session(name);
-		expect_next_worker(name);
-		expect_untouched(name);
-	}
-	print_message("%zu deeds; the next session took %llu ms at most\n",
-		      sizeof(deeds) / sizeof(deeds[0]), (unsigned long long)longest_ms);
+	nr = do_harmless_deeds();
+	print_message("%d deeds; the next session took %llu ms at most\n", nr,
+		      (unsigned long long)longest_ms);
 	finish();
 	assert_int_equal(stop_daemon(&host), 0);
+}
+
+/* What docs/operating.md says of --sandbox=basic: the worker may do what its user may. */
+static void test_open(void **state)
+{
+	int result, nr = 0;
+
+	(void)state;
+	if (!basic)
+		skip();
+	for (size_t i = 0; i < NR_DEEDS; i++) {
+		if (deeds[i].basic < OPEN)
+			continue;
+		start();
+		if (outcome_of(&deeds[i]) == OPEN) {
+			nr++;
+			assert_int_equal(do_deed(deeds[i].name, &result), 0);
+			if (result)
+				fail_msg("%s: the table is wrong: %s", deeds[i].name, strerror(result));
+		}
+		finish();
+		assert_int_equal(stop_daemon(&host), 0);
+		make_secret();
+	}
+	print_message("%d deeds are open\n", nr);
 }
 
 /* Where the machine has PID namespaces, the worker is alone in one. */
@@ -366,7 +497,7 @@ static void test_namespace(void **state)
 	start();
 	status_of(daemon_worker(&host), "NSpid", inner, sizeof(inner));
 	if (shared) {
-		assert_int_equal(sscanf(inner, "%d %d", &outer, &first), 1);
+		assert_false(worker_is_alone());
 	} else if (sscanf(inner, "%d %d", &outer, &first) == 2) {
 		assert_int_equal(first, 1);
 		snprintf(path, sizeof(path), "/proc/%d/ns/mnt", daemon_worker(&host));
@@ -378,6 +509,8 @@ static void test_namespace(void **state)
 		own[len] = '\0';
 		assert_string_not_equal(own, theirs);
 	} else {
+		if (alone)
+			fail_msg("the worker is not alone in a PID namespace");
 		print_message("this machine lets nobody make PID namespaces here\n");
 	}
 	finish();
@@ -467,21 +600,83 @@ static void forbid_namespaces(void)
 	seccomp_release(ctx);
 }
 
+/* A number of a file of the control group, after @key; -1: there is none */
+static long long group_number(const char *name, const char *key)
+{
+	char path[256], line[128];
+	long long value = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", cgroup, name);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, key, strlen(key)))
+			value = strtoll(line + strlen(key), NULL, 10);
+	if (f)
+		fclose(f);
+	return value;
+}
+
+/* Page tables count in the worker's control group: one that spends too many is killed, and nobody else. */
+static void test_group(void **state)
+{
+	char option[256];
+	const char *const args[] = { option, "--max-memory=64M", "--max-resource-bytes=16M",
+				     "--max-staging-bytes=16M", NULL };
+	long long max;
+	int result;
+
+	(void)state;
+	if (!cgroup)
+		skip();
+	snprintf(option, sizeof(option), "--cgroup=%s", cgroup);
+	start_with(args);
+	max = group_number("memory.max", "");
+	assert_int_equal(max, 96 << 20);
+	assert_true(DEED_TABLES * 4096ll > max);
+	assert_int_not_equal(do_deed("page_tables", &result), 0);
+	expect_untouched("page_tables");
+	expect_session("page_tables");
+	assert_true(group_number("memory.events", "oom_kill ") > 0);
+	assert_true(group_number("memory.peak", "") <= max);
+	print_message("the group had %lld KiB at most, of %lld KiB; %lld killed\n",
+		      group_number("memory.peak", "") >> 10, max >> 10,
+		      group_number("memory.events", "oom_kill "));
+	finish();
+	assert_int_equal(stop_daemon(&host), 0);
+}
+
+static void parse(char **words)
+{
+	for (; *words; words++) {
+		shared |= !strcmp(*words, "shared") || !strcmp(*words, "refused");
+		alone |= !strcmp(*words, "alone");
+		basic |= !strcmp(*words, "basic");
+		quick |= !strcmp(*words, "quick");
+		if (!strcmp(*words, "shared"))
+			forbid_namespaces();
+		if (!strncmp(*words, "cgroup=", 7))
+			cgroup = *words + 7;
+		if (!strncmp(*words, "only=", 5))
+			cmocka_set_test_filter(*words + 5);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_deeds), cmocka_unit_test(test_namespace),
-		cmocka_unit_test(test_stray),
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_deeds), cmocka_unit_test(test_open),
+		cmocka_unit_test(test_namespace), cmocka_unit_test(test_stray),
+		cmocka_unit_test(test_group),
 	};
 	int failed;
 
+	(void)argc;
 	test_main_begin(300);
-	shared = argc > 1 && !strcmp(argv[1], "shared");
-	if (shared)
-		forbid_namespaces();
+	parse(argv + 1);
 	make_secret();
 	make_listener();
-	type_something();
+	open_terminal();
 	start_bystander();
 	targets.segment = shmget(IPC_PRIVATE, sizeof(*segment), 0600);
 	segment = shmat(targets.segment, NULL, 0);
