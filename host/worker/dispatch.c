@@ -187,23 +187,6 @@ static int call_op(struct call *c, uint16_t code, const union vop_val *v)
 }
 #pragma GCC diagnostic pop
 
-static bool needs_session(uint16_t code)
-{
-	switch (code) {
-	case VIRTIO_ACCEL_OP_SESSION_INIT:
-	case VIRTIO_ACCEL_OP_SESSION_INIT_PLUGIN:
-	case VIRTIO_ACCEL_OP_RESOURCE_CREATE:
-	case VIRTIO_ACCEL_OP_RESOURCE_ADD:
-	case VIRTIO_ACCEL_OP_RESOURCE_WRITE:
-	case VIRTIO_ACCEL_OP_RESOURCE_READ:
-	case VIRTIO_ACCEL_OP_RESOURCE_DESTROY:
-	case VIRTIO_ACCEL_OP_RESOURCE_CHALLENGE:
-	case VIRTIO_ACCEL_OP_RESOURCE_CLAIM:
-		return false;
-	}
-	return true;
-}
-
 /* ---- What the decoder asks for -------------------------------------------------------------- */
 
 static struct vaccel_resource *hold_resource(void *opaque, int64_t id)
@@ -358,7 +341,7 @@ uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
 			return (uint32_t)ret;
 		counted = true;
 	}
-	if (desc && needs_session(desc->code)) {
+	if (desc && vop_needs_session(desc->code)) {
 		c.session = session_hold(d->objects, rq->context, session);
 		if (!c.session) {
 			ret = VIRTIO_ACCEL_S_SESS;

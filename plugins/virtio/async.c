@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "transport.h"
+#include "link.h"
 
 /* Memory of calls that have ended, for the next ones */
 #define MAX_SPARES 256
@@ -21,6 +21,9 @@ struct async_call {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct async_call *spares;
 static unsigned int nr_spares;
+
+/* The connection that the calling thread has armed */
+static _Thread_local struct remote_link *armed;
 
 static struct async_call *get(const struct transport *t)
 {
@@ -71,13 +74,12 @@ static void arrived(struct transport_call *request)
 static int submit(struct vaccel_async_call *owner, struct vaccel_session *sess, vaccel_op_type_t op,
 		  const union vaccel_async_value *values, bool notify, void **handle)
 {
-	struct transport *t = remote_transport();
+	struct remote_session *rs = sess->priv;
+	struct transport *t = rs->link->transport;
 	const struct vop_encoder *e;
 	struct async_call *a;
 	int ret;
 
-	if (!t)
-		return VACCEL_ENODEV;
 	a = get(t);
 	if (!a)
 		return VACCEL_ENOMEM;
@@ -100,7 +102,7 @@ static int submit(struct vaccel_async_call *owner, struct vaccel_session *sess, 
 	ret = t->ops->submit(t, &a->request);
 	if (!ret)
 		return VACCEL_OK;
-	remote_call_release(&a->call);
+	ret = remote_call_end(&a->call, ret, 0);
 put:
 	put(a);
 	return ret;
@@ -108,8 +110,8 @@ put:
 
 static int finish(void *handle)
 {
-	struct transport *t = remote_transport();
 	struct async_call *a = handle;
+	struct transport *t = a->call.link->transport;
 	int ret = t->ops->finish(t, &a->request);
 
 	a->call.reply_len = a->request.reply_len;
@@ -120,30 +122,26 @@ static int finish(void *handle)
 
 static void spin(const unsigned int *stop, bool wait)
 {
-	struct transport *t = remote_transport();
+	struct remote_link *l = link_hold();
 
-	t->ops->spin(t, stop, wait);
+	if (l)
+		l->transport->ops->spin(l->transport, stop, wait);
+	link_put(l);
 }
 
 static void arm(void)
 {
-	struct transport *t = remote_transport();
-
-	t->ops->arm(t);
+	armed = link_hold();
+	if (armed)
+		armed->transport->ops->arm(armed->transport);
 }
 
 static void disarm(void)
 {
-	struct transport *t = remote_transport();
-
-	t->ops->disarm(t);
-}
-
-static int watch(int epoll_fd)
-{
-	struct transport *t = remote_transport();
-
-	return t->ops->watch(t, epoll_fd);
+	if (armed)
+		armed->transport->ops->disarm(armed->transport);
+	link_put(armed);
+	armed = NULL;
 }
 
 const struct vaccel_async_ops remote_async_ops = {
@@ -152,5 +150,5 @@ const struct vaccel_async_ops remote_async_ops = {
 	.spin = spin,
 	.arm = arm,
 	.disarm = disarm,
-	.watch = watch,
+	.watch = link_watch,
 };

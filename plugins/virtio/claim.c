@@ -37,17 +37,17 @@ static int make_tag(const uint8_t *key, struct remote_file *c, uint8_t *tag)
 	return possession_end(p, good ? tag : NULL) ? VACCEL_OK : VACCEL_EIO;
 }
 
-int remote_claim(int64_t resource, uint32_t index, struct remote_file *file)
+int remote_claim(struct vaccel_session *sess, int64_t resource, uint32_t index, struct remote_file *file)
 {
 	uint8_t key[POSSESSION_KEY_SIZE], tag[POSSESSION_TAG_SIZE];
 	int ret;
 
 	if (file->size < VIRTIO_ACCEL_CACHE_MIN || !atomic_load(&wanted))
 		return VACCEL_ENOENT;
-	ret = remote_RESOURCE_CHALLENGE(NULL, resource, index, key);
+	ret = remote_RESOURCE_CHALLENGE(sess, resource, index, key);
 	if (ret == VACCEL_ENOTSUP)
 		atomic_store(&wanted, false);
 	if (!ret)
 		ret = make_tag(key, file, tag);
-	return ret ? ret : remote_RESOURCE_CLAIM(NULL, resource, index, tag);
+	return ret ? ret : remote_RESOURCE_CLAIM(sess, resource, index, tag);
 }

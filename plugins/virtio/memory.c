@@ -18,6 +18,7 @@ struct slot {
 	_Atomic uint32_t refs; /* the program's, and one for each segment under way; 0: free */
 	uint32_t round;	       /* makes ids of the same slot differ, never 0 */
 	uint32_t next_free;
+	struct remote_link *link; /* that it is registered with; held */
 	struct transport_memory mem;
 };
 
@@ -33,7 +34,6 @@ struct entry {
  * under the lock.
  */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct transport *transport;
 static struct slot slots[MAX_SLOTS];
 static uint32_t first_free = MAX_SLOTS; /* of a list */
 static uint32_t nr_ever;		/* slots beyond were never in use */
@@ -89,10 +89,14 @@ static bool get(struct slot *s)
 
 static void put(struct slot *s)
 {
+	struct remote_link *l;
+
 	if (atomic_fetch_sub(&s->refs, 1) > 1)
 		return;
-	transport->ops->mem_free(transport, &s->mem);
+	l = s->link;
+	l->transport->ops->mem_free(l->transport, &s->mem);
 	give_slot(s);
+	link_put(l);
 }
 
 /* ---- The directory -------------------------------------------------------------------------- */
@@ -191,13 +195,17 @@ static struct slot *find(uintptr_t addr, uint64_t len)
 	}
 }
 
-void memory_hold(struct virtio_accel_user_segment *segments, uint32_t nr)
+void memory_hold(const struct remote_link *l, struct virtio_accel_user_segment *segments, uint32_t nr)
 {
 	if (!atomic_load_explicit(&nr_entries, memory_order_relaxed))
 		return;
 	for (uint32_t i = 0; i < nr; i++) {
 		struct slot *s = find((uintptr_t)segments[i].addr, segments[i].len);
 
+		if (s && s->link != l) {
+			put(s);
+			s = NULL;
+		}
 		if (!s)
 			continue;
 		segments[i].addr -= (uintptr_t)s->mem.start;
@@ -218,9 +226,12 @@ int memory_renew(const struct virtio_accel_user_segment *segments, uint32_t nr)
 	int ret = VACCEL_OK;
 
 	for (uint32_t i = 0; i < nr && !ret; i++) {
+		struct slot *s;
+
 		if (!(segments[i].flags & VIRTIO_ACCEL_SEG_MEMORY))
 			continue;
-		ret = transport->ops->mem_register(transport, &slot_of(segments[i].memory)->mem);
+		s = slot_of(segments[i].memory);
+		ret = s->link->transport->ops->mem_register(s->link->transport, &s->mem);
 		/* Another segment or thread was faster. */
 		if (ret == VIRTIO_ACCEL_S_EXIST)
 			ret = VACCEL_OK;
@@ -232,18 +243,23 @@ int memory_renew(const struct virtio_accel_user_segment *segments, uint32_t nr)
 
 static int remote_alloc(struct vaccel_mem_info *info)
 {
-	struct slot *s = take_slot();
-	int ret;
+	int ret = link_ready(false);
+	struct remote_link *l = ret ? NULL : link_hold();
+	struct slot *s = l ? take_slot() : NULL;
 
-	if (!s)
-		return VACCEL_EUSERS;
+	if (!s) {
+		link_put(l);
+		return ret ? ret : VACCEL_EUSERS;
+	}
+	s->link = l;
 	s->mem.size = info->size;
-	ret = transport->ops->mem_alloc(transport, &s->mem);
+	ret = l->transport->ops->mem_alloc(l->transport, &s->mem);
 	if (ret) {
 		if (ret == VIRTIO_ACCEL_S_ADDRNOTAVAIL)
 			vaccel_warn("virtio: the host has this machine's memory in huge pages, and can only "
 				    "register pieces that consist of whole ones, which are not free here now");
 		give_slot(s);
+		link_put(l);
 		return ret;
 	}
 	info->start = s->mem.start;
@@ -266,17 +282,11 @@ static const struct vaccel_mem_ops mem_ops = { .alloc = remote_alloc, .free = re
 
 const struct vaccel_mem_ops *memory_ops(void)
 {
-	return transport->info.features & 1u << VIRTIO_ACCEL_F_MEMORY ? &mem_ops : NULL;
-}
+	struct remote_link *l = link_hold();
+	bool has = l && l->transport->info.features & 1u << VIRTIO_ACCEL_F_MEMORY;
 
-void memory_open(struct transport *t)
-{
-	transport = t;
-}
-
-void memory_close(void)
-{
-	transport = NULL;
+	link_put(l);
+	return has ? &mem_ops : NULL;
 }
 
 void memory_forget(void)

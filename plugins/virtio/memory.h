@@ -8,28 +8,23 @@
 
 #include <stdbool.h>
 
-#include "transport.h"
+#include "link.h"
 #include "vaccel/memory.h"
-
-/** memory_open() - from now on until memory_close(), memory is that of a device */
-void memory_open(struct transport *t);
-
-/** memory_close() - the library has freed all memory; no call is running */
-void memory_close(void);
 
 /** memory_forget() - for the child of fork(): none of it is mapped */
 void memory_forget(void);
 
-/** memory_ops() - what allocates it, for the library; NULL when the device registers none */
+/** memory_ops() - what allocates it, for the library; NULL when the present device registers none */
 const struct vaccel_mem_ops *memory_ops(void);
 
 /**
- * memory_hold() - makes segments that lie in registered memory name it
+ * memory_hold() - makes segments that lie in memory registered with a connection name it
  *
+ * What was registered with another one, which is lost, is memory like any other.
  * What they name is kept until memory_unhold(), also when the program frees it meanwhile. Takes no
  * lock; without any registered memory it costs next to nothing.
  */
-void memory_hold(struct virtio_accel_user_segment *segments, uint32_t nr);
+void memory_hold(const struct remote_link *l, struct virtio_accel_user_segment *segments, uint32_t nr);
 
 /** memory_unhold() - the device is done with segments that memory_hold() has seen */
 void memory_unhold(const struct virtio_accel_user_segment *segments, uint32_t nr);

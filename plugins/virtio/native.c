@@ -49,7 +49,10 @@ static bool is_limit(int err)
 
 /* ---- fork ---------------------------------------------------------------------------------- */
 
-/* Open transports, so that a child of fork() can let go of its parent's connections. */
+/*
+ * All transports, also those that are just being opened, so that a child of fork() can let go of its parent's
+ * connections.
+ */
 static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct native_transport *open_transports;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
@@ -61,13 +64,20 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
+/* The child frees its copies of the allocators' lists, which no other thread must be changing. */
 static void before_fork(void)
 {
 	pthread_mutex_lock(&open_lock);
+	for (struct native_transport *n = open_transports; n; n = n->next)
+		if (n->open)
+			pthread_mutex_lock(&n->mem.lock);
 }
 
 static void after_fork_parent(void)
 {
+	for (struct native_transport *n = open_transports; n; n = n->next)
+		if (n->open)
+			pthread_mutex_unlock(&n->mem.lock);
 	pthread_mutex_unlock(&open_lock);
 }
 
@@ -102,6 +112,13 @@ static void list_add(struct native_transport *n)
 	pthread_mutex_lock(&open_lock);
 	n->next = open_transports;
 	open_transports = n;
+	pthread_mutex_unlock(&open_lock);
+}
+
+static void set_open(struct native_transport *n, bool open)
+{
+	pthread_mutex_lock(&open_lock);
+	n->open = open;
 	pthread_mutex_unlock(&open_lock);
 }
 
@@ -240,6 +257,11 @@ static void native_close(struct transport *t)
 	free_transport(n);
 }
 
+static bool native_lost(struct transport *t)
+{
+	return native_failed(to_native(t));
+}
+
 static const struct transport_ops native_ops = {
 	.call = native_call,
 	.submit = native_submit,
@@ -248,6 +270,8 @@ static const struct transport_ops native_ops = {
 	.arm = native_arm,
 	.disarm = native_disarm,
 	.watch = native_watch,
+	.unwatch = native_unwatch,
+	.lost = native_lost,
 	.mem_alloc = native_memory_alloc,
 	.mem_register = native_memory_register,
 	.mem_free = native_memory_free,
@@ -456,17 +480,21 @@ static int start_queues(struct native_transport *n, unsigned int cpus)
 	return err;
 }
 
+/* There is no host process. */
+static bool is_absent(int err)
+{
+	return err == ENOENT || err == ECONNREFUSED;
+}
+
 /* Waits for the socket of a host process that is just being started. */
-static int connect_to(struct vu_conn *conn, const char *path)
+static int connect_to(struct vu_conn *conn, const char *path, unsigned int wait_ms)
 {
 	const struct timespec pause = { .tv_nsec = 20 * 1000000 };
-	unsigned int wait_ms = env_number("VACCEL_VIRTIO_CONNECT_MS", 0, MAX_CONNECT_MS,
-					  DEFAULT_CONNECT_MS);
 	uint64_t deadline = now_ms() + wait_ms;
 	int err;
 
 	while ((err = vu_connect(conn, path, CONTROL_TIMEOUT_MS))) {
-		if ((err != ENOENT && err != ECONNREFUSED) || now_ms() >= deadline)
+		if (!is_absent(err) || now_ms() >= deadline)
 			return err;
 		nanosleep(&pause, NULL);
 	}
@@ -502,7 +530,9 @@ static void report(const char *path, int err)
 	}
 }
 
-int transport_open_native(const char *socket_path, struct transport **out)
+/* @wait_ms: for a host process to be there; @quiet: it is not said when there is none */
+static int open_native(const char *socket_path, unsigned int wait_ms, bool quiet,
+		       struct transport **out)
 {
 	static atomic_uint opened;
 	unsigned int cpus = nr_cpus();
@@ -524,10 +554,11 @@ int transport_open_native(const char *socket_path, struct transport **out)
 	n->max_spinners = poll_processors();
 	n->poll_ns = 1000ull * env_number("VACCEL_VIRTIO_POLL_US", 0, MAX_POLL_US, DEFAULT_POLL_US);
 	poll_window_init(&n->window, n->poll_ns);
+	list_add(n);
 	/* Unlike any context that a back end may still remember. */
 	n->context = (uint64_t)getpid() << 32 | (uint32_t)(opened++ + 1);
 
-	err = connect_to(&n->conn, socket_path);
+	err = connect_to(&n->conn, socket_path, wait_ms);
 	if (!err)
 		err = negotiate(n, socket_path, &reported);
 	/* Who is turned away by a host process that serves another program sees the end of the socket. */
@@ -546,13 +577,25 @@ int transport_open_native(const char *socket_path, struct transport **out)
 		err = start_queues(n, cpus);
 	if (err)
 		goto fail;
-	list_add(n);
+	set_open(n, true);
 	*out = &n->t;
 	return 0;
 
 fail:
-	if (!reported)
+	if (!reported && !(quiet && is_absent(err)))
 		report(socket_path, err);
+	list_remove(n);
 	free_transport(n);
 	return err == EPROTO || err == ETIMEDOUT ? ENODEV : err;
+}
+
+int transport_open_native(const char *socket_path, struct transport **out)
+{
+	return open_native(socket_path, env_number("VACCEL_VIRTIO_CONNECT_MS", 0, MAX_CONNECT_MS,
+						   DEFAULT_CONNECT_MS), false, out);
+}
+
+int transport_reopen_native(const char *socket_path, struct transport **out)
+{
+	return open_native(socket_path, 0, true, out);
 }

@@ -68,7 +68,8 @@ struct native_life {
 
 struct native_transport {
 	struct transport t;
-	struct native_transport *next;	/* open transports, see native.c */
+	struct native_transport *next;	/* of those that a child of fork() lets go of, see native.c */
+	bool open;			/* its memory may be in use; under the lock of the list */
 	struct vu_conn conn;
 	uint64_t features;		/* negotiated */
 	uint64_t context;
@@ -171,6 +172,7 @@ void native_spin(struct transport *t, const unsigned int *stop, bool wait);
 void native_arm(struct transport *t);
 void native_disarm(struct transport *t);
 int native_watch(struct transport *t, int epoll_fd);
+void native_unwatch(struct transport *t, int epoll_fd);
 
 /*
  * A request in shared memory: what the device reads (request, segments, runs, message), what it

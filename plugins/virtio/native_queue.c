@@ -133,6 +133,8 @@ void native_fail(struct native_transport *n, const char *why)
 	if (atomic_exchange(&n->failed, true))
 		return;
 	vaccel_error("virtio: lost the accelerator: %s; sessions on it are lost", why);
+	/* Who only hangs sees that this front end is gone. The descriptor stays: others may be polling it. */
+	(void)shutdown(n->conn.fd, SHUT_RDWR);
 	native_mem_shut(&n->mem);
 	for (unsigned int i = 0; i < n->nr_queues; i++) {
 		struct native_queue *q = &n->queues[i];
@@ -460,21 +462,39 @@ void native_disarm(struct transport *t)
 	}
 }
 
+/* Calls @each for each descriptor that tells of answers, until it fails. Return: 0 or what it returned. */
+static int for_each_fd(struct native_transport *n, int epoll_fd, int (*each)(int epoll_fd, int fd))
+{
+	int err = each(epoll_fd, n->conn.fd);
+
+	for (unsigned int i = 0; i < n->nr_queues && !err; i++)
+		err = each(epoll_fd, n->queues[i].call_fd);
+	if (!err && n->life.timer_fd >= 0)
+		err = each(epoll_fd, n->life.timer_fd);
+	return err;
+}
+
+static int add_fd(int epoll_fd, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) && errno != EEXIST ? errno : 0;
+}
+
+static int remove_fd(int epoll_fd, int fd)
+{
+	(void)epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+	return 0;
+}
+
 int native_watch(struct transport *t, int epoll_fd)
 {
 	struct native_transport *n = to_native(t);
-	struct epoll_event event = { .events = EPOLLIN };
 
-	if (n->forked)
-		return ENODEV;
-	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, n->conn.fd, &event) && errno != EEXIST)
-		return errno;
-	for (unsigned int i = 0; i < n->nr_queues; i++)
-		if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, n->queues[i].call_fd, &event) &&
-		    errno != EEXIST)
-			return errno;
-	if (n->life.timer_fd >= 0 &&
-	    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, n->life.timer_fd, &event) && errno != EEXIST)
-		return errno;
-	return 0;
+	return n->forked ? ENODEV : for_each_fd(n, epoll_fd, add_fd);
+}
+
+void native_unwatch(struct transport *t, int epoll_fd)
+{
+	(void)for_each_fd(to_native(t), epoll_fd, remove_fd);
 }

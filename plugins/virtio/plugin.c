@@ -4,30 +4,49 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "link.h"
 #include "memory.h"
 #include "remote.h"
+
+static bool is_lost(const struct remote_session *rs)
+{
+	return !rs->link->inherited && link_lost(rs->link);
+}
 
 /* Starts a session on the host, on its plugin of a name, or with the flags where that is NULL. */
 static int start_session(struct vaccel_session *sess, const char *name, uint32_t flags)
 {
-	struct remote_session *rs = remote_session_new();
-	int64_t id = 0;
 	int ret = VACCEL_ENOMEM;
 
-	if (rs && name)
-		ret = remote_SESSION_INIT_PLUGIN(NULL, name, &id);
-	else if (rs)
-		ret = remote_SESSION_INIT(NULL, flags, &id);
+	/* Of a connection that was lost nothing may be known yet: the second attempt is in another one. */
+	for (int i = 0; i < 2; i++) {
+		struct remote_session *rs;
+		int64_t id = 0;
+		bool again;
+
+		ret = link_ready(true);
+		if (ret)
+			return ret;
+		rs = remote_session_new();
+		if (!rs)
+			return VACCEL_ENOMEM;
+		sess->priv = rs;
+		ret = name ? remote_SESSION_INIT_PLUGIN(sess, name, &id) :
+			     remote_SESSION_INIT(sess, flags, &id);
+		if (!ret) {
+			sess->remote_id = id;
+			return VACCEL_OK;
+		}
+		again = is_lost(rs);
+		sess->priv = NULL;
+		remote_session_delete(rs);
+		if (!again)
+			break;
+	}
 	if (ret == VACCEL_ENOTSUP && name)
 		vaccel_error("[virtio] The host has no plugin '%s', or is too old to choose one: "
 			     "vaccel-info shows what it has", name);
-	if (ret) {
-		remote_session_delete(rs);
-		return ret;
-	}
-	sess->priv = rs;
-	sess->remote_id = id;
-	return VACCEL_OK;
+	return ret;
 }
 
 static int virtio_session_init_with_plugin(struct vaccel_session *sess, const char *name)
@@ -78,15 +97,20 @@ static int virtio_host_plugins(struct vaccel_session *sess, struct vaccel_plugin
 
 static int virtio_session_release(struct vaccel_session *sess)
 {
-	int ret;
+	struct remote_session *rs = sess->priv;
+	int ret = VACCEL_ESESS;
 
-	remote_profile_add(sess);
-	ret = remote_SESSION_RELEASE(sess);
-	remote_session_delete(sess->priv);
+	if (!is_lost(rs)) {
+		remote_profile_add(sess);
+		ret = remote_SESSION_RELEASE(sess);
+	}
+	/* A session that the host has lost is released. */
+	if (ret == VACCEL_ESESS || is_lost(rs))
+		ret = VACCEL_OK;
+	remote_session_delete(rs);
 	sess->priv = NULL;
 	sess->remote_id = 0;
-	/* A session that the host has lost is released. */
-	return ret == VACCEL_ESESS ? VACCEL_OK : ret;
+	return ret;
 }
 
 static int virtio_session_update(struct vaccel_session *sess, uint32_t flags)
@@ -110,13 +134,19 @@ static struct vaccel_op ops[] = {OPS(X_OP_INIT)};
 
 static void after_fork_child(void)
 {
-	remote_forget();
+	link_after_fork(true);
+	memory_forget();
 	remote_resources_forget();
+}
+
+static void after_fork_parent(void)
+{
+	link_after_fork(false);
 }
 
 static void watch_forks(void)
 {
-	pthread_atfork(NULL, NULL, after_fork_child);
+	pthread_atfork(link_before_fork, after_fork_parent, after_fork_child);
 }
 
 static char engine_text[160];
@@ -139,8 +169,8 @@ static int init(void)
 	int ret;
 
 	pthread_once(&once, watch_forks);
-	snprintf(engine_text, sizeof(engine_text), "the host behind %.140s", remote_path());
-	ret = remote_open();
+	snprintf(engine_text, sizeof(engine_text), "the host behind %.140s", link_path());
+	ret = link_open();
 	claim_init();
 	if (!ret)
 		ret = vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
@@ -151,7 +181,7 @@ static int init(void)
 	if (!ret && memory_ops())
 		ret = vaccel_plugin_register_memory(&vaccel_this_plugin, memory_ops());
 	if (ret)
-		remote_close();
+		link_close();
 	return ret;
 }
 
@@ -165,7 +195,7 @@ static int fini(void)
 {
 	remote_profile_log();
 	remote_async_release();
-	remote_close();
+	link_close();
 	return VACCEL_OK;
 }
 

@@ -1,30 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "remote.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "link.h"
 #include "memory.h"
-#include "transport.h"
-
-#define DEFAULT_DEVICE "/dev/virtio-accel0"
-
-static struct transport *transport;
-static bool inherited; /* by fork(): the connection is the parent's */
-
-void remote_forget(void)
-{
-	inherited = transport;
-	memory_forget();
-}
 
 /*
  * A child may call operations in sessions of its parent, as far as the transport allows; it must not
  * change what the parent has on the host, nor leave anything there that nobody would remove.
  */
-static int check_process(const struct vop_desc *desc)
+static int check_process(const struct remote_link *l, const struct vop_desc *desc)
 {
-	if (!inherited || desc->code < VACCEL_OP_MAX ||
+	if (!l->inherited || desc->code < VACCEL_OP_MAX ||
 	    desc->code == VIRTIO_ACCEL_OP_OUTPUT_FETCH || desc->code == VIRTIO_ACCEL_OP_OUTPUT_DROP)
 		return VACCEL_OK;
 	vaccel_error("[virtio] %s: the connection to the device is the parent process's; call "
@@ -32,45 +23,20 @@ static int check_process(const struct vop_desc *desc)
 	return VACCEL_ENODEV;
 }
 
-struct transport *remote_transport(void)
+/*
+ * The connection of a call is lost. What was in it is so for good, and a session of before says so as soon as
+ * there is another one. Return: ESESS, or ENODEV when there is none.
+ */
+static int lost(struct remote_link *l, struct vaccel_session *sess)
 {
-	return transport;
-}
+	struct remote_session *rs = sess ? sess->priv : NULL;
 
-static const char *env(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && *value ? value : NULL;
-}
-
-const char *remote_path(void)
-{
-	return env("VACCEL_VIRTIO_SOCKET") ?: env("VACCEL_VIRTIO_DEVICE") ?: DEFAULT_DEVICE;
-}
-
-int remote_open(void)
-{
-	int ret;
-
-	if (inherited)
-		remote_close();
-	if (env("VACCEL_VIRTIO_SOCKET"))
-		ret = transport_open_native(remote_path(), &transport);
-	else
-		ret = transport_open_device(remote_path(), &transport);
-	if (!ret)
-		memory_open(transport);
-	return ret;
-}
-
-void remote_close(void)
-{
-	memory_close();
-	if (transport)
-		transport->ops->close(transport);
-	transport = NULL;
-	inherited = false;
+	if (link_renew(l, false))
+		return VACCEL_ENODEV;
+	if (rs && sess->remote_id && !atomic_exchange(&rs->told, true))
+		vaccel_error("[virtio] Session %" PRId64 " was lost with its host process: release it and "
+			     "open another one", sess->id);
+	return VACCEL_ESESS;
 }
 
 /* ---- Sizes of outputs ----------------------------------------------------------------------- */
@@ -86,8 +52,10 @@ struct remote_session *remote_session_new(void)
 {
 	struct remote_session *rs = calloc(1, sizeof(*rs));
 
-	if (rs)
+	if (rs) {
 		pthread_mutex_init(&rs->lock, NULL);
+		rs->link = link_hold();
+	}
 	return rs;
 }
 
@@ -102,6 +70,7 @@ void remote_session_delete(struct remote_session *rs)
 		free(s);
 	}
 	pthread_mutex_destroy(&rs->lock);
+	link_put(rs->link);
 	free(rs);
 }
 
@@ -165,6 +134,15 @@ static int fetch(void *opaque, uint64_t id, void *data, uint64_t size)
 	return ret ? ret : dropped;
 }
 
+/* What is made in a session stays in its connection; what belongs to none is made in the present one. */
+static void get_link(struct remote_call *c)
+{
+	const struct remote_session *rs = c->sess ? c->sess->priv : NULL;
+
+	c->held = rs ? NULL : link_hold();
+	c->link = rs ? rs->link : c->held;
+}
+
 int remote_call_begin(struct remote_call *c, struct vaccel_session *sess, uint16_t op,
 		      const union vop_val *vals)
 {
@@ -172,13 +150,18 @@ int remote_call_begin(struct remote_call *c, struct vaccel_session *sess, uint16
 	uint64_t *out_sizes = NULL;
 	int ret;
 
-	if (!transport)
-		return VACCEL_ENODEV;
 	c->sess = sess;
 	c->desc = vop_find(op);
-	ret = check_process(c->desc);
-	if (ret)
+	get_link(c);
+	if (!c->link)
+		return VACCEL_ENODEV;
+	ret = check_process(c->link, c->desc);
+	if (!ret && !c->link->inherited && link_lost(c->link))
+		ret = lost(c->link, sess);
+	if (ret) {
+		link_put(c->held);
 		return ret;
+	}
 	c->model = 0;
 	c->tensors = NULL;
 	c->nr_outputs = 0;
@@ -196,14 +179,15 @@ int remote_call_begin(struct remote_call *c, struct vaccel_session *sess, uint16
 			c->framework = p->framework;
 		}
 	}
-	if (outputs)
+	/* Of a session of the parent process another thread may have held the lock at fork(). */
+	if (outputs && !c->link->inherited)
 		out_sizes = recall_sizes(sess->priv, c->model, c->nr_outputs);
 
-	ret = vop_encode(&c->encoder, &transport->info, c->desc, sess ? sess->remote_id : 0,
-			 c->wire, out_sizes);
+	ret = vop_encode(&c->encoder, &c->link->transport->info, c->desc,
+			 sess && vop_needs_session(op) ? sess->remote_id : 0, c->wire, out_sizes);
 	free(out_sizes);
 	if (!ret)
-		memory_hold(c->encoder.segs, c->encoder.nr_segs);
+		memory_hold(c->link, c->encoder.segs, c->encoder.nr_segs);
 	c->reply = c->reply_buf;
 	c->reply_len = (uint32_t)c->encoder.reply_room;
 	if (!ret && c->reply_len > sizeof(c->reply_buf)) {
@@ -221,8 +205,9 @@ int remote_call_begin(struct remote_call *c, struct vaccel_session *sess, uint16
 static int send_call(struct remote_call *c, uint32_t *status)
 {
 	const struct vop_encoder *e = &c->encoder;
+	struct transport *t = c->link->transport;
 
-	return transport->ops->call(transport, e->msg, e->msg_len, e->segs, e->nr_segs, c->reply,
+	return t->ops->call(t, e->msg, e->msg_len, e->segs, e->nr_segs, c->reply,
 				    &c->reply_len, status);
 }
 
@@ -246,7 +231,9 @@ int remote_call_end(struct remote_call *c, int ret, uint32_t status)
 		if (!ret)
 			ret = send_call(c, &status);
 	}
-	if (!ret) {
+	if (ret == ENODEV && !c->link->inherited && link_lost(c->link)) {
+		ret = lost(c->link, c->sess);
+	} else if (!ret) {
 		ret = (int)status;
 		/* A failed op may still have outputs: a framework's status and its text. */
 		if (!ret || c->reply_len) {
@@ -263,7 +250,7 @@ int remote_call_end(struct remote_call *c, int ret, uint32_t status)
 		}
 	}
 	explain(c, ret);
-	if (!ret && c->tensors)
+	if (!ret && c->tensors && !c->link->inherited)
 		remember_sizes(c->sess->priv, c->model, (uint32_t)c->nr_outputs, c->framework,
 			       c->tensors);
 	remote_call_release(c);
@@ -276,6 +263,7 @@ void remote_call_release(struct remote_call *c)
 		free(c->reply);
 	memory_unhold(c->encoder.segs, c->encoder.nr_segs);
 	vop_encoder_release(&c->encoder);
+	link_put(c->held);
 }
 
 int remote_call(struct vaccel_session *sess, uint16_t op, const union vop_val *vals)

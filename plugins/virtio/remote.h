@@ -3,34 +3,29 @@
 #ifndef VIRTIO_REMOTE_H
 #define VIRTIO_REMOTE_H
 
+#include <stdatomic.h>
+
 #include "wire/codec.h"
 #include "vaccel/async.h"
 
-/**
- * remote_open() - opens the device that the environment names; once. Return: 0 or VACCEL_E*
- *
- * In a child of fork(), which has no part in the connection of its parent, it opens another one.
- */
-int remote_open(void);
-void remote_close(void);
-
-/** remote_forget() - for the child of fork(): connection and registered memory are its parent's */
-void remote_forget(void);
+struct remote_link;
 
 /**
  * remote_call() - runs an entry of the table on the host
- * @sess:    its session, NULL for control operations that need none
+ * @sess:    its session, or the one whose connection it is about; NULL: the present connection
  * @op:      code of the entry
  * @vals:    one value for each parameter; resources as struct vaccel_resource *
  *
  * Return: the result of the op on the host, or VACCEL_E* of the way there (ESESS: the session was
- * lost; EINVAL, ENOMEM: the call cannot be sent; ENODEV: no device any more).
+ * lost; EINVAL, ENOMEM: the call cannot be sent; ENODEV: no device now, and none could be opened).
  */
 int remote_call(struct vaccel_session *sess, uint16_t op, const union vop_val *vals);
 
 /* One call, in two steps. Small calls allocate nothing. */
 struct remote_call {
 	struct vaccel_session *sess;
+	struct remote_link *link; /* the session's, or held */
+	struct remote_link *held;
 	const struct vop_desc *desc;
 	int64_t model; /* id on the wire */
 	void *const *tensors;
@@ -64,19 +59,13 @@ int remote_call_end(struct remote_call *c, int ret, uint32_t status);
 /** remote_call_release() - frees what a call holds that was not sent */
 void remote_call_release(struct remote_call *c);
 
-/** remote_path() - the socket, or the driver's node, that the environment names */
-const char *remote_path(void);
-
-/** remote_transport() - the device, NULL when it is not open */
-struct transport *remote_transport(void);
-
 /* Asynchronous calls: async.c. Freed: what is kept for later calls. */
 extern const struct vaccel_async_ops remote_async_ops;
 void remote_async_release(void);
 
 /*
  * The control operations as functions, named remote_SESSION_INIT() and so on; parameters as in the
- * table, after the session (NULL where the operation needs none).
+ * table, after the session as for remote_call().
  */
 #define X_REMOTE_CONTROL(NAME, number)                                                            \
 	static inline int remote_##NAME(struct vaccel_session *sess VOP_PROTO(NAME))              \
@@ -87,12 +76,16 @@ void remote_async_release(void);
 	}
 CONTROL_OPS(X_REMOTE_CONTROL)
 
-/* Sizes of the outputs of a model's last run, so that the next run can have buffers ready. */
+/* The plugin's part of a session */
 struct remote_session {
+	struct remote_link *link; /* that it was made in */
+	atomic_bool told;	  /* that it was lost */
 	pthread_mutex_t lock;
+	/* Of a model's last run, so that the next run can have buffers ready. */
 	struct out_sizes *out_sizes;
 };
 
+/** remote_session_new() - one in the present connection. Return: it, or NULL: out of memory */
 struct remote_session *remote_session_new(void);
 void remote_session_delete(struct remote_session *rs);
 
@@ -140,12 +133,13 @@ void claim_init(void);
 
 /**
  * remote_claim() - lets the host fill in a file that it has from an earlier resource
+ * @sess:     whose connection it is
  * @resource: on the wire; its file @index was added, and nothing of it was written
  * @file:     the content of the file
  *
  * Return: 0 when the file is complete. Anything else: it is as it was, and is to be sent.
  */
-int remote_claim(int64_t resource, uint32_t index, struct remote_file *file);
+int remote_claim(struct vaccel_session *sess, int64_t resource, uint32_t index, struct remote_file *file);
 
 /*
  * Profiling: remote_profile_add() fetches what the host measured in a session that is about to end,

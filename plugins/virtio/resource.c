@@ -3,36 +3,42 @@
  * Resources on the host. The first registration sends the files, later ones name them. The last
  * session that lets go of a resource frees it there.
  */
+#include "link.h"
 #include "remote.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Sessions that use a resource on the host. */
+/* Sessions that use a resource on the host, in one connection: they hold it. */
 struct user_count {
 	struct user_count *next;
 	const struct vaccel_resource *res;
+	const struct remote_link *link;
 	unsigned int sessions;
 };
 
 static pthread_mutex_t users_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct user_count *users;
 
-/* Adds @change to the sessions of a resource. Return: what there are then, -1 when out of memory. */
-static int count_users(const struct vaccel_resource *res, int change)
+/*
+ * Adds @change to the sessions of a resource in a connection. Return: what there are then, -1 when out of
+ * memory.
+ */
+static int count_users(const struct vaccel_resource *res, const struct remote_link *l, int change)
 {
 	struct user_count **link, *u;
 	int left;
 
 	pthread_mutex_lock(&users_lock);
-	for (link = &users; *link && (*link)->res != res; link = &(*link)->next)
+	for (link = &users; *link && ((*link)->res != res || (*link)->link != l); link = &(*link)->next)
 		;
 	u = *link;
 	if (!u && change > 0) {
 		u = calloc(1, sizeof(*u));
 		if (u) {
 			u->res = res;
+			u->link = l;
 			*link = u;
 		}
 	}
@@ -54,6 +60,11 @@ void remote_resources_forget(void)
 	users = NULL;
 }
 
+static struct remote_link *link_of(const struct vaccel_session *sess)
+{
+	return ((struct remote_session *)sess->priv)->link;
+}
+
 static bool is_zero(const uint8_t *data, uint64_t len)
 {
 	return !data[0] && !memcmp(data, data + 1, len - 1);
@@ -69,7 +80,7 @@ static int lost_or(int ret)
 }
 
 /* A piece at a time: many for few round trips, each small beside the guest's memory. */
-static int send_bytes(int64_t id, uint32_t index, struct remote_file *c)
+static int send_bytes(struct vaccel_session *sess, int64_t id, uint32_t index, struct remote_file *c)
 {
 	const uint8_t *data;
 	int ret = VACCEL_OK;
@@ -80,7 +91,7 @@ static int send_bytes(int64_t id, uint32_t index, struct remote_file *c)
 		ret = remote_file_get(c, done, len, &data);
 		/* What is never written is zero: holes of a file stay holes. */
 		if (!ret && !is_zero(data, len))
-			ret = lost_or(remote_RESOURCE_WRITE(NULL, id, index, done, data, len));
+			ret = lost_or(remote_RESOURCE_WRITE(sess, id, index, done, data, len));
 	}
 	return ret;
 }
@@ -100,7 +111,8 @@ static const char *wire_name(const struct vaccel_resource *res, const struct vac
 			return p;
 }
 
-static int send_blob(const struct vaccel_resource *res, int64_t id, uint32_t index)
+static int send_blob(const struct vaccel_resource *res, struct vaccel_session *sess, int64_t id,
+		     uint32_t index)
 {
 	const struct vaccel_blob *blob = res->blobs[index];
 	const char *name = wire_name(res, blob);
@@ -110,23 +122,23 @@ static int send_blob(const struct vaccel_resource *res, int64_t id, uint32_t ind
 
 	if (ret)
 		return ret;
-	ret = remote_RESOURCE_ADD(NULL, id, blob->type, c.size, name);
+	ret = remote_RESOURCE_ADD(sess, id, blob->type, c.size, name);
 	if (ret == VACCEL_EEXIST) {
 		/* Two directories with a file of the same name each */
 		snprintf(unique, sizeof(unique), "%u-%s", index, name);
-		ret = remote_RESOURCE_ADD(NULL, id, blob->type, c.size, unique);
+		ret = remote_RESOURCE_ADD(sess, id, blob->type, c.size, unique);
 	}
 	ret = lost_or(ret);
-	if (!ret && (blob->type == VACCEL_BLOB_BUFFER || remote_claim(id, index, &c)))
-		ret = send_bytes(id, index, &c);
+	if (!ret && (blob->type == VACCEL_BLOB_BUFFER || remote_claim(sess, id, index, &c)))
+		ret = send_bytes(sess, id, index, &c);
 	remote_file_close(&c);
 	return ret;
 }
 
 /* A URL, which the host downloads, or a model that it has */
-static int send_path(int64_t id, const char *path)
+static int send_path(struct vaccel_session *sess, int64_t id, const char *path)
 {
-	int ret = remote_RESOURCE_ADD(NULL, id, VACCEL_BLOB_FILE, 0, path);
+	int ret = remote_RESOURCE_ADD(sess, id, VACCEL_BLOB_FILE, 0, path);
 
 	if (ret == VACCEL_EPERM)
 		vaccel_error("[virtio] The host does not allow %s: see --allow=url and --model-dir of "
@@ -140,59 +152,64 @@ static int send_path(int64_t id, const char *path)
 	return ret;
 }
 
-static int send_resource(struct vaccel_resource *res, int64_t *id)
+static int send_resource(struct vaccel_resource *res, struct vaccel_session *sess, int64_t *id)
 {
 	bool remote = res->path_type == VACCEL_PATH_REMOTE_FILE;
 	size_t count = remote ? res->nr_paths : res->nr_blobs;
-	int ret = remote_RESOURCE_CREATE(NULL, res->type, res->path_type, id);
+	int ret = remote_RESOURCE_CREATE(sess, res->type, res->path_type, id);
 
 	if (ret)
 		return ret;
 	for (size_t i = 0; i < count && !ret; i++)
-		ret = remote ? send_path(*id, res->paths[i]) :
-			       send_blob(res, *id, (uint32_t)i);
+		ret = remote ? send_path(sess, *id, res->paths[i]) :
+			       send_blob(res, sess, *id, (uint32_t)i);
 	if (ret)
-		remote_RESOURCE_DESTROY(NULL, *id);
+		remote_RESOURCE_DESTROY(sess, *id);
 	return ret;
 }
 
 int remote_resource_register(struct vaccel_resource *res, struct vaccel_session *sess)
 {
+	const struct remote_link *l = link_of(sess);
 	bool sent = false;
 	int64_t id = res->remote_id;
 	int ret = VACCEL_ENOENT;
 
-	if (id)
+	/* The id may be of a connection that was lost: in this one another resource may have it. */
+	if (id && count_users(res, l, 0))
 		ret = remote_RESOURCE_REGISTER(sess, id);
 	if (ret == VACCEL_ENOENT) {
 		/* Not there yet, or gone with a host process that died. */
-		ret = send_resource(res, &id);
+		ret = send_resource(res, sess, &id);
 		if (ret)
 			return ret;
 		sent = true;
 		ret = remote_RESOURCE_REGISTER(sess, id);
 	}
-	if (!ret && count_users(res, 1) < 0) {
+	if (!ret && count_users(res, l, 1) < 0) {
 		remote_RESOURCE_UNREGISTER(sess, id);
 		ret = VACCEL_ENOMEM;
 	}
 	if (!ret)
 		res->remote_id = id;
 	else if (sent)
-		remote_RESOURCE_DESTROY(NULL, id);
+		remote_RESOURCE_DESTROY(sess, id);
 	return ret;
 }
 
 int remote_resource_unregister(struct vaccel_resource *res, struct vaccel_session *sess)
 {
-	int ret = remote_RESOURCE_UNREGISTER(sess, res->remote_id);
+	struct remote_link *l = link_of(sess);
+	bool lost = link_lost(l);
+	int ret = lost ? VACCEL_ESESS : remote_RESOURCE_UNREGISTER(sess, res->remote_id);
 
-	if (!count_users(res, -1)) {
-		remote_RESOURCE_DESTROY(NULL, res->remote_id);
+	/* The id is of the last connection that it was registered in. */
+	if (!count_users(res, l, -1) && !lost) {
+		remote_RESOURCE_DESTROY(sess, res->remote_id);
 		res->remote_id = 0;
 	}
 	/* A lost session, or resource, is what the caller wants. */
-	return ret == VACCEL_ESESS || ret == VACCEL_ENOENT ? VACCEL_OK : ret;
+	return ret == VACCEL_ESESS || ret == VACCEL_ENOENT || link_lost(l) ? VACCEL_OK : ret;
 }
 
 int remote_resource_sync(struct vaccel_resource *res, struct vaccel_session *sess)
@@ -203,7 +220,7 @@ int remote_resource_sync(struct vaccel_resource *res, struct vaccel_session *ses
 		struct vaccel_blob *blob = res->blobs[i];
 
 		if (blob->type == VACCEL_BLOB_BUFFER)
-			ret = lost_or(remote_RESOURCE_READ(NULL, res->remote_id, (uint32_t)i, 0,
+			ret = lost_or(remote_RESOURCE_READ(sess, res->remote_id, (uint32_t)i, 0,
 							   blob->data, blob->size));
 	}
 	return ret;

@@ -71,6 +71,15 @@ struct transport_ops {
 	void (*disarm)(struct transport *t);
 	int (*watch)(struct transport *t, int epoll_fd);
 
+	/* Undoes watch(). NULL where lost is. */
+	void (*unwatch)(struct transport *t, int epoll_fd);
+
+	/*
+	 * Whether the connection has ended for good: all requests have, or are just being ended, and
+	 * another one may be opened in its place. NULL: it never does.
+	 */
+	bool (*lost)(struct transport *t);
+
 	/*
 	 * Registered memory, of devices that have VIRTIO_ACCEL_F_MEMORY: mem_alloc allocates @m->size
 	 * bytes, zeroed, and registers them as @m->id; mem_register registers them anew when the
@@ -111,5 +120,8 @@ int transport_open_device(const char *path, struct transport **out);
  * Return: 0, or a positive errno value after logging what the user can do about it.
  */
 int transport_open_native(const char *socket_path, struct transport **out);
+
+/** transport_reopen_native() - the same, but one attempt, and not a word where nobody listens yet */
+int transport_reopen_native(const char *socket_path, struct transport **out);
 
 #endif

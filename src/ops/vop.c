@@ -63,6 +63,23 @@ const struct vop_desc *vop_at(size_t index)
 	return index < NR_TABLE ? &table[index] : NULL;
 }
 
+bool vop_needs_session(uint16_t code)
+{
+	switch (code) {
+	case VIRTIO_ACCEL_OP_SESSION_INIT:
+	case VIRTIO_ACCEL_OP_SESSION_INIT_PLUGIN:
+	case VIRTIO_ACCEL_OP_RESOURCE_CREATE:
+	case VIRTIO_ACCEL_OP_RESOURCE_ADD:
+	case VIRTIO_ACCEL_OP_RESOURCE_WRITE:
+	case VIRTIO_ACCEL_OP_RESOURCE_READ:
+	case VIRTIO_ACCEL_OP_RESOURCE_DESTROY:
+	case VIRTIO_ACCEL_OP_RESOURCE_CHALLENGE:
+	case VIRTIO_ACCEL_OP_RESOURCE_CLAIM:
+		return false;
+	}
+	return true;
+}
+
 const struct vop_desc *vop_find(uint16_t code)
 {
 	if (code < VACCEL_OP_MAX)

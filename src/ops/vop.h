@@ -76,6 +76,9 @@ union vop_val {
 /** vop_find() - the entry with this code (vaccel_op_type_t or VIRTIO_ACCEL_OP_*), or NULL */
 const struct vop_desc *vop_find(uint16_t code);
 
+/** vop_needs_session() - whether an operation is of a session; of others the wire carries 0 */
+bool vop_needs_session(uint16_t code);
+
 /** vop_at() - the @index-th entry of the whole table, NULL past its end; for loops over all ops */
 const struct vop_desc *vop_at(size_t index);
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "dispatch.h"
+#include "plugins/virtio/link.h"
 #include "plugins/virtio/remote.h"
 #include "plugins/virtio/transport.h"
 
@@ -81,6 +82,11 @@ int transport_open_device(const char *path, struct transport **out)
 }
 
 int transport_open_native(const char *path, struct transport **out)
+{
+	return transport_open_device(path, out);
+}
+
+int transport_reopen_native(const char *path, struct transport **out)
 {
 	return transport_open_device(path, out);
 }

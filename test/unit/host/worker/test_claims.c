@@ -25,7 +25,7 @@ static char dir[64];
 
 static void make_host(void)
 {
-	assert_int_equal(remote_open(), 0);
+	assert_int_equal(link_open(), 0);
 	claim_init();
 	host_start(&policy, &dirs, 1);
 	assert_int_equal(session_begin(&sess), 0);
@@ -43,7 +43,7 @@ static void end_host(void)
 	assert_int_equal(sessions + resources, 0);
 	dispatch_delete(host);
 	host = NULL;
-	remote_close();
+	link_close();
 }
 
 static int start(void **state)
@@ -104,7 +104,7 @@ static bool send(int64_t *id, uint64_t size)
 	struct remote_file file = { .data = data, .size = size, .fd = -1 };
 
 	*id = empty_file(size);
-	if (!remote_claim(*id, 0, &file))
+	if (!remote_claim(NULL, *id, 0, &file))
 		return false;
 	assert_int_equal(remote_RESOURCE_WRITE(NULL, *id, 0, 0, data, size), 0);
 	return true;

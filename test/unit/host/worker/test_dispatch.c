@@ -794,10 +794,10 @@ int main(void)
 	struct vaccel_config config = {.plugins = (char *)NOOP_PLUGIN, .log_level = VACCEL_LOG_ERROR};
 	int failed;
 
-	if (vaccel_bootstrap_with_config(&config) || remote_open())
+	if (vaccel_bootstrap_with_config(&config) || link_open())
 		return 1;
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	remote_close();
+	link_close();
 	vaccel_cleanup();
 	return failed;
 }
