@@ -94,6 +94,15 @@ bool decode_may_be(const struct decode *d, const char *decoder)
 	return !*d->description->decoder || decode_must_be(d, decoder);
 }
 
+bool decode_planes_last(const int64_t *dims)
+{
+	if ((dims[1] == 1) != (dims[3] == 1))
+		return dims[3] == 1;
+	if ((dims[1] == dims[2]) != (dims[2] == dims[3]))
+		return dims[1] == dims[2];
+	return engine.channels_last;
+}
+
 static float within(double value, double end)
 {
 	return (float)(value < 0 ? 0 : value > end ? end : value);

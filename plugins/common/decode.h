@@ -109,6 +109,12 @@ int decode_bad(const struct decode *d, const struct tensor *tensor, const char *
 bool decode_may_be(const struct decode *d, const char *decoder);
 bool decode_must_be(const struct decode *d, const char *decoder);
 
+/**
+ * Whether a map of four dims is [1, height, width, planes] rather than [1, planes, height, width]: where there
+ * is one plane, or a square beside other than its side of planes; else as is usual with the engine.
+ */
+bool decode_planes_last(const int64_t *dims);
+
 /** From pixels of the input to those of the picture, within it. */
 float decode_x(const struct geometry *g, double x);
 float decode_y(const struct geometry *g, double y);

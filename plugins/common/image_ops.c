@@ -142,15 +142,16 @@ static int write_picture(const struct run *r, const struct result *result, void 
 	return picture_write(&r->image, out, size, used);
 }
 
-/* The memory that the session offers for a picture, or NULL. */
+/* The memory that the session offers for a picture, or NULL. Files of others are not written to. */
 static struct vaccel_blob *find_room(struct vaccel_session *sess)
 {
 	struct vaccel_resource *res = NULL;
+	struct vaccel_blob *blob;
 
-	if (vaccel_session_resource_by_type(sess, &res, VACCEL_RESOURCE_DATA) || !res->nr_blobs ||
-	    res->blobs[0]->type != VACCEL_BLOB_BUFFER || !res->blobs[0]->data)
+	if (vaccel_session_resource_by_type(sess, &res, VACCEL_RESOURCE_DATA) || !res->nr_blobs)
 		return NULL;
-	return res->blobs[0];
+	blob = res->blobs[0];
+	return blob->data && (blob->type == VACCEL_BLOB_BUFFER || blob->path_owned) ? blob : NULL;
 }
 
 /* Puts the picture into a DATA resource of the session, where there is one. Without room it is left out. */

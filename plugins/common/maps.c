@@ -29,7 +29,7 @@ static bool set_layout(struct layout *l, int64_t height, int64_t width, int64_t 
 	return true;
 }
 
-/* [1, planes, height, width] or [1, height, width, planes]: the labels say, or the smaller one is planes. */
+/* [1, planes, height, width] or [1, height, width, planes]: the labels say, or the shape. */
 static bool read_layout(const struct decode *d, const struct tensor *t, struct layout *l)
 {
 	int64_t labels = (int64_t)d->description->labels.count;
@@ -42,14 +42,8 @@ static bool read_layout(const struct decode *d, const struct tensor *t, struct l
 	if (labels && (dims[1] == labels) != (dims[3] == labels))
 		return dims[1] == labels ? set_layout(l, dims[2], dims[3], dims[1], false) :
 					   set_layout(l, dims[1], dims[2], dims[3], true);
-	if (dims[1] == 1 || dims[3] == 1 || dims[1] != dims[3]) {
-		bool last = dims[1] != 1 && (dims[3] == 1 || dims[3] < dims[1]);
-
-		return last ? set_layout(l, dims[1], dims[2], dims[3], true) :
-			      set_layout(l, dims[2], dims[3], dims[1], false);
-	}
-	return engine.channels_last ? set_layout(l, dims[1], dims[2], dims[3], true) :
-				      set_layout(l, dims[2], dims[3], dims[1], false);
+	return decode_planes_last(dims) ? set_layout(l, dims[1], dims[2], dims[3], true) :
+					  set_layout(l, dims[2], dims[3], dims[1], false);
 }
 
 /* The output with one of these names, else the first that has cells. */

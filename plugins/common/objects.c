@@ -258,6 +258,12 @@ struct yolo {
 	bool suppressed;	/* left, top, right, bottom, score, class: nothing is to be done */
 };
 
+/* Without labels, only what is called as exporters call it is taken for one: shapes say too little. */
+static bool is_called_yolo(const struct decode *d, const struct tensor *t)
+{
+	return decode_must_be(d, "yolo") || decode_is_named(t, "output0") || decode_is_named(t, "output");
+}
+
 /* Finds out what the two sizes mean. Return: false when they can mean nothing. */
 static bool read_yolo_shape(const struct decode *d, const struct tensor *t, struct yolo *y)
 {
@@ -271,6 +277,8 @@ static bool read_yolo_shape(const struct decode *d, const struct tensor *t, stru
 	if (labels && (a == 4 + labels || b == 4 + labels || a == 5 + labels || b == 5 + labels)) {
 		y->numbers_first = (a == 4 + labels || a == 5 + labels) &&
 				   !(a > b && (b == 4 + labels || b == 5 + labels));
+	} else if (!is_called_yolo(d, t)) {
+		return false;
 	} else if (b == 6) {
 		*y = (struct yolo){a, 6, false, false, true};
 		return true;

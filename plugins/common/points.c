@@ -170,7 +170,7 @@ static bool is_heat(const struct decode *d, const struct tensor *t, struct heat 
 	    !is_count(t->dims[1], MAX_HEAT_SIDE) || !is_count(t->dims[2], MAX_HEAT_SIDE) ||
 	    !is_count(t->dims[3], MAX_HEAT_SIDE))
 		return false;
-	last = t->dims[3] < t->dims[1] || (t->dims[3] == t->dims[1] && engine.channels_last);
+	last = decode_planes_last(t->dims);
 	if (labels && ((size_t)t->dims[1] == labels) != ((size_t)t->dims[3] == labels))
 		last = (size_t)t->dims[3] == labels;
 	*h = (struct heat){.width = (size_t)t->dims[last ? 2 : 3],
