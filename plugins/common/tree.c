@@ -67,9 +67,9 @@ static int put_bytes(const char *path, const uint8_t *data, size_t size)
 	return ret;
 }
 
-static int put_blob(const struct vaccel_blob *blob, const char *dir)
+static int put_blob(const struct vaccel_blob *blob, const char *given, const char *dir)
 {
-	const char *name = blob->name ? blob->name : "";
+	const char *name = given ? given : "";
 	bool variable = !strncmp(name, VARIABLES ".", strlen(VARIABLES) + 1);
 	char path[PATH_MAX];
 
@@ -98,8 +98,11 @@ static int make(const struct engine_source *source, struct tree *tree)
 		return ENAMETOOLONG;
 	if (mkdir(path, 0700))
 		return errno;
-	for (size_t i = 0; source->res && i < source->res->nr_blobs && !ret; i++)
-		ret = put_blob(source->res->blobs[i], tree->dir);
+	for (size_t i = 0; source->res && i < source->res->nr_blobs && !ret; i++) {
+		const struct vaccel_blob *blob = source->res->blobs[i];
+
+		ret = put_blob(blob, blob == source->blob ? source->name : blob->name, tree->dir);
+	}
 	if (!ret && asprintf(&tree->path, "%s/%s", tree->dir, source->name) < 0) {
 		tree->path = NULL;
 		ret = ENOMEM;
