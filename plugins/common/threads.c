@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "threads.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 
@@ -43,29 +42,4 @@ unsigned int threads_for(const char *variable, unsigned int most)
 		return all;
 	}
 	return (unsigned int)value;
-}
-
-struct aside {
-	void (*function)(void *arg);
-	void *arg;
-};
-
-static void *run_aside(void *arg)
-{
-	struct aside *aside = arg;
-
-	aside->function(aside->arg);
-	return NULL;
-}
-
-void threads_aside(void (*function)(void *arg), void *arg)
-{
-	struct aside aside = {function, arg};
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, run_aside, &aside)) {
-		function(arg);
-		return;
-	}
-	pthread_join(thread, NULL);
 }

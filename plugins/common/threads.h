@@ -19,15 +19,6 @@ unsigned int threads_processors(void);
  */
 unsigned int threads_for(const char *variable, unsigned int most);
 
-/**
- * threads_aside() - calls a function on a thread made for that, and waits for its end
- *
- * For what makes an engine start threads that stay: they inherit the scheduling policy of the thread that
- * starts them, and the one that runs an operation is moved to SCHED_IDLE when that takes long, from which
- * there is no way back. Where no thread can be had the caller's own does it.
- */
-void threads_aside(void (*function)(void *arg), void *arg);
-
 #ifdef __cplusplus
 }
 #endif

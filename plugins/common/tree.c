@@ -12,32 +12,10 @@
 
 #define VARIABLES "variables"
 
-/* Whether a file has a place of its own in the tree: dir/name, or dir/x/name */
-static bool is_below(const char *path, const char *dir)
+/* Whether the files are a directory as they are. Of separate files, none that is beside them belongs to the model. */
+static bool is_tree(const struct engine_source *source)
 {
-	size_t len = strlen(dir);
-
-	return !strncmp(path, dir, len) && path[len] == '/';
-}
-
-/* Whether all files of the resource are below the model's directory already. */
-static bool is_tree(const struct engine_source *source, const char *dir)
-{
-	if (!source->path)
-		return false;
-	if (!source->res || source->res->path_type == VACCEL_PATH_LOCAL_DIR)
-		return true;
-	for (size_t i = 0; i < source->res->nr_blobs; i++) {
-		const struct vaccel_blob *blob = source->res->blobs[i];
-
-		if (!blob->path || !is_below(blob->path, dir))
-			return false;
-		/* Separate files may lie side by side which are not so in a SavedModel. */
-		if (blob->name && !strncmp(blob->name, VARIABLES ".", strlen(VARIABLES) + 1) &&
-		    !strchr(blob->path + strlen(dir) + 1, '/'))
-			return false;
-	}
-	return true;
+	return source->path && (!source->res || source->res->path_type == VACCEL_PATH_LOCAL_DIR);
 }
 
 static int write_all(int fd, const uint8_t *data, size_t size)
@@ -67,9 +45,9 @@ static int put_bytes(const char *path, const uint8_t *data, size_t size)
 	return ret;
 }
 
-static int put_blob(const struct vaccel_blob *blob, const char *dir)
+static int put_blob(const struct vaccel_blob *blob, const char *given, const char *dir)
 {
-	const char *name = blob->name ? blob->name : "";
+	const char *name = given ? given : "";
 	bool variable = !strncmp(name, VARIABLES ".", strlen(VARIABLES) + 1);
 	char path[PATH_MAX];
 
@@ -98,8 +76,11 @@ static int make(const struct engine_source *source, struct tree *tree)
 		return ENAMETOOLONG;
 	if (mkdir(path, 0700))
 		return errno;
-	for (size_t i = 0; source->res && i < source->res->nr_blobs && !ret; i++)
-		ret = put_blob(source->res->blobs[i], tree->dir);
+	for (size_t i = 0; source->res && i < source->res->nr_blobs && !ret; i++) {
+		const struct vaccel_blob *blob = source->res->blobs[i];
+
+		ret = put_blob(blob, blob == source->blob ? source->name : blob->name, tree->dir);
+	}
 	if (!ret && asprintf(&tree->path, "%s/%s", tree->dir, source->name) < 0) {
 		tree->path = NULL;
 		ret = ENOMEM;
@@ -109,23 +90,18 @@ static int make(const struct engine_source *source, struct tree *tree)
 
 int tree_make(const struct engine_source *source, struct tree *tree)
 {
-	const char *slash = source->path ? strrchr(source->path, '/') : NULL;
+	const char *slash;
 	int ret;
 
 	*tree = (struct tree){0};
-	if (source->path) {
+	if (is_tree(source)) {
+		slash = strrchr(source->path, '/');
 		tree->dir = slash ? strndup(source->path, (size_t)(slash - source->path)) : strdup(".");
-		if (!tree->dir)
-			return VACCEL_ENOMEM;
-		if (is_tree(source, tree->dir)) {
-			tree->path = strdup(source->path);
-			if (tree->path)
-				return VACCEL_OK;
-			tree_remove(tree);
-			return VACCEL_ENOMEM;
-		}
-		free(tree->dir);
-		tree->dir = NULL;
+		tree->path = strdup(source->path);
+		if (tree->dir && tree->path)
+			return VACCEL_OK;
+		tree_remove(tree);
+		return VACCEL_ENOMEM;
 	}
 	ret = make(source, tree);
 	if (ret) {

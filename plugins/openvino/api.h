@@ -18,6 +18,7 @@ typedef struct ov_tensor ov_tensor_t;
 typedef struct ov_output_const_port ov_output_const_port_t;
 
 typedef int ov_status_e; /* 0 is good */
+#define OV_NOT_IMPLEMENTED (-2)
 
 typedef enum {
 	OV_BOOLEAN = 1,

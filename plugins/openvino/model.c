@@ -38,14 +38,6 @@ const char *model_name(const void *model)
 
 /* ---- Loading --------------------------------------------------------------------------------- */
 
-/* What is loaded, on a thread made for it. */
-struct loading {
-	const char *path;
-	ov_compiled_model_t *compiled;
-	ov_status_e status;
-	char why[WHY_SIZE];
-};
-
 /* Elsewhere than on the processor, threads and precision are the device's. */
 static ov_status_e compile(ov_model_t *model, ov_compiled_model_t **compiled)
 {
@@ -64,20 +56,6 @@ static ov_status_e compile(ov_model_t *model, ov_compiled_model_t **compiled)
 		return ov.ov_core_compile_model(ov_core, model, device, 2, compiled,
 						"INFERENCE_PRECISION_HINT", precision);
 	return ov.ov_core_compile_model(ov_core, model, device, 0, compiled);
-}
-
-static void load_aside(void *arg)
-{
-	struct loading *l = arg;
-	ov_model_t *model = NULL;
-
-	l->status = ov.ov_core_read_model(ov_core, l->path, NULL, &model);
-	if (!l->status)
-		l->status = compile(model, &l->compiled);
-	if (l->status)
-		why(l->status, l->why);
-	if (model)
-		ov.ov_model_free(model);
 }
 
 static bool has_suffix(const char *name)
@@ -105,15 +83,20 @@ static const char *guess_suffix(const struct engine_source *source)
 
 static int load_path(struct model *model, const char *path)
 {
-	struct loading l = {.path = path};
+	ov_model_t *read = NULL;
+	char text[WHY_SIZE];
+	ov_status_e status;
 
-	threads_aside(load_aside, &l);
-	if (!l.status) {
-		model->compiled = l.compiled;
-		return VACCEL_OK;
+	status = ov.ov_core_read_model(ov_core, path, NULL, &read);
+	if (!status)
+		status = compile(read, &model->compiled);
+	if (status) {
+		why(status, text);
+		engine_error("Could not load %s on %s: %s", model->name, runtime_device(), text);
 	}
-	engine_error("Could not load %s on %s: %s", model->name, runtime_device(), l.why);
-	return VACCEL_EINVAL;
+	if (read)
+		ov.ov_model_free(read);
+	return status ? VACCEL_EINVAL : VACCEL_OK;
 }
 
 static int load_tree(struct model *model, const struct engine_source *source)
@@ -289,7 +272,7 @@ static void request_free(struct request *request)
 	free(request);
 }
 
-static int request_get(struct model *model, struct request **out, bool *is_new)
+static int request_get(struct model *model, struct request **out)
 {
 	struct request *request;
 
@@ -298,7 +281,6 @@ static int request_get(struct model *model, struct request **out, bool *is_new)
 	if (request)
 		model->idle = request->next;
 	pthread_mutex_unlock(&model->lock);
-	*is_new = !request;
 	if (!request) {
 		request = calloc(1, sizeof(*request));
 		if (!request)
@@ -329,16 +311,15 @@ static void request_put(struct request *request)
 	pthread_mutex_unlock(&model->lock);
 }
 
-static ov_status_e set_input(struct request *request, size_t index, const struct tensor *in, bool *known)
+static ov_status_e set_input(struct request *request, size_t index, const struct tensor *in)
 {
 	int64_t dims[TENSOR_MAX_DIMS];
 	ov_element_type_e type;
 	ov_tensor_t *tensor;
 	ov_status_e status;
 
-	*known = in->nr_dims >= 0 && type_to(in->type, &type);
-	if (!*known)
-		return -1;
+	if (in->nr_dims < 0 || !type_to(in->type, &type))
+		return OV_NOT_IMPLEMENTED;
 	memcpy(dims, in->dims, sizeof(dims));
 	status = ov.ov_tensor_create_from_host_ptr(type, (ov_shape_t){in->nr_dims, dims}, in->data, &tensor);
 	if (status)
@@ -377,59 +358,36 @@ static ov_status_e get_output(struct request *request, size_t index, struct tens
 	return status;
 }
 
-struct call {
-	struct request *request;
-	const struct tensor *inputs;
-	size_t nr_inputs;
-	struct engine_outputs *outputs;
-	ov_status_e status;
-	char why[WHY_SIZE];
-};
-
-static void infer(void *arg)
-{
-	struct call *c = arg;
-	bool known = true;
-
-	c->status = 0;
-	for (size_t i = 0; i < c->nr_inputs && !c->status; i++)
-		c->status = set_input(c->request, i, &c->inputs[i], &known);
-	if (!c->status)
-		c->status = ov.ov_infer_request_infer(c->request->ov);
-	for (size_t i = 0; i < c->request->model->nr[true] && !c->status; i++)
-		c->status = get_output(c->request, i, &c->outputs->tensors[i]);
-	if (!known)
-		snprintf(c->why, sizeof(c->why), "an input is of a type that is not handled here");
-	else if (c->status)
-		why(c->status, c->why);
-}
-
 int model_run(void *arg, const struct tensor *inputs, size_t nr_inputs,
 	      struct engine_outputs *outputs)
 {
-	struct call c = {.inputs = inputs, .nr_inputs = nr_inputs, .outputs = outputs};
 	struct model *model = arg;
-	bool is_new;
+	struct request *request;
+	char text[WHY_SIZE];
+	ov_status_e status = 0;
 	int ret;
 
 	if (nr_inputs != model->nr[false])
 		return VACCEL_EINVAL;
-	ret = request_get(model, &c.request, &is_new);
+	ret = request_get(model, &request);
 	if (ret) {
 		engine_error("Could not make a request for %s", model->name);
 		return ret;
 	}
-	if (is_new)
-		threads_aside(infer, &c);
-	else
-		infer(&c);
-	if (c.status) {
-		engine_error("Could not run %s: %s", model->name, c.why);
-		request_put(c.request);
+	for (size_t i = 0; i < nr_inputs && !status; i++)
+		status = set_input(request, i, &inputs[i]);
+	if (!status)
+		status = ov.ov_infer_request_infer(request->ov);
+	for (size_t i = 0; i < model->nr[true] && !status; i++)
+		status = get_output(request, i, &outputs->tensors[i]);
+	if (status) {
+		why(status, text);
+		engine_error("Could not run %s: %s", model->name, text);
+		request_put(request);
 		return VACCEL_EINVAL;
 	}
 	outputs->nr = model->nr[true];
-	outputs->owner = c.request;
+	outputs->owner = request;
 	return VACCEL_OK;
 }
 

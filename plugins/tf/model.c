@@ -10,7 +10,6 @@
 #include "files.h"
 #include "tf.h"
 #include "tf_ops.h"
-#include "threads.h"
 #include "tree.h"
 
 struct model {
@@ -46,62 +45,45 @@ static int check(const char *what, const char *name, const TF_Status *status)
 
 /* ---- Loading --------------------------------------------------------------------------------- */
 
-/* What is loaded, on a thread made for it. */
-struct loading {
-	struct model *model;
-	const struct engine_source *source;
-	const char *dir; /* of a SavedModel; NULL: a graph */
-	TF_SessionOptions *options;
-	TF_Status *status;
-};
-
-static void load_saved_model(struct loading *l)
+static void load_saved_model(struct model *model, const char *dir, const TF_SessionOptions *options,
+			     TF_Status *status)
 {
 	static const char *const tags[] = {"serve"};
 
-	l->model->session = tf.TF_LoadSessionFromSavedModel(l->options, NULL, l->dir, tags, 1,
-							    l->model->graph, NULL, l->status);
+	model->session = tf.TF_LoadSessionFromSavedModel(options, NULL, dir, tags, 1, model->graph, NULL,
+							 status);
 }
 
-static void load_graph(struct loading *l)
+static void load_graph(struct model *model, const struct engine_source *source,
+		       const TF_SessionOptions *options, TF_Status *status)
 {
 	TF_ImportGraphDefOptions *import = tf.TF_NewImportGraphDefOptions();
-	TF_Buffer bytes = {l->source->data, l->source->size, NULL};
+	TF_Buffer bytes = {source->data, source->size, NULL};
 
-	tf.TF_GraphImportGraphDef(l->model->graph, &bytes, import, l->status);
+	tf.TF_GraphImportGraphDef(model->graph, &bytes, import, status);
 	tf.TF_DeleteImportGraphDefOptions(import);
-	if (!tf.TF_GetCode(l->status))
-		l->model->session = tf.TF_NewSession(l->model->graph, l->options, l->status);
+	if (!tf.TF_GetCode(status))
+		model->session = tf.TF_NewSession(model->graph, options, status);
 }
 
-static void load_aside(void *arg)
-{
-	struct loading *l = arg;
-
-	l->model->graph = tf.TF_NewGraph();
-	if (l->dir)
-		load_saved_model(l);
-	else
-		load_graph(l);
-}
-
+/* dir: of a SavedModel; NULL: a graph */
 static int load(struct model *model, const struct engine_source *source, const char *dir)
 {
-	struct loading l = {model, source, dir, runtime_options(), NULL};
+	TF_SessionOptions *options = runtime_options();
+	TF_Status *status;
 	int ret;
 
-	if (!l.options)
+	if (!options)
 		return tf_fail(VACCEL_EINVAL, TF_CODE_INVALID_ARGUMENT, "Could not load %s", model->name);
-	if (!dir && source->size > INT32_MAX) {
-		tf.TF_DeleteSessionOptions(l.options);
-		return tf_fail(VACCEL_EINVAL, TF_CODE_INVALID_ARGUMENT,
-			       "Could not load %s: a graph has at most 2 GiB", model->name);
-	}
-	l.status = tf.TF_NewStatus();
-	threads_aside(load_aside, &l);
-	ret = check("Could not load", model->name, l.status);
-	tf.TF_DeleteStatus(l.status);
-	tf.TF_DeleteSessionOptions(l.options);
+	status = tf.TF_NewStatus();
+	model->graph = tf.TF_NewGraph();
+	if (dir)
+		load_saved_model(model, dir, options, status);
+	else
+		load_graph(model, source, options, status);
+	ret = check("Could not load", model->name, status);
+	tf.TF_DeleteStatus(status);
+	tf.TF_DeleteSessionOptions(options);
 	return ret ? ret : runtime_check_device(model->session);
 }
 
@@ -114,7 +96,10 @@ int model_load(const struct engine_source *source, void **out)
 	if (!model)
 		return VACCEL_ENOMEM;
 	model->name = strdup(source->name);
-	if (model->name && strcmp(source->name, SAVED_MODEL_NAME))
+	if (model->name && source->size > INT32_MAX)
+		ret = tf_fail(VACCEL_EINVAL, TF_CODE_INVALID_ARGUMENT,
+			      "Could not load %s: a graph has at most 2 GiB", model->name);
+	else if (model->name && strcmp(source->name, SAVED_MODEL_NAME))
 		ret = load(model, source, NULL);
 	else if (model->name)
 		ret = tree_make(source, &tree);

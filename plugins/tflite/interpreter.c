@@ -57,34 +57,21 @@ static bool prepare(struct interpreter *interpreter)
 	       lite.TfLiteInterpreterAllocateTensors(interpreter->tflite) == kTfLiteOk;
 }
 
-struct creation {
-	struct interpreter *interpreter;
-	bool worked;
-};
-
-static void create_aside(void *arg)
-{
-	struct creation *creation = arg;
-
-	creation->worked = prepare(creation->interpreter);
-}
-
 static int interpreter_new(struct pool *pool, struct interpreter **out)
 {
-	struct creation creation = {calloc(1, sizeof(*creation.interpreter)), false};
+	struct interpreter *interpreter = calloc(1, sizeof(*interpreter));
 
-	if (!creation.interpreter)
+	if (!interpreter)
 		return VACCEL_ENOMEM;
-	creation.interpreter->pool = pool;
-	threads_aside(create_aside, &creation);
-	if (!creation.worked) {
+	interpreter->pool = pool;
+	if (!prepare(interpreter)) {
 		engine_error("Could not load %s: %s", pool->name,
-			     *creation.interpreter->report.text ? creation.interpreter->report.text :
-								  "TensorFlow Lite does not say why");
-		interpreter_delete(creation.interpreter);
+			     *interpreter->report.text ? interpreter->report.text :
+							 "TensorFlow Lite does not say why");
+		interpreter_delete(interpreter);
 		return VACCEL_EINVAL;
 	}
-	*out = creation.interpreter;
+	*out = interpreter;
 	return VACCEL_OK;
 }
 
@@ -167,29 +154,4 @@ void pool_put(struct interpreter *interpreter, bool failed)
 	}
 	pthread_cond_signal(&pool->freed);
 	pthread_mutex_unlock(&pool->lock);
-}
-
-struct invocation {
-	struct interpreter *interpreter;
-	bool worked;
-};
-
-static void invoke(void *arg)
-{
-	struct invocation *invocation = arg;
-
-	invocation->worked =
-		lite.TfLiteInterpreterInvoke(invocation->interpreter->tflite) == kTfLiteOk;
-}
-
-bool interpreter_invoke(struct interpreter *interpreter)
-{
-	struct invocation invocation = {interpreter, false};
-
-	if (interpreter->is_warm)
-		invoke(&invocation);
-	else
-		threads_aside(invoke, &invocation);
-	interpreter->is_warm = true;
-	return invocation.worked;
 }

@@ -292,7 +292,7 @@ int model_run(void *arg, const struct tensor *inputs, size_t nr_inputs,
 		engine_error("Inputs of these sizes cannot be used with %s: %s", model->name,
 			     *interpreter->report.text ? interpreter->report.text : "no reason was given");
 		ret = VACCEL_EINVAL;
-	} else if (!interpreter_invoke(interpreter)) {
+	} else if (lite.TfLiteInterpreterInvoke(interpreter->tflite) != kTfLiteOk) {
 		engine_error("Could not run %s: %s", model->name,
 			     *interpreter->report.text ? interpreter->report.text : "no reason was given");
 		ret = VACCEL_EBACKEND;

@@ -41,7 +41,6 @@ struct interpreter {
 	struct interpreter *next;
 	struct pool *pool;
 	TfLiteInterpreter *tflite;
-	bool is_warm; /* has run, so that its threads are there */
 	struct report report;
 };
 
@@ -62,8 +61,5 @@ int pool_take(struct pool *pool, struct interpreter **interpreter);
 
 /** pool_put() - gives it back; with @failed, it is not used again */
 void pool_put(struct interpreter *interpreter, bool failed);
-
-/** interpreter_invoke() - runs it. Return: whether it worked. */
-bool interpreter_invoke(struct interpreter *interpreter);
 
 #endif

@@ -57,6 +57,16 @@ engine() {
 }
 
 engine torch torch_inference torch/cnn_trace.pt 'type:7 nr_dims:2 size:20B'
+engine tflite tflite_inference tf/lstm2.tflite 'type:1 nr_dims:2 size:20B'
+# Engines that "make check-engines" fetches
+if [ -n "${VACCEL_TF_LIBRARY-}" ]; then
+	engine tf tf_inference tf/lstm2 'type:1 nr_dims:2 size:20B'
+	engine tf tf_inference tf/frozen_graph.pb 'type:1 nr_dims:2 size:20B'
+fi
+if [ -n "${VACCEL_OPENVINO_LIBRARY-}" ]; then
+	engine openvino tf_inference tf/lstm2 'type:1 nr_dims:2 size:20B'
+	engine openvino tflite_inference tf/lstm2.tflite 'type:1 nr_dims:2 size:20B'
+fi
 
 if [ $ran = 0 ]; then
 	echo "skipped: no plugin that an inference example needs is built"

@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * TensorFlow's operations, in this process and behind the strict sandbox, for each plugin that has them:
+ * answers are compared with numpy's, and the one place with the other, bit for bit. Bad models, nodes and
+ * tensors are refused, and nothing else happens.
+ */
+#include "engines.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MODELS	  EXAMPLES_DIR "/models/tf/"
+#define SAVED	  MODELS "lstm2"
+#define VARIABLES SAVED "/variables/variables."
+#define GRAPH	  MODELS "frozen_graph.pb"
+#define CLASSES	  5
+#define SIDE	  224
+#define PIXELS	  (SIDE * SIDE * 3)
+
+#define CODE_INVALID_ARGUMENT 3
+#define CODE_NOT_FOUND	      5
+
+static struct engines e;
+static float picture[PIXELS], expected[CLASSES];
+static char in_name[] = "serving_default_input_1", out_name[] = "StatefulPartitionedCall";
+static const struct vaccel_tf_node in_node = {in_name, 0}, out_node = {out_name, 0};
+
+static int start(void **state)
+{
+	FILE *file = fopen(EXPECTED, "r");
+	int ret;
+
+	(void)state;
+	assert_non_null(file);
+	for (int i = 0; i < CLASSES; i++)
+		assert_int_equal(fscanf(file, "%f", &expected[i]), 1);
+	fclose(file);
+	for (int i = 0; i < PIXELS; i++)
+		picture[i] = (float)(37LL * i % 101) / 50 - 1;
+	ret = engines_start(&e, ENGINE_PLUGIN);
+	if (ret == VACCEL_ENOENT)
+		test_skip("the engine's library is not there, see above");
+	return ret;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	engines_stop(&e);
+	return 0;
+}
+
+/* ---- Models and tensors ---------------------------------------------------------------------- */
+
+static struct vaccel_resource *with_both(struct vaccel_resource *model)
+{
+	for (int i = 0; i < NR_PLACES; i++)
+		assert_int_equal(vaccel_resource_register(model, &e.sess[i]), 0);
+	return model;
+}
+
+static struct vaccel_resource *model_of_path(const char *path)
+{
+	struct vaccel_resource *model;
+
+	assert_int_equal(vaccel_resource_new(&model, path, VACCEL_RESOURCE_MODEL), 0);
+	return with_both(model);
+}
+
+static struct vaccel_resource *model_of_paths(const char **paths, size_t nr)
+{
+	struct vaccel_resource *model;
+
+	assert_int_equal(vaccel_resource_multi_new(&model, paths, nr, VACCEL_RESOURCE_MODEL), 0);
+	return with_both(model);
+}
+
+static struct vaccel_resource *model_of_bytes(const void *data, size_t size, const char *name)
+{
+	struct vaccel_resource *model;
+
+	assert_int_equal(vaccel_resource_from_buf(&model, data, size, VACCEL_RESOURCE_MODEL, name, true), 0);
+	return with_both(model);
+}
+
+static int load_at(int place, struct vaccel_resource *model)
+{
+	struct vaccel_tf_status status = {9, NULL};
+	int ret = vaccel_tf_model_load(&e.sess[place], model, &status);
+
+	if (!ret || place == LOCAL) {
+		assert_true((status.code != 0) == (ret != 0));
+		assert_non_null(status.message);
+		assert_true((*status.message != '\0') == (ret != 0));
+	}
+	vaccel_tf_status_release(&status);
+	return ret;
+}
+
+static int unload_at(int place, struct vaccel_resource *model)
+{
+	struct vaccel_tf_status status = {9, NULL};
+	int ret = vaccel_tf_model_unload(&e.sess[place], model, &status);
+
+	vaccel_tf_status_release(&status);
+	return ret;
+}
+
+static struct vaccel_tf_tensor *tensor(enum vaccel_tf_data_type type, void *data, size_t size, int nr_dims,
+				       const int64_t *dims)
+{
+	struct vaccel_tf_tensor *t;
+
+	assert_int_equal(vaccel_tf_tensor_new(&t, nr_dims, dims, type), 0);
+	assert_int_equal(vaccel_tf_tensor_set_data(t, data, size), 0);
+	return t;
+}
+
+static struct vaccel_tf_tensor *picture_tensor(void)
+{
+	return tensor(VACCEL_TF_FLOAT, picture, sizeof(picture), 4, (int64_t[]){1, SIDE, SIDE, 3});
+}
+
+static int run_at(int place, struct vaccel_resource *model, struct vaccel_tf_tensor **out)
+{
+	struct vaccel_tf_tensor *in = picture_tensor();
+	struct vaccel_tf_status status = {9, NULL};
+	int ret;
+
+	*out = NULL;
+	ret = vaccel_tf_model_run(&e.sess[place], model, NULL, &in_node, &in, 1, &out_node, out, 1, &status);
+	if (!ret)
+		assert_int_equal(status.code, 0);
+	assert_true((*out != NULL) == (ret == 0));
+	vaccel_tf_status_release(&status);
+	vaccel_tf_tensor_delete(in);
+	return ret;
+}
+
+/* ---- Right answers --------------------------------------------------------------------------- */
+
+static void expect_shapes(struct vaccel_resource *model)
+{
+	struct vaccel_tf_tensor *out[NR_PLACES];
+
+	for (int place = 0; place < NR_PLACES; place++) {
+		assert_int_equal(load_at(place, model), 0);
+		assert_int_equal(run_at(place, model, &out[place]), 0);
+		assert_int_equal(out[place]->data_type, VACCEL_TF_FLOAT);
+		assert_int_equal(out[place]->nr_dims, 2);
+		assert_int_equal(out[place]->dims[0], 1);
+		assert_int_equal(out[place]->dims[1], CLASSES);
+		assert_int_equal(out[place]->size, CLASSES * sizeof(float));
+		for (int i = 0; i < CLASSES; i++)
+			assert_true(fabsf(((float *)out[place]->data)[i] - expected[i]) < 1e-5f);
+	}
+	assert_memory_equal(out[LOCAL]->data, out[REMOTE]->data, CLASSES * sizeof(float));
+	for (int place = 0; place < NR_PLACES; place++) {
+		vaccel_tf_tensor_delete(out[place]);
+		assert_int_equal(unload_at(place, model), 0);
+	}
+	vaccel_resource_delete(model);
+}
+
+/* A SavedModel as a directory and as its files, a graph as a file and as bytes. */
+static void right(void **state)
+{
+	const char *files[] = {SAVED "/saved_model.pb", VARIABLES "index", VARIABLES "data-00000-of-00001"};
+	uint8_t *data;
+	size_t size;
+
+	(void)state;
+	expect_shapes(model_of_path(SAVED));
+	expect_shapes(model_of_paths(files, 3));
+	expect_shapes(model_of_path(GRAPH));
+	data = read_whole(GRAPH, &size);
+	expect_shapes(model_of_bytes(data, size, "graph.pb"));
+	expect_shapes(model_of_bytes(data, size, "graph"));
+	free(data);
+}
+
+/* ---- Loaded or not --------------------------------------------------------------------------- */
+
+static void life(void **state)
+{
+	struct vaccel_resource *model = model_of_path(GRAPH);
+	struct vaccel_tf_tensor *out;
+
+	(void)state;
+	for (int place = 0; place < NR_PLACES; place++) {
+		assert_int_equal(run_at(place, model, &out), VACCEL_EINVAL);
+		assert_int_equal(unload_at(place, model), VACCEL_EINVAL);
+		assert_int_equal(load_at(place, model), 0);
+		assert_int_equal(load_at(place, model), 0);
+		assert_int_equal(run_at(place, model, &out), 0);
+		vaccel_tf_tensor_delete(out);
+		assert_int_equal(unload_at(place, model), 0);
+		assert_int_equal(run_at(place, model, &out), VACCEL_EINVAL);
+		assert_int_equal(load_at(place, model), 0);
+		assert_int_equal(vaccel_resource_unregister(model, &e.sess[place]), 0);
+		assert_int_equal(vaccel_resource_register(model, &e.sess[place]), 0);
+		assert_int_equal(run_at(place, model, &out), VACCEL_EINVAL);
+	}
+	vaccel_resource_delete(model);
+}
+
+struct worker {
+	pthread_t thread;
+	struct vaccel_resource *model;
+	int place;
+	int failed;
+};
+
+static void *run_often(void *arg)
+{
+	struct worker *w = arg;
+	struct vaccel_tf_tensor *out;
+
+	for (int i = 0; i < 4; i++) {
+		w->failed += run_at(w->place, w->model, &out) != 0;
+		if (!out)
+			continue;
+		w->failed += fabsf(*(float *)out->data - expected[0]) >= 1e-5f;
+		vaccel_tf_tensor_delete(out);
+	}
+	return NULL;
+}
+
+static void threads(void **state)
+{
+	struct vaccel_resource *model = model_of_path(SAVED);
+	struct worker workers[16];
+
+	(void)state;
+	for (int place = 0; place < NR_PLACES; place++) {
+		assert_int_equal(load_at(place, model), 0);
+		for (int i = 0; i < 16; i++) {
+			workers[i] = (struct worker){.model = model, .place = place};
+			assert_int_equal(pthread_create(&workers[i].thread, NULL, run_often, &workers[i]), 0);
+		}
+		for (int i = 0; i < 16; i++) {
+			pthread_join(workers[i].thread, NULL);
+			assert_int_equal(workers[i].failed, 0);
+		}
+	}
+	vaccel_resource_delete(model);
+}
+
+/* ---- Wrong nodes and tensors ----------------------------------------------------------------- */
+
+/* Runs with one input and one output. The status is looked at where it is sure to come. */
+static void refused(struct vaccel_resource *model, const struct vaccel_tf_node *from,
+		    struct vaccel_tf_tensor *in, const struct vaccel_tf_node *to, int code, uint8_t tf_code)
+{
+	for (int place = 0; place < NR_PLACES; place++) {
+		struct vaccel_tf_status status = {0, NULL};
+		struct vaccel_tf_tensor *out = NULL;
+
+		assert_int_equal(vaccel_tf_model_run(&e.sess[place], model, NULL, from, &in, 1, to, &out, 1,
+						     &status), code);
+		assert_null(out);
+		if (place == LOCAL) {
+			assert_int_equal(status.code, tf_code);
+			assert_non_null(status.message);
+		}
+		vaccel_tf_status_release(&status);
+	}
+}
+
+static void wrong_nodes(void **state)
+{
+	static char nowhere[] = "nowhere", full[] = "serving_default_input_1:0", empty[] = "";
+	struct vaccel_resource *model = model_of_path(GRAPH);
+	struct vaccel_tf_tensor *in = picture_tensor(), *out = NULL;
+	struct vaccel_tf_status status = {0, NULL};
+
+	(void)state;
+	for (int place = 0; place < NR_PLACES; place++)
+		assert_int_equal(load_at(place, model), 0);
+	refused(model, &(struct vaccel_tf_node){nowhere, 0}, in, &out_node, VACCEL_ENOENT, CODE_NOT_FOUND);
+	refused(model, &in_node, in, &(struct vaccel_tf_node){nowhere, 0}, VACCEL_ENOENT, CODE_NOT_FOUND);
+	refused(model, &in_node, in, &(struct vaccel_tf_node){empty, 0}, VACCEL_ENOENT, CODE_NOT_FOUND);
+#ifdef IS_TF
+	refused(model, &in_node, in, &(struct vaccel_tf_node){out_name, 1}, VACCEL_EINVAL,
+		CODE_INVALID_ARGUMENT);
+	refused(model, &in_node, in, &(struct vaccel_tf_node){out_name, -1}, VACCEL_EINVAL,
+		CODE_INVALID_ARGUMENT);
+	/* what TensorFlow cannot read */
+	status.code = 0;
+	assert_int_equal(vaccel_tf_model_run(&e.sess[LOCAL], model, &(struct vaccel_tf_buffer){nowhere, 7},
+					     &in_node, &in, 1, &out_node, &out, 1, &status), VACCEL_EINVAL);
+	assert_int_equal(status.code, CODE_INVALID_ARGUMENT);
+	vaccel_tf_status_release(&status);
+#endif
+	/* as TensorFlow writes it */
+	assert_int_equal(vaccel_tf_model_run(&e.sess[LOCAL], model, NULL, &(struct vaccel_tf_node){full, 0},
+					     &in, 1, &out_node, &out, 1, &status), 0);
+	vaccel_tf_status_release(&status);
+	vaccel_tf_tensor_delete(out);
+	vaccel_tf_tensor_delete(in);
+	vaccel_resource_delete(model);
+}
+
+static void refused_tensor(struct vaccel_resource *model, enum vaccel_tf_data_type type, size_t size,
+			   int nr_dims, const int64_t *dims)
+{
+	struct vaccel_tf_tensor *in = tensor(type, size ? picture : NULL, size, nr_dims, dims);
+
+	for (int place = 0; place < NR_PLACES; place++) {
+		struct vaccel_tf_tensor *out = NULL;
+
+		assert_int_equal(vaccel_tf_model_run(&e.sess[place], model, NULL, &in_node, &in, 1, &out_node,
+						     &out, 1, NULL), VACCEL_EINVAL);
+		assert_null(out);
+	}
+	vaccel_tf_tensor_delete(in);
+}
+
+static void wrong_tensors(void **state)
+{
+	const size_t all = sizeof(picture);
+	struct vaccel_resource *model = model_of_path(GRAPH);
+
+	(void)state;
+	for (int place = 0; place < NR_PLACES; place++)
+		assert_int_equal(load_at(place, model), 0);
+	refused_tensor(model, VACCEL_TF_INT32, all, 4, (int64_t[]){1, SIDE, SIDE, 3});
+	refused_tensor(model, VACCEL_TF_STRING, all, 4, (int64_t[]){1, SIDE, SIDE, 3});
+	refused_tensor(model, VACCEL_TF_RESOURCE, all, 4, (int64_t[]){1, SIDE, SIDE, 3});
+	refused_tensor(model, 99, all, 4, (int64_t[]){1, SIDE, SIDE, 3});
+	refused_tensor(model, VACCEL_TF_FLOAT, all - 4, 4, (int64_t[]){1, SIDE, SIDE, 3});
+	refused_tensor(model, VACCEL_TF_FLOAT, 0, 4, (int64_t[]){1, SIDE, SIDE, 3});
+	refused_tensor(model, VACCEL_TF_FLOAT, all, 4, (int64_t[]){-1, -SIDE, SIDE, 3});
+	refused_tensor(model, VACCEL_TF_FLOAT, all, 4,
+		       (int64_t[]){INT64_C(1) << 40, INT64_C(1) << 40, INT64_C(1) << 40, 3});
+	refused_tensor(model, VACCEL_TF_FLOAT, all, 2, (int64_t[]){1, PIXELS});
+	vaccel_resource_delete(model);
+}
+
+/* ---- Wrong models ---------------------------------------------------------------------------- */
+
+static void bad(struct vaccel_resource *model)
+{
+	struct vaccel_tf_tensor *out;
+
+	for (int place = 0; place < NR_PLACES; place++) {
+		assert_int_equal(load_at(place, model), VACCEL_EINVAL);
+		assert_int_equal(run_at(place, model, &out), VACCEL_EINVAL);
+	}
+	vaccel_resource_delete(model);
+}
+
+/* TensorFlow finds out when it uses one. */
+static void without_variables(struct vaccel_resource *model)
+{
+	struct vaccel_tf_tensor *out;
+
+	for (int place = 0; place < NR_PLACES; place++) {
+		int ret = load_at(place, model);
+
+		assert_true(ret == 0 || ret == VACCEL_EINVAL);
+		assert_int_equal(run_at(place, model, &out), VACCEL_EINVAL);
+	}
+	vaccel_resource_delete(model);
+}
+
+static void wrong_models(void **state)
+{
+	static const char *const others[] = {EXAMPLES_DIR "/images/star.jpg",
+#ifdef IS_TF
+					     EXAMPLES_DIR "/models/shapes/shapes.onnx", MODELS "lstm2.tflite",
+#endif
+	};
+	/* a graph with one node, of an operation that there is not */
+	static const char unknown[] = "\x0a\x0f\x0a\x01x\x12\x0aNoSuchThng";
+	const char *lone[] = {SAVED "/saved_model.pb"};
+	uint8_t *data;
+	size_t size;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		data = read_whole(others[i], &size);
+		bad(model_of_bytes(data, size, "other.pb"));
+		free(data);
+	}
+	data = read_whole(GRAPH, &size);
+	for (size_t cut = 1; cut < size; cut += size / 8)
+		bad(model_of_bytes(data, cut, "cut.pb"));
+	free(data);
+	bad(model_of_bytes(unknown, sizeof(unknown) - 1, "unknown.pb"));
+	data = read_whole(SAVED "/saved_model.pb", &size);
+	bad(model_of_bytes(data, size / 2, "saved_model.pb"));
+	free(data);
+	without_variables(model_of_paths(lone, 1));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(right),	 cmocka_unit_test(life),
+		cmocka_unit_test(threads),	 cmocka_unit_test(wrong_nodes),
+		cmocka_unit_test(wrong_tensors), cmocka_unit_test(wrong_models),
+	};
+
+	test_main_begin(280);
+	return cmocka_run_group_tests(tests, start, stop);
+}

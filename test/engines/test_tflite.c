@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The operations of TensorFlow Lite, in this process and behind the strict sandbox, for each plugin that has
+ * them: answers are compared with what numpy or this file has computed, and the one place with the other, bit
+ * for bit. Bad models and tensors are refused, and nothing else happens.
+ */
+#include "engines.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lite_models.h"
+
+#define SHAPES	EXAMPLES_DIR "/models/tf/lstm2.tflite"
+#define CLASSES 5
+#define SIDE	224
+#define PIXELS	(SIDE * SIDE * 3)
+
+static struct engines e;
+static float picture[PIXELS], expected[CLASSES];
+
+static int start(void **state)
+{
+	FILE *file = fopen(EXPECTED, "r");
+	int ret;
+
+	(void)state;
+	assert_non_null(file);
+	for (int i = 0; i < CLASSES; i++)
+		assert_int_equal(fscanf(file, "%f", &expected[i]), 1);
+	fclose(file);
+	for (int i = 0; i < PIXELS; i++)
+		picture[i] = (float)(37LL * i % 101) / 50 - 1;
+	ret = engines_start(&e, ENGINE_PLUGIN);
+	if (ret == VACCEL_ENOENT)
+		test_skip("the engine's library is not there, see above");
+	return ret;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	engines_stop(&e);
+	return 0;
+}
+
+/* ---- Models and tensors ---------------------------------------------------------------------- */
+
+static struct vaccel_resource *with_both(struct vaccel_resource *model)
+{
+	for (int i = 0; i < NR_PLACES; i++)
+		assert_int_equal(vaccel_resource_register(model, &e.sess[i]), 0);
+	return model;
+}
+
+static struct vaccel_resource *model_of_bytes(const void *data, size_t size, const char *name)
+{
+	struct vaccel_resource *model;
+
+	assert_int_equal(vaccel_resource_from_buf(&model, data, size, VACCEL_RESOURCE_MODEL, name, true), 0);
+	return with_both(model);
+}
+
+static struct vaccel_resource *model_of_file(const char *path)
+{
+	struct vaccel_resource *model;
+
+	assert_int_equal(vaccel_resource_new(&model, path, VACCEL_RESOURCE_MODEL), 0);
+	return with_both(model);
+}
+
+/* The bytes of the model live until the resource is deleted. */
+static struct vaccel_resource *model_of(const struct lite_model *m, uint8_t **bytes)
+{
+	size_t size;
+
+	*bytes = lite_bytes(m, &size);
+	assert_non_null(*bytes);
+	return model_of_bytes(*bytes, size, "made.tflite");
+}
+
+static void load(struct vaccel_resource *model)
+{
+	for (int i = 0; i < NR_PLACES; i++)
+		assert_int_equal(vaccel_tflite_model_load(&e.sess[i], model), 0);
+}
+
+static struct vaccel_tflite_tensor *tensor(enum vaccel_tflite_data_type type, void *data, size_t size,
+					   int nr_dims, const int32_t *dims)
+{
+	struct vaccel_tflite_tensor *t;
+
+	assert_int_equal(vaccel_tflite_tensor_new(&t, nr_dims, dims, type), 0);
+	assert_int_equal(vaccel_tflite_tensor_set_data(t, data, size), 0);
+	return t;
+}
+
+static struct vaccel_tflite_tensor *picture_tensor(void)
+{
+	return tensor(VACCEL_TFLITE_FLOAT32, picture, sizeof(picture), 4, (int32_t[]){1, SIDE, SIDE, 3});
+}
+
+/* ---- Right answers --------------------------------------------------------------------------- */
+
+static void expect_shapes(struct vaccel_resource *model)
+{
+	struct vaccel_tflite_tensor *in = picture_tensor(), *out[NR_PLACES];
+
+	load(model);
+	for (int place = 0; place < NR_PLACES; place++) {
+		uint8_t status = 9;
+
+		assert_int_equal(vaccel_tflite_model_run(&e.sess[place], model, &in, 1, &out[place], 1,
+							 &status), 0);
+		assert_int_equal(status, 0);
+		assert_int_equal(out[place]->data_type, VACCEL_TFLITE_FLOAT32);
+		assert_int_equal(out[place]->nr_dims, 2);
+		assert_int_equal(out[place]->dims[0], 1);
+		assert_int_equal(out[place]->dims[1], CLASSES);
+		assert_int_equal(out[place]->size, CLASSES * sizeof(float));
+		for (int i = 0; i < CLASSES; i++)
+			assert_true(fabsf(((float *)out[place]->data)[i] - expected[i]) < 1e-5f);
+	}
+	assert_memory_equal(out[LOCAL]->data, out[REMOTE]->data, CLASSES * sizeof(float));
+	for (int place = 0; place < NR_PLACES; place++) {
+		vaccel_tflite_tensor_delete(out[place]);
+		assert_int_equal(vaccel_tflite_model_unload(&e.sess[place], model), 0);
+	}
+	vaccel_tflite_tensor_delete(in);
+	vaccel_resource_delete(model);
+}
+
+static void right(void **state)
+{
+	uint8_t *data;
+	size_t size;
+
+	(void)state;
+	expect_shapes(model_of_file(SHAPES));
+	data = read_whole(SHAPES, &size);
+	expect_shapes(model_of_bytes(data, size, "x.tflite"));
+	expect_shapes(model_of_bytes(data, size, "noname"));
+	free(data);
+}
+
+static void expect_sums(int place, struct vaccel_resource *model, int rows)
+{
+	float *a = random_floats((size_t)rows * 3, (uint32_t)rows), b[] = {1, -2, 0.5f};
+	int32_t c[] = {7, -2000000000};
+	struct vaccel_tflite_tensor *in[] = {
+		tensor(VACCEL_TFLITE_FLOAT32, a, (size_t)rows * sizeof(b), 2, (int32_t[]){rows, 3}),
+		tensor(VACCEL_TFLITE_FLOAT32, b, sizeof(b), 2, (int32_t[]){1, 3}),
+		tensor(VACCEL_TFLITE_INT32, c, sizeof(c), 1, (int32_t[]){2}),
+	}, *out[2] = {NULL, NULL};
+
+	c[1] /= 2;
+	assert_int_equal(vaccel_tflite_model_run(&e.sess[place], model, in, 3, out, 2, NULL), 0);
+	assert_int_equal(out[0]->nr_dims, 2);
+	assert_int_equal(out[0]->dims[0], rows);
+	assert_int_equal(out[0]->size, (size_t)rows * sizeof(b));
+	for (int i = 0; i < rows * 3; i++)
+		assert_true(((float *)out[0]->data)[i] == a[i] + b[i % 3]);
+	assert_int_equal(out[1]->data_type, VACCEL_TFLITE_INT32);
+	assert_int_equal(out[1]->size, sizeof(c));
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(((int32_t *)out[1]->data)[i], 2 * c[i]);
+	for (int i = 0; i < 3; i++)
+		vaccel_tflite_tensor_delete(in[i]);
+	for (int i = 0; i < 2; i++)
+		vaccel_tflite_tensor_delete(out[i]);
+	free(a);
+}
+
+/* Several inputs and outputs of several types, and an open size. */
+static void sums(void **state)
+{
+	static const int rows[] = {1, 5, 5, 1, 1000, 2};
+	struct vaccel_resource *model;
+	uint8_t *bytes;
+
+	(void)state;
+	model = model_of(&lite_sums, &bytes);
+	load(model);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (int place = 0; place < NR_PLACES; place++)
+			expect_sums(place, model, rows[i]);
+	vaccel_resource_delete(model);
+	free(bytes);
+}
+
+/* Pictures: the network that shapes.onnx is, too, with the same answers. */
+static void pictures(void **state)
+{
+	static const char *const names[] = {"circle.jpg", "cross.png", "square.png", "star.jpg",
+					    "triangle.jpg"};
+	struct vaccel_resource *model;
+	char dir[256], command[1024], path[512];
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "%s/model", test_dir());
+	snprintf(command, sizeof(command),
+		 "mkdir %s && cp " SHAPES " " EXAMPLES_DIR "/models/shapes/labels.txt %s", dir, dir);
+	assert_int_equal(system(command), 0);
+	model = model_of_file(dir);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		unsigned char text[NR_PLACES][64] = {"", ""}, name[64];
+		uint8_t *data;
+		size_t size;
+
+		snprintf(path, sizeof(path), EXAMPLES_DIR "/images/%s", names[i]);
+		data = read_whole(path, &size);
+		for (int place = 0; place < NR_PLACES; place++)
+			assert_int_equal(vaccel_image_classification(&e.sess[place], data, text[place], name,
+								     size, sizeof(text[0]), sizeof(name)), 0);
+		assert_string_equal((char *)text[LOCAL], (char *)text[REMOTE]);
+		assert_memory_equal(text[LOCAL], names[i], strcspn(names[i], "."));
+		free(data);
+	}
+	vaccel_resource_delete(model);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	assert_int_equal(system(command), 0);
+}
+
+/* ---- Loaded or not --------------------------------------------------------------------------- */
+
+static int run_picture(int place, struct vaccel_resource *model)
+{
+	struct vaccel_tflite_tensor *in = picture_tensor(), *out = NULL;
+	int ret = vaccel_tflite_model_run(&e.sess[place], model, &in, 1, &out, 1, NULL);
+
+	assert_true((out != NULL) == (ret == 0));
+	if (out)
+		vaccel_tflite_tensor_delete(out);
+	vaccel_tflite_tensor_delete(in);
+	return ret;
+}
+
+static void life(void **state)
+{
+	struct vaccel_resource *model = model_of_file(SHAPES);
+
+	(void)state;
+	for (int place = 0; place < NR_PLACES; place++) {
+		struct vaccel_session *sess = &e.sess[place];
+
+		assert_int_equal(run_picture(place, model), VACCEL_EINVAL);
+		assert_int_equal(vaccel_tflite_model_unload(sess, model), VACCEL_EINVAL);
+		assert_int_equal(vaccel_tflite_model_load(sess, model), 0);
+		assert_int_equal(vaccel_tflite_model_load(sess, model), 0);
+		assert_int_equal(run_picture(place, model), 0);
+		assert_int_equal(vaccel_tflite_model_unload(sess, model), 0);
+		assert_int_equal(run_picture(place, model), VACCEL_EINVAL);
+		assert_int_equal(vaccel_tflite_model_unload(sess, model), VACCEL_EINVAL);
+		/* unregistering unloads */
+		assert_int_equal(vaccel_tflite_model_load(sess, model), 0);
+		assert_int_equal(vaccel_resource_unregister(model, sess), 0);
+		assert_int_equal(vaccel_resource_register(model, sess), 0);
+		assert_int_equal(run_picture(place, model), VACCEL_EINVAL);
+	}
+	vaccel_resource_delete(model);
+}
+
+struct worker {
+	pthread_t thread;
+	struct vaccel_resource *model;
+	struct vaccel_session *sess;
+	int runs;
+	bool may_be_unloaded;
+	int failed;
+};
+
+static void *run_often(void *arg)
+{
+	struct worker *w = arg;
+	struct vaccel_tflite_tensor *in = picture_tensor();
+
+	for (int i = 0; i < w->runs; i++) {
+		struct vaccel_tflite_tensor *out = NULL;
+		int ret = vaccel_tflite_model_run(w->sess, w->model, &in, 1, &out, 1, NULL);
+
+		if (!ret)
+			w->failed += fabsf(*(float *)out->data - expected[0]) >= 1e-5f;
+		else
+			w->failed += !w->may_be_unloaded || ret != VACCEL_EINVAL;
+		if (out)
+			vaccel_tflite_tensor_delete(out);
+	}
+	vaccel_tflite_tensor_delete(in);
+	return NULL;
+}
+
+static int run_threads(int place, struct vaccel_resource *model, int nr, int runs, bool may_be_unloaded)
+{
+	struct worker workers[16];
+	int failed = 0;
+
+	for (int i = 0; i < nr; i++) {
+		workers[i] = (struct worker){.model = model, .sess = &e.sess[place], .runs = runs,
+					     .may_be_unloaded = may_be_unloaded};
+		assert_int_equal(pthread_create(&workers[i].thread, NULL, run_often, &workers[i]), 0);
+	}
+	for (int i = 0; may_be_unloaded && i < 20; i++) {
+		assert_int_equal(vaccel_tflite_model_unload(&e.sess[place], model), 0);
+		assert_int_equal(vaccel_tflite_model_load(&e.sess[place], model), 0);
+	}
+	for (int i = 0; i < nr; i++) {
+		pthread_join(workers[i].thread, NULL);
+		failed += workers[i].failed;
+	}
+	return failed;
+}
+
+/* 16 threads use one model; and it is unloaded and loaded while some do. */
+static void threads(void **state)
+{
+	struct vaccel_resource *model = model_of_file(SHAPES);
+
+	(void)state;
+	load(model);
+	for (int place = 0; place < NR_PLACES; place++) {
+		assert_int_equal(run_threads(place, model, 16, 4, false), 0);
+		assert_int_equal(run_threads(place, model, 4, 20, true), 0);
+	}
+	vaccel_resource_delete(model);
+}
+
+static int nr_threads(pid_t pid)
+{
+	char path[64];
+	int nr = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while (readdir(dir))
+		nr++;
+	closedir(dir);
+	return nr;
+}
+
+/* What an engine has started stays, and there is never more of it. */
+static void steady_threads(void **state)
+{
+	struct vaccel_resource *model;
+	uint8_t *bytes;
+	int before;
+
+	(void)state;
+	model = model_of(&lite_sums, &bytes);
+	load(model);
+	expect_sums(LOCAL, model, 3);
+	before = nr_threads(getpid());
+	for (int i = 0; i < 2000; i++)
+		expect_sums(LOCAL, model, 3);
+	assert_true(nr_threads(getpid()) <= before);
+	vaccel_resource_delete(model);
+	free(bytes);
+}
+
+/* ---- Wrong tensors --------------------------------------------------------------------------- */
+
+static void refused(struct vaccel_resource *model, struct vaccel_tflite_tensor *const *in, int nr_in,
+		    int nr_out)
+{
+	for (int place = 0; place < NR_PLACES; place++) {
+		struct vaccel_tflite_tensor *out[4] = {NULL};
+
+		assert_int_equal(vaccel_tflite_model_run(&e.sess[place], model, in, nr_in, out, nr_out, NULL),
+				 VACCEL_EINVAL);
+		for (int i = 0; i < 4; i++)
+			assert_null(out[i]);
+	}
+}
+
+static void refused_one(struct vaccel_resource *model, enum vaccel_tflite_data_type type, size_t size,
+			int nr_dims, const int32_t *dims)
+{
+	struct vaccel_tflite_tensor *in = tensor(type, size ? picture : NULL, size, nr_dims, dims);
+
+	refused(model, &in, 1, 1);
+	vaccel_tflite_tensor_delete(in);
+}
+
+static void wrong_tensors(void **state)
+{
+	const size_t all = sizeof(picture);
+	struct vaccel_resource *model = model_of_file(SHAPES);
+	struct vaccel_tflite_tensor *in[] = {picture_tensor(), picture_tensor()};
+
+	(void)state;
+	load(model);
+	refused(model, in, 0, 1);
+	refused(model, in, 2, 1);
+	refused(model, in, 1, 2);
+	refused_one(model, VACCEL_TFLITE_INT32, all, 4, (int32_t[]){1, SIDE, SIDE, 3});
+	refused_one(model, VACCEL_TFLITE_STRING, all, 4, (int32_t[]){1, SIDE, SIDE, 3});
+	refused_one(model, 99, all, 4, (int32_t[]){1, SIDE, SIDE, 3});
+	refused_one(model, VACCEL_TFLITE_FLOAT32, all - 4, 4, (int32_t[]){1, SIDE, SIDE, 3});
+	refused_one(model, VACCEL_TFLITE_FLOAT32, 0, 4, (int32_t[]){1, SIDE, SIDE, 3});
+	refused_one(model, VACCEL_TFLITE_FLOAT32, all, 4, (int32_t[]){1, 3, SIDE, SIDE});
+	refused_one(model, VACCEL_TFLITE_FLOAT32, all, 1, (int32_t[]){PIXELS});
+	refused_one(model, VACCEL_TFLITE_FLOAT32, all, 4, (int32_t[]){-1, -SIDE, SIDE, 3});
+	refused_one(model, VACCEL_TFLITE_FLOAT32, 0, 4, (int32_t[]){0, SIDE, SIDE, 3});
+	refused_one(model, VACCEL_TFLITE_FLOAT32, all, 4, (int32_t[]){1 << 30, 1 << 30, 1 << 30, 1 << 30});
+	refused_one(model, VACCEL_TFLITE_FLOAT32, all, 9, (int32_t[]){1, 1, 1, 1, 1, 1, SIDE, SIDE, 3});
+	/* dimensions of 1 make no difference */
+	vaccel_tflite_tensor_delete(in[1]);
+	in[1] = tensor(VACCEL_TFLITE_FLOAT32, picture, all, 3, (int32_t[]){SIDE, SIDE, 3});
+	for (int place = 0; place < NR_PLACES; place++) {
+		struct vaccel_tflite_tensor *out;
+
+		assert_int_equal(vaccel_tflite_model_run(&e.sess[place], model, &in[1], 1, &out, 1, NULL), 0);
+		vaccel_tflite_tensor_delete(out);
+		assert_int_equal(vaccel_tflite_model_run(&e.sess[place], model, in, 1, &out, 0, NULL), 0);
+	}
+	for (int i = 0; i < 2; i++)
+		vaccel_tflite_tensor_delete(in[i]);
+	vaccel_resource_delete(model);
+}
+
+/* ---- Wrong models ---------------------------------------------------------------------------- */
+
+static void bad_bytes(const void *data, size_t size, const char *name)
+{
+	struct vaccel_resource *model = model_of_bytes(data, size, name);
+
+	for (int place = 0; place < NR_PLACES; place++) {
+		assert_int_equal(vaccel_tflite_model_load(&e.sess[place], model), VACCEL_EINVAL);
+		assert_int_equal(run_picture(place, model), VACCEL_EINVAL);
+	}
+	vaccel_resource_delete(model);
+}
+
+static void bad_model(const struct lite_model *m)
+{
+	size_t size;
+	uint8_t *bytes = lite_bytes(m, &size);
+
+	assert_non_null(bytes);
+	bad_bytes(bytes, size, "made.tflite");
+	free(bytes);
+}
+
+static void wrong_models(void **state)
+{
+	struct lite_model m;
+	uint8_t *data;
+	size_t size;
+
+	(void)state;
+#ifdef IS_TFLITE
+	data = read_whole(EXAMPLES_DIR "/models/shapes/shapes.onnx", &size);
+	bad_bytes(data, size, "shapes.tflite"); /* of another framework */
+	free(data);
+#endif
+	data = read_whole(EXAMPLES_DIR "/images/star.jpg", &size);
+	bad_bytes(data, size, "star.tflite");
+	free(data);
+	data = read_whole(SHAPES, &size);
+	for (size_t cut = 1; cut < size; cut += size / 16)
+		bad_bytes(data, cut, "cut.tflite");
+	free(data);
+
+	m = lite_sums;
+	m.ops[0].code = LITE_CUSTOM;
+	m.ops[0].custom = "NoSuchThing";
+	bad_model(&m);
+	m = lite_sums;
+	m.ops[0].in[1] = 7; /* there is no such tensor */
+	bad_model(&m);
+}
+
+/* They run, or not; never is there more than an error. */
+static void odd_models(void **state)
+{
+	static const int32_t huge[] = {1 << 16, 1 << 16};
+	struct vaccel_resource *model;
+	struct lite_model m = lite_sums;
+	uint8_t *bytes;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) { /* more bytes than can be counted */
+		memcpy(m.tensors[i].dims, huge, sizeof(huge));
+		m.tensors[i].nr_dims = 5;
+		m.tensors[i].dims[2] = m.tensors[i].dims[3] = m.tensors[i].dims[4] = 1 << 16;
+		memset(m.tensors[i].signature, 0, sizeof(m.tensors[i].signature));
+	}
+	bad_model(&m);
+
+	m = lite_sums;
+	m.tensors[0].type = m.tensors[1].type = m.tensors[2].type = LITE_STRING;
+	model = model_of(&m, &bytes);
+	for (int place = 0; place < NR_PLACES; place++) {
+		if (vaccel_tflite_model_load(&e.sess[place], model) == 0)
+			assert_int_equal(run_picture(place, model), VACCEL_EINVAL);
+	}
+	vaccel_resource_delete(model);
+	free(bytes);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(right),	 cmocka_unit_test(sums),
+		cmocka_unit_test(pictures),	 cmocka_unit_test(life),
+		cmocka_unit_test(threads),	 cmocka_unit_test(steady_threads),
+		cmocka_unit_test(wrong_tensors), cmocka_unit_test(wrong_models),
+		cmocka_unit_test(odd_models),
+	};
+
+	test_main_begin(280);
+	return cmocka_run_group_tests(tests, start, stop);
+}
