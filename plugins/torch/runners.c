@@ -26,13 +26,6 @@ static int wanted = 1, there, idle;
 static bool ending;
 static void (*on_start)(void);
 
-int runners_processors(void)
-{
-	cpu_set_t cpus;
-
-	return sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : CPU_COUNT(&cpus);
-}
-
 static void *run(void *unused)
 {
 	(void)unused;

@@ -6,9 +6,6 @@
 #ifndef PLUGINS_TORCH_RUNNERS_H
 #define PLUGINS_TORCH_RUNNERS_H
 
-/** runners_processors() - how many this process may use */
-int runners_processors(void);
-
 /**
  * runners_set() - how many threads there are, before the first run
  * @count:   that are there, 1 or more

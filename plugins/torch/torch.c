@@ -4,7 +4,7 @@
  * threads; see runners.h.
  */
 #include <inttypes.h>
-#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +12,7 @@
 #include "engine.h"
 #include "jit.h"
 #include "runners.h"
+#include "threads.h"
 
 #define ENV_DEVICE  "VACCEL_TORCH_DEVICE"
 #define ENV_THREADS "VACCEL_TORCH_THREADS"
@@ -351,20 +352,12 @@ static void runner_started(void)
 }
 
 /* Threads for one call, and with the processors that are left over as many calls at a time. */
-static int set_threads(void)
+static void set_threads(void)
 {
-	int all = runners_processors();
-	const char *text = getenv(ENV_THREADS);
-	char *end;
-	long wanted = text && *text ? strtol(text, &end, 10) : all;
+	unsigned int all = threads_processors();
 
-	if (text && *text && (*end || wanted < 1)) {
-		engine_error(ENV_THREADS "=%s is no number of threads", text);
-		return VACCEL_EINVAL;
-	}
-	threads_of_call = wanted < all ? (int)wanted : all;
-	runners_set(all / threads_of_call, runner_started);
-	return VACCEL_OK;
+	threads_of_call = (int)threads_for(ENV_THREADS, all);
+	runners_set((int)all / threads_of_call, runner_started);
 }
 
 static int start(void)
@@ -378,7 +371,7 @@ static int start(void)
 		return VACCEL_OK;
 	if (!device || !*device)
 		device = "cpu";
-	ret = jit_start(device, runners_processors(), log_line, why);
+	ret = jit_start(device, (int)threads_processors(), log_line, why);
 	if (ret) {
 		engine_error(ENV_DEVICE "=%s: %s. It can be cpu, or cuda:0 and the like where libtorch is "
 			     "built for that and the sandbox lets it reach the device", device, why);
@@ -390,10 +383,10 @@ static int start(void)
 
 static int init(void)
 {
-	int ret = set_threads();
+	int ret;
 
-	if (!ret)
-		ret = start();
+	set_threads();
+	ret = start();
 	if (!ret)
 		ret = engine_image_register();
 	return ret ? ret : vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));

@@ -470,9 +470,17 @@ static void classify(int place, const char *picture, const char *label, int code
 	free(data);
 }
 
+static void classify_not_finite(void *unused)
+{
+	(void)unused;
+	for (int place = 0; place < NR_PLACES; place++)
+		classify(place, "circle.jpg", "", VACCEL_EINVAL);
+}
+
 static void pictures(void **state)
 {
 	struct vaccel_resource *model;
+	char *text;
 
 	(void)state;
 	/* The model and labels of the environment, see main() */
@@ -482,8 +490,9 @@ static void pictures(void **state)
 		classify(place, "triangle.jpg", "triangle ", 0);
 	}
 	model = open_model("notfinite");
-	for (int place = 0; place < NR_PLACES; place++)
-		classify(place, "circle.jpg", "", VACCEL_EINVAL);
+	text = captured(classify_not_finite, NULL);
+	assert_non_null(strstr(text, "gives infinity for class circle, which is no score"));
+	free(text);
 	vaccel_resource_delete(model);
 }
 
@@ -516,8 +525,6 @@ static void settings(void **state)
 	setenv("VACCEL_TORCH_DEVICE", "cuda:99", 1);
 	expect_start(VACCEL_ENODEV, "VACCEL_TORCH_DEVICE=cuda:99: ");
 	unsetenv("VACCEL_TORCH_DEVICE");
-	setenv("VACCEL_TORCH_THREADS", "many", 1);
-	expect_start(VACCEL_EINVAL, "VACCEL_TORCH_THREADS=many");
 	setenv("VACCEL_TORCH_THREADS", "1", 1);
 	expect_start(0, NULL);
 	unsetenv("VACCEL_TORCH_THREADS");
