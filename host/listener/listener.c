@@ -38,7 +38,7 @@
 #define FULL_MS 1000
 /* How long a supervisor may take to start before those who wait are told */
 #define START_MS 8000
-#define MAX_DELAY_MS 10000
+#define MAX_DELAY_MS 2000
 /* A supervisor that nobody needs is kept for so long */
 #define SPARE_MS 5000
 /* Supervisors end within ten seconds; who does not is killed. */
@@ -160,7 +160,7 @@ static void on_supervisor(struct listener *l, struct place *p)
 static void report_end(struct listener *l, const struct place *p, int status)
 {
 	const char *whose = *p->name ? p->name : "nobody yet";
-	unsigned int delay = 100u << (l->failures < 7 ? l->failures : 7);
+	unsigned int delay = 100u << (l->failures < 5 ? l->failures : 5);
 
 	if (WIFSIGNALED(status))
 		log_error("the supervisor of %s was killed by signal %d (%s)", whose, WTERMSIG(status),
@@ -271,10 +271,11 @@ static void refuse(struct listener *l, unsigned int index, enum refusal_reason r
 		      reason == REFUSAL_FULL ? l->opts->max_clients : 0);
 }
 
-/* Those who have waited for too long, now that nobody else can be served */
+/* Those who have waited for too long, now that nobody else can be served. Workers that only start slowly are
+ * waited for. */
 static void refuse_late(struct listener *l, bool full, uint64_t now)
 {
-	uint64_t limit = full ? FULL_MS : START_MS;
+	uint64_t limit = full ? FULL_MS : l->failures ? START_MS : UINT64_MAX;
 
 	for (unsigned int i = l->waiting.nr; i-- > 0;) {
 		const struct waiting *w = &l->waiting.of[i];

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,6 +179,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_peer, clear),
 	};
 
+	signal(SIGPIPE, SIG_IGN);
 	log_set_sink(drop);
 	return cmocka_run_group_tests_name("waiting", tests, NULL, NULL);
 }
