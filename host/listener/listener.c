@@ -57,6 +57,7 @@ struct place {
 	enum state state;
 	pid_t pid;
 	int sock; /* handoff; -1: it has closed its end */
+	uint64_t sections; /* of the policy, that it was started with */
 	struct peer peer;
 	char name[HANDOFF_CLIENT_SIZE];
 };
@@ -69,10 +70,12 @@ struct listener {
 	struct waiting_list waiting;
 	struct place *places;
 	unsigned int nr_places;
-	unsigned int failures; /* starts in a row that failed */
+	unsigned int failures; /* starts in a row that failed, and since when */
+	uint64_t failing_ms;
 	uint64_t start_ms;     /* no start before */
 	uint64_t accept_ms;    /* no accept() before */
 	uint64_t spare_ms;     /* since when there has been more than one ready */
+	uint64_t next_sections; /* of the policy, that the next client probably has */
 	uint64_t exhausted, refused, served;
 	sigset_t old_signals;
 	struct rlimit old_limit;
@@ -98,7 +101,7 @@ static struct place *find(const struct listener *l, enum state state)
 /* ---- Supervisors ---------------------------------------------------------------------------- */
 
 /* In the new process */
-static void become_supervisor(struct listener *l, int sock)
+static void become_supervisor(struct listener *l, int sock, uint64_t sections)
 {
 	int fd = sock;
 
@@ -109,32 +112,42 @@ static void become_supervisor(struct listener *l, int sock)
 	sigprocmask(SIG_SETMASK, &l->old_signals, NULL);
 	setrlimit(RLIMIT_NOFILE, &l->old_limit);
 	prctl(PR_SET_NAME, "accel-client");
-	exit(l->opts->serve(l->opts->arg, fd));
+	exit(l->opts->serve(l->opts->arg, fd, sections));
 }
 
-static void start_supervisor(struct listener *l)
+/* Return: whether one starts */
+static bool start_supervisor(struct listener *l, uint64_t sections)
 {
 	struct place *p = find(l, FREE);
 	int socks[2];
 
 	if (!p || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, socks)) {
 		l->start_ms = now_ms() + SOCKET_PAUSE_MS;
-		return;
+		return false;
 	}
 	fflush(NULL);
 	p->pid = fork();
 	if (p->pid == 0)
-		become_supervisor(l, socks[1]);
+		become_supervisor(l, socks[1], sections);
 	close(socks[1]);
 	if (p->pid < 0) {
 		log_error("cannot start a process: %s", strerror(errno));
 		close(socks[0]);
 		l->start_ms = now_ms() + SOCKET_PAUSE_MS;
-		return;
+		return false;
 	}
 	p->sock = socks[0];
 	p->state = STARTING;
+	p->sections = sections;
 	*p->name = '\0';
+	return true;
+}
+
+static void dismiss(struct place *p)
+{
+	close(p->sock);
+	p->sock = -1;
+	p->state = ENDING;
 }
 
 /* It is ready, has nothing more to say, or has ended: waitpid() will tell. */
@@ -173,7 +186,8 @@ static void report_end(struct listener *l, const struct place *p, int status)
 		l->status = WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EX_OSERR;
 		return;
 	}
-	l->failures++;
+	if (!l->failures++)
+		l->failing_ms = now_ms();
 	l->start_ms = now_ms() + (delay < MAX_DELAY_MS ? delay : MAX_DELAY_MS);
 }
 
@@ -205,9 +219,7 @@ static bool serve_client(struct listener *l, struct place *p, const struct waiti
 	snprintf(msg.log_name, sizeof(msg.log_name), "%.14s%s%s", l->opts->name,
 		 *l->opts->name ? "/" : "", msg.client);
 	if (fdpass_send(p->sock, &iov, 1, &w->fd, 1, MSG_DONTWAIT) != sizeof(msg)) {
-		close(p->sock);
-		p->sock = -1;
-		p->state = ENDING;
+		dismiss(p);
 		return false;
 	}
 	p->state = SERVING;
@@ -226,7 +238,18 @@ static unsigned int clients_of(const struct listener *l, uid_t uid)
 	return nr;
 }
 
-/* Who is next: the first one of the user with the fewest clients. Return: its index, or waiting.nr */
+static struct place *find_ready(const struct listener *l, uint64_t sections)
+{
+	for (unsigned int i = 0; i < l->nr_places; i++)
+		if (l->places[i].state == READY && l->places[i].sections == sections)
+			return &l->places[i];
+	return NULL;
+}
+
+/*
+ * Who is next, of those for whom a supervisor is ready: the first one of the user with the fewest clients.
+ * Return: its index, or waiting.nr
+ */
 static unsigned int find_next(const struct listener *l)
 {
 	unsigned int next = l->waiting.nr, fewest = 0;
@@ -235,7 +258,7 @@ static unsigned int find_next(const struct listener *l)
 		const struct waiting *w = &l->waiting.of[i];
 		unsigned int nr;
 
-		if (!w->has_spoken)
+		if (!w->has_spoken || !find_ready(l, w->peer.sections))
 			continue;
 		nr = clients_of(l, w->peer.uid);
 		if (next == l->waiting.nr || nr < fewest) {
@@ -244,15 +267,6 @@ static unsigned int find_next(const struct listener *l)
 		}
 	}
 	return next;
-}
-
-static unsigned int count_spoken(const struct listener *l)
-{
-	unsigned int nr = 0;
-
-	for (unsigned int i = 0; i < l->waiting.nr; i++)
-		nr += l->waiting.of[i].has_spoken;
-	return nr;
 }
 
 static void refuse(struct listener *l, unsigned int index, enum refusal_reason reason)
@@ -275,12 +289,14 @@ static void refuse(struct listener *l, unsigned int index, enum refusal_reason r
  * waited for. */
 static void refuse_late(struct listener *l, bool full, uint64_t now)
 {
-	uint64_t limit = full ? FULL_MS : l->failures ? START_MS : UINT64_MAX;
+	bool failing = l->failures && now - l->failing_ms >= START_MS;
 
+	if (!full && !failing)
+		return;
 	for (unsigned int i = l->waiting.nr; i-- > 0;) {
 		const struct waiting *w = &l->waiting.of[i];
 
-		if (w->has_spoken && now - w->since_ms >= limit)
+		if (w->has_spoken && now - w->since_ms >= (full ? FULL_MS : START_MS))
 			refuse(l, i, full ? REFUSAL_FULL : REFUSAL_START);
 	}
 }
@@ -289,43 +305,91 @@ static void refuse_late(struct listener *l, bool full, uint64_t now)
 static void serve_clients(struct listener *l, uint64_t now)
 {
 	unsigned int serving = count(l, SERVING), next;
-	struct place *p;
 
-	while (serving < l->opts->max_clients && (next = find_next(l)) < l->waiting.nr &&
-	       (p = find(l, READY))) {
-		if (!serve_client(l, p, &l->waiting.of[next]))
+	while (serving < l->opts->max_clients && (next = find_next(l)) < l->waiting.nr) {
+		const struct waiting *w = &l->waiting.of[next];
+
+		if (!serve_client(l, find_ready(l, w->peer.sections), w))
 			continue;
+		l->next_sections = w->peer.sections;
 		close(waiting_take(&l->waiting, next));
 		serving++;
 	}
 	refuse_late(l, serving == l->opts->max_clients, now);
 }
 
-/* Has as many supervisors as are needed, and one ahead. */
+/* Supervisors with these sections that have no client, and those who wait for one */
+static unsigned int count_free(const struct listener *l, uint64_t sections)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < l->nr_places; i++)
+		nr += (l->places[i].state == STARTING || l->places[i].state == READY) &&
+		      l->places[i].sections == sections;
+	return nr;
+}
+
+static unsigned int count_waiting(const struct listener *l, uint64_t sections)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < l->waiting.nr; i++)
+		nr += l->waiting.of[i].has_spoken && l->waiting.of[i].peer.sections == sections;
+	return nr;
+}
+
+/* What a supervisor is to be started for. Return: whether there is anything */
+static bool find_wanted(const struct listener *l, uint64_t *sections)
+{
+	for (unsigned int i = 0; i < l->waiting.nr; i++) {
+		*sections = l->waiting.of[i].peer.sections;
+		if (l->waiting.of[i].has_spoken && count_free(l, *sections) < count_waiting(l, *sections))
+			return true;
+	}
+	/* And one ahead */
+	*sections = l->next_sections;
+	return count_free(l, *sections) <= count_waiting(l, *sections);
+}
+
+/* One that is ready for a client with other sections than the next one. Return: NULL: none */
+static struct place *find_unwanted(const struct listener *l)
+{
+	for (unsigned int i = 0; i < l->nr_places; i++) {
+		struct place *p = &l->places[i];
+
+		if (p->state == READY && (p->sections != l->next_sections ||
+					  count_free(l, p->sections) > count_waiting(l, p->sections) + 1))
+			return p;
+	}
+	return NULL;
+}
+
+/* Has as many supervisors as are needed, and one ahead; none when there is no place for a client. */
 static void start_supervisors(struct listener *l, uint64_t now)
 {
-	unsigned int starting = count(l, STARTING), ready = count(l, READY);
-	unsigned int room = l->opts->max_clients - count(l, SERVING);
-	unsigned int wanted = count_spoken(l) + 1;
+	unsigned int taken = count(l, SERVING) + count(l, STARTING) + count(l, READY);
+	struct place *unwanted = find_unwanted(l);
+	uint64_t sections;
 
-	if (wanted > room)
-		wanted = room;
-	while (starting + ready < wanted && starting < MAX_STARTING && now >= l->start_ms &&
-	       count(l, ENDING) < MAX_ENDING) {
-		start_supervisor(l);
-		if (count(l, STARTING) == starting)
+	while (now >= l->start_ms && count(l, STARTING) < MAX_STARTING &&
+	       count(l, ENDING) < MAX_ENDING && find_wanted(l, &sections)) {
+		/* Those that are ready for others make room. */
+		if (taken >= l->opts->max_clients) {
+			unwanted = find_unwanted(l);
+			if (unwanted && count_waiting(l, sections))
+				dismiss(unwanted);
 			break;
-		starting++;
+		}
+		if (!start_supervisor(l, sections))
+			break;
+		taken++;
 	}
 	/* After a rush one is enough. */
-	if (ready <= 1) {
+	if (!unwanted) {
 		l->spare_ms = now;
-	} else if (now - l->spare_ms >= SPARE_MS) {
-		struct place *p = find(l, READY);
-
-		close(p->sock);
-		p->sock = -1;
-		p->state = ENDING;
+	} else if (unwanted->state == READY && now - l->spare_ms >= SPARE_MS) {
+		dismiss(unwanted);
+		l->spare_ms = now;
 	}
 }
 
@@ -345,7 +409,7 @@ static void accept_some(struct listener *l, uint64_t now)
 			}
 			return;
 		}
-		if (peer_of(fd, &peer))
+		if (peer_of(fd, l->opts->clients, &peer))
 			close(fd);
 		else
 			waiting_add(&l->waiting, fd, &peer, now);
@@ -417,7 +481,7 @@ static int loop_timeout(const struct listener *l, uint64_t now)
 		shorten(&timeout, l->accept_ms, now);
 	if (l->start_ms > now)
 		shorten(&timeout, l->start_ms, now);
-	if (count(l, READY) > 1)
+	if (find_unwanted(l))
 		shorten(&timeout, l->spare_ms + SPARE_MS, now);
 	for (unsigned int i = 0; i < l->waiting.nr; i++)
 		if (l->waiting.of[i].has_spoken)

@@ -10,6 +10,9 @@
 #define HOST_LISTENER_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#include "config_file.h"
 
 /** Clients at a time, at most */
 #define LISTENER_MAX_CLIENTS 1024
@@ -18,12 +21,14 @@ struct listener_options {
 	const char *socket_path; /* to listen on; NULL: fd is used */
 	int fd;			 /* a listening unix socket */
 	unsigned int max_clients;
+	const struct config_clients *clients; /* the policy's sections for users and groups */
 	const char *name;	 /* of the service, in the log; "" */
 	/*
 	 * The supervisor's program, in a new process that has nothing open but the standard streams and
-	 * @handoff (handoff.h). Return: its exit status.
+	 * @handoff (handoff.h). @sections: the policy's sections that are for the client, as bits.
+	 * Return: its exit status.
 	 */
-	int (*serve)(void *arg, int handoff);
+	int (*serve)(void *arg, int handoff, uint64_t sections);
 	void *arg;
 };
 

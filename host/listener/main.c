@@ -85,6 +85,7 @@ struct given {
 struct arguments {
 	struct supervisor_options opts;
 	const char *config;
+	struct config_clients clients; /* of that file */
 	const char *name;
 	bool print_policy;
 	unsigned int max_clients; /* 0: not given */
@@ -255,8 +256,8 @@ static int check_name(const struct arguments *args, const struct config_sections
 	return strict ? EX_CONFIG : 0;
 }
 
-/* Return: 0 or an exit status. */
-static int make_policy(struct arguments *args)
+/* @sections: those of args->clients that are for the client, as bits. Return: 0 or an exit status. */
+static int make_policy(struct arguments *args, uint64_t sections)
 {
 	struct policy *p = &args->opts.device.setup.policy;
 	struct config_sections found = { 0 };
@@ -266,12 +267,16 @@ static int make_policy(struct arguments *args)
 	policy_init(p);
 	if (args->config)
 		ret = config_file_load(args->config, args->name, p, &found);
+	for (unsigned int i = 0; i < args->clients.nr && !ret; i++)
+		if (sections >> i & 1)
+			ret = config_file_apply(args->config, args->clients.of[i].section, p);
 	policy_begin_layer(p);
 	for (unsigned int i = 0; i < args->nr_given; i++)
 		policy_set(p, args->given[i].rule, args->given[i].value, why, sizeof(why));
 	args->opts.device.num_queues = (unsigned int)p->num_queues;
 	args->opts.device.op_timeout_s = (unsigned int)p->op_timeout;
-	return ret ? ret : check_name(args, &found);
+	/* Once is enough. */
+	return ret || sections ? ret : check_name(args, &found);
 }
 
 /* What else the caller has left open is not for us. */
@@ -356,17 +361,25 @@ static const char *find_worker(void)
 /* The service of one front end at a time, or one of many. Return: an exit status. */
 static int supervise(struct arguments *args)
 {
+	const char *plugins = args->opts.device.setup.policy.plugins;
 	int ret = open_log(args);
 
+	if (*plugins)
+		setenv("VACCEL_PLUGINS", plugins, 1);
+	setenv("VACCEL_PLUGINS", "libvaccel-noop.so", 0);
 	if (!ret)
 		ret = open_dirs(&args->opts.device);
 	return ret ? ret : supervisor_run(&args->opts);
 }
 
 /* In a process of its own */
-static int serve_one(void *arg, int handoff)
+static int serve_one(void *arg, int handoff, uint64_t sections)
 {
 	struct arguments *args = arg;
+	int ret = sections ? make_policy(args, sections) : 0;
+
+	if (ret)
+		return ret;
 
 	args->opts.socket_path = NULL;
 	args->opts.fd = -1;
@@ -396,6 +409,7 @@ static int serve_many(struct arguments *args)
 		.socket_path = args->opts.socket_path,
 		.fd = args->opts.fd,
 		.max_clients = max_clients(args),
+		.clients = &args->clients,
 		.name = name,
 		.serve = serve_one,
 		.arg = args,
@@ -409,7 +423,8 @@ static int serve_many(struct arguments *args)
 int main(int argc, char **argv)
 {
 	const struct argp argp = { make_options(), parse, NULL, doc, NULL, NULL, NULL };
-	struct arguments args = { .opts = { .fd = -1, .handoff = -1 } };
+	/* Supervisors of later clients need all of it. */
+	static struct arguments args = { .opts = { .fd = -1, .handoff = -1 } };
 	struct control_setup *setup = &args.opts.device.setup;
 	int ret;
 
@@ -432,8 +447,9 @@ int main(int argc, char **argv)
 		log_error("out of memory");
 		return EX_OSERR;
 	}
-	ret = argp_parse(&argp, argc, argv, 0, NULL, &args) ? EX_USAGE : make_policy(&args);
-	free(args.given);
+	ret = argp_parse(&argp, argc, argv, 0, NULL, &args) ? EX_USAGE : make_policy(&args, 0);
+	if (!ret && args.config)
+		ret = config_file_clients(args.config, &args.clients);
 	if (ret)
 		return ret;
 	if (args.print_policy) {
@@ -444,8 +460,5 @@ int main(int argc, char **argv)
 	close_others(args.opts.fd);
 	if (!args.opts.worker_path)
 		args.opts.worker_path = find_worker();
-	if (*setup->policy.plugins)
-		setenv("VACCEL_PLUGINS", setup->policy.plugins, 1);
-	setenv("VACCEL_PLUGINS", "libvaccel-noop.so", 0);
 	return max_clients(&args) == 1 ? supervise(&args) : serve_many(&args);
 }

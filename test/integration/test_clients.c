@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -115,13 +116,19 @@ static void await_clients(int nr)
 		test_die("%lld clients are served, not %d", daemon_stat(&host, "clients"), nr);
 }
 
-static bool has_logged(const char *text)
+static bool is_logged(void *text)
 {
 	char *log = daemon_log(&host);
 	bool found = strstr(log, text);
 
 	free(log);
 	return found;
+}
+
+/* Waits for a line of the log. */
+static bool has_logged(const char *text)
+{
+	return test_wait(is_logged, (void *)(uintptr_t)text, TIMEOUT_MS);
 }
 
 /* ---- Programs ------------------------------------------------------------------------------- */
@@ -320,8 +327,13 @@ static void test_many(void **state)
 			if (!pids[i])
 				_exit(come_and_go(round + i));
 		}
-		for (unsigned int i = 0; i < MANY; i++)
-			assert_int_equal(await(pids[i]), 0);
+		for (unsigned int i = 0; i < MANY; i++) {
+			int ret = await(pids[i]);
+
+			if (ret)
+				test_die("client %d ends with %d; the service says:\n%s", pids[i], ret,
+					 daemon_log(&host));
+		}
 	}
 	await_clients(1);
 	assert_int_equal(end_lasting(&lasting), 0);
@@ -586,8 +598,6 @@ static void test_exhausted(void **state)
 	pid = spawn();
 	if (!pid)
 		_exit(come_and_go(1));
-	for (int waited = 0; waited < TIMEOUT_MS && !has_logged("a front end has to wait"); waited += 20)
-		usleep(20000);
 	assert_true(has_logged("a front end has to wait: Too many open files"));
 	assert_int_equal(prlimit(host.pid, RLIMIT_NOFILE, &before, NULL), 0);
 	assert_int_equal(await(pid), 0);
@@ -633,6 +643,56 @@ static void test_no_start(void **state)
 	await_idle();
 }
 
+/* A program of another user. Return: how many sessions it may have, up to three, or 100 and the error */
+static int count_sessions(uid_t uid)
+{
+	struct vaccel_session sess[3];
+	int ret, nr = 0;
+
+	if (setgid(uid) || setuid(uid))
+		return 99;
+	ret = boot(NULL);
+	if (ret)
+		return 100 + ret;
+	while (nr < 3 && !vaccel_session_init(&sess[nr], 0))
+		nr++;
+	return nr;
+}
+
+/* Sections of users and groups: the user's wins, and neighbours have their own. */
+static void test_sections(void **state)
+{
+	static const struct {
+		uid_t uid;
+		int sessions;
+	} users[] = { { 54321, 1 }, { 54322, 2 }, { 54323, 3 }, { 54321, 1 }, { 54324, 1 } };
+	char config[160], option[180];
+	FILE *f;
+
+	(void)state;
+	if (getuid() != 0)
+		skip();
+	snprintf(config, sizeof(config), "%s/sections.conf", test_dir());
+	snprintf(option, sizeof(option), "--config=%s", config);
+	f = fopen(config, "we");
+	assert_non_null(f);
+	fputs("[user:54321]\nmax-sessions = 1\n[group:54322]\nmax-sessions = 2\n"
+	      "[group:54321]\nmax-sessions = 2\n[group:54324]\nmax-sessions = 2\n"
+	      "[user:54324]\nmax-sessions = 1\n", f);
+	fclose(f);
+	start_daemon(&host, NOOP_PLUGIN, (const char *[]){ "--max-clients=2", option, NULL });
+	chmod(test_dir(), 0711);
+	chmod(host.socket, 0777);
+	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
+		pid_t pid = spawn();
+
+		if (!pid)
+			_exit(count_sessions(users[i].uid));
+		assert_int_equal(await(pid), users[i].sessions);
+	}
+	chmod(test_dir(), 0700);
+}
+
 /* Told to end, it ends, and so does all that it has started; what workers had is removed. */
 static void test_stop(void **state)
 {
@@ -674,6 +734,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_flood, stop),
 		cmocka_unit_test_teardown(test_exhausted, stop),
 		cmocka_unit_test_teardown(test_no_start, stop),
+		cmocka_unit_test_teardown(test_sections, stop),
 		cmocka_unit_test_teardown(test_stop, stop),
 	};
 

@@ -153,7 +153,7 @@ static void test_peer(void **state)
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	assert_int_equal(peer_of(pair[0], &peer), 0);
+	assert_int_equal(peer_of(pair[0], &(struct config_clients){ 0 }, &peer), 0);
 	assert_int_equal(peer.uid, getuid());
 	assert_int_equal(peer.pid, getpid());
 	peer_name(&peer, name, sizeof(name));
@@ -165,7 +165,7 @@ static void test_peer(void **state)
 	/* Of another PID namespace */
 	peer_name(&(struct peer){ .uid = 12 }, name, sizeof(name));
 	assert_string_equal(name, "uid12.0");
-	assert_true(peer_of(STDERR_FILENO, &peer) < 0);
+	assert_true(peer_of(STDERR_FILENO, &(struct config_clients){ 0 }, &peer) < 0);
 	close(pair[0]);
 	close(pair[1]);
 }
