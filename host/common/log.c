@@ -16,7 +16,7 @@
 #define WRITE_MS 100
 
 static bool log_verbose;
-static char log_name[64];
+static char log_name[LOG_NAME_SIZE];
 static bool (*log_sink)(const char *line, size_t len, bool relayed);
 
 void log_set_verbose(bool verbose)

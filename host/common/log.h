@@ -35,6 +35,9 @@ struct log_record {
 /** log_set_verbose() - whether log_info() prints; off at start */
 void log_set_verbose(bool verbose);
 
+/** Longest name of a VM in the log, with its end */
+#define LOG_NAME_SIZE 64
+
 /** log_set_name() - the VM's name, for the lines from now on; NULL: none */
 void log_set_name(const char *vm);
 

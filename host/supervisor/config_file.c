@@ -2,8 +2,11 @@
 #include "config_file.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <ini.h>
+#include <pwd.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -14,6 +17,7 @@ struct pass {
 	const char *wanted; /* section to apply, NULL: all are only checked */
 	const char *vm;	    /* NULL, or whose section is looked for */
 	struct config_sections *found;
+	struct config_clients *clients; /* NULL, or to be filled */
 	struct policy *policy;
 	struct policy scratch;	/* of the section that is being checked */
 	char section[128];	/* the scratch's */
@@ -33,6 +37,40 @@ bool config_file_name_ok(const char *name)
 	return len && len <= CONFIG_NAME_MAX && strspn(name, ok) == len && strcmp(name, CONFIG_DEFAULTS) != 0;
 }
 
+static const char user_prefix[] = "user:", group_prefix[] = "group:";
+
+/* Return: the name of the user or group whose section it is, else NULL */
+static const char *client_name(const char *section)
+{
+	if (strncmp(section, user_prefix, strlen(user_prefix)) == 0)
+		return section + strlen(user_prefix);
+	if (strncmp(section, group_prefix, strlen(group_prefix)) == 0)
+		return section + strlen(group_prefix);
+	return NULL;
+}
+
+static bool section_ok(const char *section)
+{
+	const char *name = client_name(section);
+
+	return config_file_name_ok(name ? name : section) || strcmp(section, CONFIG_DEFAULTS) == 0;
+}
+
+/* One line of the file, which names a section for clients: it is kept once. */
+static void note_client(struct config_clients *clients, const char *section, size_t len)
+{
+	struct config_client *c = &clients->of[clients->nr];
+
+	if (clients->nr == CONFIG_MAX_CLIENTS || len >= sizeof(c->section))
+		return;
+	memcpy(c->section, section, len);
+	c->section[len] = '\0';
+	for (unsigned int i = 0; i < clients->nr; i++)
+		if (strcmp(clients->of[i].section, c->section) == 0)
+			return;
+	clients->nr++;
+}
+
 /* Sections without a line in them are sections, too, which the parser does not tell of. */
 static void note_section(struct pass *pass, const char *line)
 {
@@ -43,6 +81,13 @@ static void note_section(struct pass *pass, const char *line)
 	line += strspn(line, " \t");
 	len = *line == '[' ? strcspn(++line, "]") : 0;
 	if (!len || line[len] != ']')
+		return;
+	if (client_name(line)) {
+		if (pass->clients)
+			note_client(pass->clients, line, len);
+		return;
+	}
+	if (!pass->found)
 		return;
 	if (pass->vm && strlen(pass->vm) == len && !memcmp(line, pass->vm, len))
 		pass->found->vm = true;
@@ -89,9 +134,9 @@ static int on_value(void *opaque, const char *section, const char *name, const c
 	struct policy *p;
 	char why[400];
 
-	if (strcmp(section, CONFIG_DEFAULTS) != 0 && !config_file_name_ok(section))
+	if (!section_ok(section))
 		return fail(pass, "'%s' before a section, or in one of a bad name: [%s] or a "
-				  "section with a VM's name is expected",
+				  "section with a VM's name, [user:NAME] or [group:NAME] is expected",
 			    name, CONFIG_DEFAULTS);
 	if (rule == POLICY_NR_RULES)
 		return fail(pass, "there is no rule '%s'; --help lists them", name);
@@ -109,14 +154,14 @@ static int on_value(void *opaque, const char *section, const char *name, const c
 	return 1;
 }
 
-/* Return: 0 or an exit status. */
-static int apply(const char *path, const char *section, const char *vm, struct policy *p,
-		 struct config_sections *found)
+/* Reads the file once. Return: 0 or an exit status. */
+static int read_file(const char *path, const struct pass *first)
 {
-	struct pass pass = { .wanted = section, .vm = vm, .policy = p, .found = found };
+	struct pass pass = *first;
 	int line;
 
-	policy_begin_layer(p);
+	if (pass.policy)
+		policy_begin_layer(pass.policy);
 	pass.file = fopen(path, "re");
 	if (!pass.file) {
 		log_error("cannot read %s: %s", path, strerror(errno));
@@ -144,9 +189,71 @@ static int apply(const char *path, const char *section, const char *vm, struct p
 int config_file_load(const char *path, const char *vm, struct policy *p,
 		     struct config_sections *found)
 {
+	struct pass pass = { .wanted = CONFIG_DEFAULTS, .vm = vm, .policy = p, .found = found };
 	int ret;
 
 	memset(found, 0, sizeof(*found));
-	ret = apply(path, CONFIG_DEFAULTS, vm, p, found);
-	return ret || !vm ? ret : apply(path, vm, vm, p, found);
+	ret = read_file(path, &pass);
+	pass.wanted = vm;
+	return ret || !vm ? ret : read_file(path, &pass);
+}
+
+int config_file_apply(const char *path, const char *section, struct policy *p)
+{
+	const struct pass pass = { .wanted = section, .policy = p };
+
+	return read_file(path, &pass);
+}
+
+/* The number of a user or a group, given as such or by name. Return: whether it is there */
+static bool find_id(const char *section, id_t *id)
+{
+	const char *name = client_name(section);
+	bool is_user = strncmp(section, user_prefix, strlen(user_prefix)) == 0;
+	const struct passwd *user = is_user ? getpwnam(name) : NULL;
+	const struct group *group = is_user ? NULL : getgrnam(name);
+	char *end;
+
+	if (user || group) {
+		*id = user ? user->pw_uid : group->gr_gid;
+		return true;
+	}
+	errno = 0;
+	*id = (id_t)strtoul(name, &end, 10);
+	return *name >= '0' && *name <= '9' && !*end && !errno;
+}
+
+static int groups_first(const void *a, const void *b)
+{
+	const struct config_client *x = a, *y = b;
+
+	/* 'g' comes before 'u'; among groups the order does not depend on the file's. */
+	return strcmp(x->section, y->section);
+}
+
+int config_file_clients(const char *path, struct config_clients *clients)
+{
+	const struct pass pass = { .clients = clients };
+	int ret;
+
+	memset(clients, 0, sizeof(*clients));
+	ret = read_file(path, &pass);
+	if (ret)
+		return ret;
+	if (clients->nr == CONFIG_MAX_CLIENTS) {
+		log_error("%s has too many sections of users and groups: %d are understood", path,
+			  CONFIG_MAX_CLIENTS - 1);
+		return EX_CONFIG;
+	}
+	qsort(clients->of, clients->nr, sizeof(clients->of[0]), groups_first);
+	for (unsigned int i = 0; i < clients->nr; i++) {
+		struct config_client *c = &clients->of[i];
+
+		if (!find_id(c->section, &c->id)) {
+			log_error("%s: [%s]: there is no such user or group", path, c->section);
+			return EX_CONFIG;
+		}
+		clients->nr_groups += strncmp(c->section, group_prefix, strlen(group_prefix)) == 0;
+	}
+	return 0;
 }

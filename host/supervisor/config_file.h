@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operator's file of policies: INI, one section for all VMs and one for each VM. */
+/* The operator's file of policies: INI, one section for all VMs, one for each VM, and for users and groups. */
 #ifndef HOST_CONFIG_FILE_H
 #define HOST_CONFIG_FILE_H
+
+#include <sys/types.h>
 
 #include "policy.h"
 
@@ -34,5 +36,27 @@ struct config_sections {
  */
 int config_file_load(const char *path, const char *vm, struct policy *p,
 		     struct config_sections *found);
+
+/** Sections for clients, at most: a set of them is a number's bits */
+#define CONFIG_MAX_CLIENTS 64
+
+/** The sections [group:NAME] and [user:NAME], groups first: later ones win */
+struct config_clients {
+	unsigned int nr, nr_groups;
+	struct config_client {
+		id_t id; /* of the user or the group */
+		char section[CONFIG_NAME_MAX + 8];
+	} of[CONFIG_MAX_CLIENTS];
+};
+
+/**
+ * config_file_clients() - which sections for clients there are; looks the names up
+ *
+ * Return: as config_file_load(); EX_CONFIG also for a user or a group that is not there.
+ */
+int config_file_clients(const char *path, struct config_clients *clients);
+
+/** config_file_apply() - applies one more section. Return: as config_file_load() */
+int config_file_apply(const char *path, const char *section, struct policy *p);
 
 #endif

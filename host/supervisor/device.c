@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/virtio_config.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,6 +30,11 @@ void device_config(const struct device *dev, uint32_t offset, uint8_t *to, uint3
 	if (offset < sizeof(config))
 		memcpy(to, (const uint8_t *)&config + offset,
 		       len < sizeof(config) - offset ? len : sizeof(config) - offset);
+}
+
+void device_name_client(struct device *dev, const char *name)
+{
+	snprintf(dev->client, sizeof(dev->client), "%s", name);
 }
 
 /* Logs why what the front end asked for fails; one that keeps asking cannot fill the log. */

@@ -45,6 +45,7 @@ struct device_queue {
 
 struct device {
 	struct device_options opts;
+	char client[64]; /* whose it is, for the statistics */
 	struct memory mem;
 	struct device_queue queues[VIRTIO_ACCEL_MAX_QUEUES];
 	uint64_t features;
@@ -92,6 +93,12 @@ void device_exit(struct device *dev);
 
 /** device_config() - bytes of the configuration space; those beyond its end are 0 */
 void device_config(const struct device *dev, uint32_t offset, uint8_t *to, uint32_t len);
+
+/**
+ * device_name_client() - whose it is, where one service has several clients
+ * @name: without what a string of JSON cannot have in it
+ */
+void device_name_client(struct device *dev, const char *name);
 
 /** device_disconnect() - the front end is gone: forgets all that it said, frees what guests had */
 void device_disconnect(struct device *dev);

@@ -745,14 +745,14 @@ void device_worker_print_stats(struct device *dev)
 		return;
 	}
 	fprintf(to,
-		"{\"sessions\":%u,\"resources\":%u,\"inflight\":%u,\"requests\":%" PRIu64
+		"{\"client\":\"%s\",\"sessions\":%u,\"resources\":%u,\"inflight\":%u,\"requests\":%" PRIu64
 		",\"kicks\":%" PRIu64 ",\"calls\":%" PRIu64 ",\"handovers\":%" PRIu64
 		",\"malformed\":%" PRIu64 ",\"bad_messages\":%" PRIu64 ",\"restarts\":%" PRIu64
 		",\"memories\":%u,\"memory_bytes\":%" PRIu64 ",\"bytes_in_place\":%" PRIu64
 		",\"bytes_snapshot\":%" PRIu64 ",\"bytes_gathered\":%" PRIu64
 		",\"bytes_written_back\":%" PRIu64 ",\"resource_bytes_received\":%" PRIu64
 		",\"resource_bytes_claimed\":%" PRIu64 ",\"cache_bytes\":%" PRIu64 ",\"refused\":{",
-		msg.stats.sessions, msg.stats.resources, inflight, COUNT(dev, requests),
+		dev->client, msg.stats.sessions, msg.stats.resources, inflight, COUNT(dev, requests),
 		COUNT(dev, kicks), COUNT(dev, calls), COUNT(dev, handovers),
 		COUNT(dev, malformed), dev->bad_messages, dev->restarts, msg.stats.memories,
 		msg.stats.memory_bytes, msg.stats.in_place, msg.stats.snapshot,

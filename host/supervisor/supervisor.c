@@ -11,30 +11,33 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "device_worker.h"
+#include "fdpass.h"
 #include "forker.h"
 #include "guard.h"
+#include "handoff.h"
 #include "log.h"
 #include "log_outlet.h"
 #include "log_relay.h"
+#include "socket.h"
 #include "transport/clock.h"
+#include "transport/refusal.h"
 #include "vhost_user.h"
 
 /* How long the end waits until all that workers have left is removed */
 #define CLEAN_MS 2000
-/* How long nobody is let in when there are no descriptors left. */
-#define ACCEPT_PAUSE_MS 500
+/* Connections that may wait to be turned away */
+#define BACKLOG 4
 
 struct supervisor {
 	const struct supervisor_options *opts;
 	int signals;
-	int listener; /* -1: a connected socket was given */
+	int listener; /* -1: a connected socket was given, or will be */
+	int handoff;  /* -1: none, or the listener has nothing more to say */
 	bool bound;   /* the socket file is ours */
 	bool connected;
 	bool stop;
@@ -46,65 +49,6 @@ struct supervisor {
 	struct cleaner cleaner;
 };
 
-/* Whether something listens at the address. */
-static bool is_alive(const struct sockaddr_un *addr)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int ret;
-
-	if (fd < 0)
-		return false;
-	ret = connect(fd, (const struct sockaddr *)addr, sizeof(*addr));
-	/* EAGAIN: its queue of connections is full. */
-	ret = ret == 0 || errno == EAGAIN;
-	close(fd);
-	return ret;
-}
-
-static int listen_at(struct supervisor *s, const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	size_t len = strlen(path);
-	struct stat st;
-	int fd;
-
-	if (len + 1 >= sizeof(addr.sun_path)) {
-		log_error("%s: a socket's path has at most %zu characters here", path,
-			  sizeof(addr.sun_path) - 2);
-		return EX_USAGE;
-	}
-	memcpy(addr.sun_path, path, len);
-	if (lstat(path, &st) == 0) {
-		if (!S_ISSOCK(st.st_mode)) {
-			log_error("%s exists and is not a socket; choose another --socket-path",
-				  path);
-			return EX_CANTCREAT;
-		}
-		if (is_alive(&addr)) {
-			log_error("%s is used by another process; stop it or choose another "
-				  "--socket-path", path);
-			return EX_CANTCREAT;
-		}
-	}
-
-	/* Made under another name: whoever sees the right one can connect. */
-	addr.sun_path[len] = '~';
-	unlink(addr.sun_path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, 4) < 0 ||
-	    rename(addr.sun_path, path) < 0) {
-		log_error("%s: cannot make the socket: %s", path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		unlink(addr.sun_path);
-		return EX_CANTCREAT;
-	}
-	s->bound = true;
-	s->listener = fd;
-	log_info("listening on %s", path);
-	return 0;
-}
-
 static void connected(struct supervisor *s, int fd)
 {
 	vhost_user_init(&s->vu, &s->dev, fd);
@@ -115,16 +59,11 @@ static void connected(struct supervisor *s, int fd)
 /* Takes a socket that the caller of the program made. */
 static int use_fd(struct supervisor *s, int fd)
 {
-	int type, listening;
-	socklen_t len = sizeof(int);
+	bool listening;
+	int ret = socket_use(fd, &listening);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) || type != SOCK_STREAM ||
-	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len)) {
-		log_error("--fd=%d is not a stream socket", fd);
-		return EX_USAGE;
-	}
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	if (ret)
+		return ret;
 	if (listening)
 		s->listener = fd;
 	else
@@ -132,11 +71,59 @@ static int use_fd(struct supervisor *s, int fd)
 	return 0;
 }
 
+static int make_listener(struct supervisor *s)
+{
+	const char *path = s->opts->socket_path;
+	int ret;
+
+	if (s->handoff >= 0)
+		return 0;
+	if (!path)
+		return use_fd(s, s->opts->fd);
+	ret = socket_listen(path, BACKLOG, &s->listener);
+	s->bound = !ret;
+	return ret;
+}
+
+static void close_handoff(struct supervisor *s)
+{
+	if (s->handoff >= 0)
+		close(s->handoff);
+	s->handoff = -1;
+}
+
+/* The listener has sent the client, or is gone. */
+static void on_handoff(struct supervisor *s)
+{
+	struct handoff msg;
+	unsigned int nr;
+	int fd;
+	ssize_t n = fdpass_recv(s->handoff, (struct iovec){ &msg, sizeof(msg) }, &fd, 1, &nr, MSG_DONTWAIT);
+
+	if (n == -EAGAIN || n == -EINTR)
+		return;
+	if (n == sizeof(msg) && nr == 1 && !s->connected) {
+		msg.log_name[sizeof(msg.log_name) - 1] = '\0';
+		msg.client[sizeof(msg.client) - 1] = '\0';
+		log_set_name(msg.log_name);
+		device_name_client(&s->dev, msg.client);
+		connected(s, fd);
+		return;
+	}
+	if (n > 0 && nr)
+		close(fd);
+	/* Whom it serves it goes on to serve: QEMU does not live without. */
+	close_handoff(s);
+	s->stop |= !s->connected;
+}
+
 static void disconnect(struct supervisor *s)
 {
 	vhost_user_close(&s->vu);
 	s->connected = false;
 	log_info("the front end has gone");
+	/* Its place is free, though the end of the worker takes a moment. */
+	close_handoff(s);
 	device_disconnect(&s->dev);
 	if (s->opts->once || s->listener < 0)
 		s->stop = true;
@@ -156,10 +143,10 @@ static void on_listener(struct supervisor *s)
 
 	if (fd < 0) {
 		/* It stays in the listener's queue: looking again at once would be a loop. */
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+		if (socket_is_exhausted(errno)) {
 			if (log_is_due(++s->turned_away))
 				log_warn("a front end has to wait: %s", strerror(errno));
-			s->accept_ms = now_ms() + ACCEPT_PAUSE_MS;
+			s->accept_ms = now_ms() + SOCKET_PAUSE_MS;
 		}
 		return;
 	}
@@ -168,7 +155,7 @@ static void on_listener(struct supervisor *s)
 		disconnect(s);
 	if (s->connected) {
 		log_warn("a second front end was turned away: this process serves one at a time");
-		close(fd);
+		socket_refuse(fd, REFUSAL_FULL, 1);
 		return;
 	}
 	connected(s, fd);
@@ -202,21 +189,22 @@ static int loop_timeout(const struct supervisor *s)
 {
 	int timeout = device_worker_timeout(&s->dev);
 
-	if (s->accept_ms && (timeout < 0 || timeout > ACCEPT_PAUSE_MS))
-		timeout = ACCEPT_PAUSE_MS;
+	if (s->accept_ms && (timeout < 0 || timeout > SOCKET_PAUSE_MS))
+		timeout = SOCKET_PAUSE_MS;
 	return timeout;
 }
 
 /* Return: 0 when told to stop, or an exit status. */
 static int loop(struct supervisor *s)
 {
-	enum { SIGNALS, CONNECTION, LISTENER, WORKER_SOCK, WORKER_PID, CLEANER, FORKER, SPARE, LOG, NR };
+	enum { SIGNALS, CONNECTION, LISTENER, WORKER_SOCK, WORKER_PID, CLEANER, FORKER, SPARE, LOG, HANDOFF, NR };
 
 	while (!s->stop) {
 		struct pollfd fds[NR] = {
 			[SIGNALS] = { .fd = s->signals, .events = POLLIN },
 			[CONNECTION] = { .fd = s->connected ? s->vu.sock : -1, .events = POLLIN },
 			[LISTENER] = { .fd = s->listener, .events = POLLIN },
+			[HANDOFF] = { .fd = s->handoff, .events = POLLIN },
 		};
 		int worker_fds[DEVICE_WORKER_FDS], forker_socks[2], timeout = loop_timeout(s);
 
@@ -249,6 +237,8 @@ static int loop(struct supervisor *s)
 			on_connection(s);
 		if (fds[LISTENER].revents)
 			on_listener(s);
+		if (fds[HANDOFF].revents)
+			on_handoff(s);
 		device_worker_tick(&s->dev);
 		device_worker_end(&s->dev);
 	}
@@ -358,6 +348,7 @@ int supervisor_run(const struct supervisor_options *opts)
 	s->opts = opts;
 	s->signals = -1;
 	s->listener = -1;
+	s->handoff = opts->handoff;
 	s->cleaner.sock = -1;
 	guard_init();
 
@@ -365,17 +356,20 @@ int supervisor_run(const struct supervisor_options *opts)
 	if (!ret)
 		ret = start_device(s);
 	if (!ret)
-		ret = opts->socket_path ? listen_at(s, opts->socket_path) : use_fd(s, opts->fd);
+		ret = make_listener(s);
 	if (!ret)
 		ret = confine(s);
 	/* Not before: threads inherit what was given up, and some of it only one alone can. */
 	if (!ret)
 		ret = start_outlet();
+	if (!ret && s->handoff >= 0)
+		(void)!send(s->handoff, "", 1, MSG_NOSIGNAL);
 	if (!ret)
 		ret = loop(s);
 
 	if (s->connected)
 		vhost_user_close(&s->vu);
+	close_handoff(s);
 	if (s->listener >= 0)
 		close(s->listener);
 	if (s->bound)

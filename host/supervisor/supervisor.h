@@ -9,7 +9,8 @@
 
 struct supervisor_options {
 	const char *socket_path; /* to listen on; NULL: fd is used */
-	int fd;			 /* a listening or connected unix socket */
+	int fd;			 /* a listening or connected unix socket; -1: see handoff */
+	int handoff;		 /* -1, or where the one client comes from (handoff.h) */
 	const char *worker_path;
 	bool once;		 /* exit when the first front end disconnects */
 	struct device_options device;

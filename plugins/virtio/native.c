@@ -23,6 +23,7 @@
 
 #include "native_proto.h"
 #include "transport/clock.h"
+#include "transport/refusal.h"
 #include "vaccel/log.h"
 
 #define QUEUE_SIZE	128
@@ -501,6 +502,17 @@ static int connect_to(struct vu_conn *conn, const char *path, unsigned int wait_
 	return 0;
 }
 
+/* The host process has said why. */
+static void report_refusal(const char *path, const struct vu_conn *conn)
+{
+	if (conn->refusal == REFUSAL_FULL)
+		vaccel_error("virtio: %s serves %" PRIu64 " client%s already, and no more at a time: "
+			     "--max-clients of its vhost-user-accel sets how many", path,
+			     conn->refusal_number, conn->refusal_number == 1 ? "" : "s");
+	else
+		vaccel_error("virtio: %s has no worker for one more client: its log says why", path);
+}
+
 static void report(const char *path, int err)
 {
 	switch (err) {
@@ -516,14 +528,12 @@ static void report(const char *path, int err)
 			     "run vhost-user-accel as the same user", path);
 		break;
 	case ETIMEDOUT:
-		vaccel_error("virtio: no answer from %s in %d s: each vhost-user-accel serves one "
-			     "client at a time; is it in use?", path, CONTROL_TIMEOUT_MS / 1000);
+		vaccel_error("virtio: no answer from %s in %d s: is its vhost-user-accel stopped, "
+			     "or still starting?", path, CONTROL_TIMEOUT_MS / 1000);
 		break;
 	case EBUSY:
 	case EPROTO:
-		vaccel_error("virtio: %s closed or refused the connection: it serves another program "
-			     "already, or its log says why; each program needs a vhost-user-accel of "
-			     "its own", path);
+		vaccel_error("virtio: %s closed or refused the connection: its log says why", path);
 		break;
 	default:
 		vaccel_error("virtio: cannot use the accelerator at %s: %s", path, strerror(err));
@@ -561,7 +571,6 @@ static int open_native(const char *socket_path, unsigned int wait_ms, bool quiet
 	err = connect_to(&n->conn, socket_path, wait_ms);
 	if (!err)
 		err = negotiate(n, socket_path, &reported);
-	/* Who is turned away by a host process that serves another program sees the end of the socket. */
 	if (err == ENODEV && !reported)
 		err = EBUSY;
 	if (err)
@@ -582,10 +591,14 @@ static int open_native(const char *socket_path, unsigned int wait_ms, bool quiet
 	return 0;
 
 fail:
-	if (!reported && !(quiet && is_absent(err)))
+	if (err == EUSERS && !reported)
+		report_refusal(socket_path, &n->conn);
+	else if (!reported && !(quiet && is_absent(err)))
 		report(socket_path, err);
 	list_remove(n);
 	free_transport(n);
+	if (err == EUSERS)
+		return EBUSY;
 	return err == EPROTO || err == ETIMEDOUT ? ENODEV : err;
 }
 

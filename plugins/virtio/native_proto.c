@@ -13,6 +13,7 @@
 
 #include "transport/clock.h"
 #include "transport/fd.h"
+#include "transport/refusal.h"
 
 /* Waits until @fd is ready for @events. Hang-ups count as ready: the next call tells. */
 static int wait_ready(int fd, short events, uint64_t deadline)
@@ -146,6 +147,21 @@ static int recv_all(struct vu_conn *c, void *buf, size_t len, uint64_t deadline)
 	return 0;
 }
 
+/* It may come in the place of any answer. */
+static int recv_refusal(struct vu_conn *c, uint64_t deadline)
+{
+	struct {
+		uint64_t reason, number;
+	} payload;
+	int err = recv_all(c, &payload, sizeof(payload), deadline);
+
+	if (err)
+		return err;
+	c->refusal = payload.reason;
+	c->refusal_number = payload.number;
+	return EUSERS;
+}
+
 int vu_recv(struct vu_conn *c, uint32_t request, struct vu_msg *m)
 {
 	uint64_t deadline = now_ms() + (uint64_t)c->timeout_ms;
@@ -156,6 +172,9 @@ int vu_recv(struct vu_conn *c, uint32_t request, struct vu_msg *m)
 	err = recv_all(c, m, VU_HEADER_SIZE, deadline);
 	if (err)
 		return err;
+	if (m->request == REFUSAL_REQUEST && m->flags == REFUSAL_FLAGS &&
+	    m->size == sizeof(struct refusal) - VU_HEADER_SIZE)
+		return recv_refusal(c, deadline);
 	if (m->request != request || !(m->flags & VU_REPLY) ||
 	    (m->flags & VU_VERSION_MASK) != VU_VERSION || m->size > sizeof(m->bytes))
 		return EPROTO;
@@ -167,7 +186,8 @@ int vu_get_u64(struct vu_conn *c, uint32_t request, uint64_t *value)
 	struct vu_msg m = { .request = request, .flags = VU_VERSION };
 	int err = vu_send(c, &m, NULL, 0);
 
-	if (!err)
+	/* Who has hung up may have said why before. */
+	if (!err || err == ENODEV)
 		err = vu_recv(c, request, &m);
 	if (!err && m.size != sizeof(m.u64))
 		err = EPROTO;

@@ -3,8 +3,8 @@
  * The front end's side of the vhost-user protocol: one message at a time, each with a time limit.
  *
  * Functions return 0 or a positive errno value: ENODEV when the back end has gone, ETIMEDOUT when
- * it does not answer in time, EPROTO when its answer makes no sense or is a refusal. After any of
- * these the connection can only be closed. One thread at a time may use a connection.
+ * it does not answer in time, EPROTO when its answer makes no sense or is a refusal, EUSERS when the
+ * back end has said why it has no place for us. After any of these the connection can only be closed. One thread at a time may use a connection.
  */
 #ifndef VIRTIO_NATIVE_PROTO_H
 #define VIRTIO_NATIVE_PROTO_H
@@ -115,6 +115,7 @@ struct vu_conn {
 	int fd;
 	int timeout_ms;
 	uint64_t protocol_features;	/* acknowledged; set by the owner */
+	uint64_t refusal, refusal_number; /* with EUSERS, see transport/refusal.h */
 };
 
 /** vu_connect() - connects to a listening unix socket; waits for room in its backlog if need be */

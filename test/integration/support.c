@@ -132,6 +132,8 @@ static void exec_daemon(const struct daemon *d, const char *program, const char 
 
 	snprintf(option, sizeof(option), "--socket-path=%s", d->socket);
 	argv[n++] = option;
+	/* One supervisor, whose worker is its child, unless the test wants many; the last one counts. */
+	argv[n++] = "--max-clients=1";
 	for (; args && *args && n < 31; args++)
 		argv[n++] = *args;
 	fd = open(d->log, O_WRONLY | O_CREAT | O_APPEND, 0600);

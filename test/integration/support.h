@@ -40,7 +40,8 @@ struct daemon {
 /**
  * start_daemon() - starts vhost-user-accel and waits until it listens
  * @plugins: VACCEL_PLUGINS of the daemon
- * @args:    further arguments, NULL-terminated; may be NULL
+ * @args:    further arguments, NULL-terminated; may be NULL. Without --max-clients among them it serves
+ *           one client at a time: the process is the supervisor
  *
  * The program is the one that the environment variable VHOST_USER_ACCEL names. Skips the test when
  * there is none.

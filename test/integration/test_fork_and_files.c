@@ -281,7 +281,7 @@ static void test_fork_native(void **state)
 		{ new_session, VACCEL_ENODEV, "call vaccel_bootstrap() in the child" },
 		{ submit_inherited, VACCEL_ENODEV, "make another one in the child" },
 		{ submit_own_queue, VACCEL_ENODEV, "cannot be used after fork()" },
-		{ boot_native, VACCEL_EBUSY, "it serves another program" },
+		{ boot_native, VACCEL_EBUSY, "serves 1 client already" },
 	};
 
 	(void)state;

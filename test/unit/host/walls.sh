@@ -23,6 +23,7 @@ cleaner    host/common host/cleaner include/uapi
 forker     host/common host/forker include/uapi
 keeper     host/common host/keeper include/uapi src/wire/possession.h
 supervisor host/common host/cleaner host/forker host/keeper host/supervisor include/uapi src/loglines src/transport src/wire/possession.h
+listener   host/common host/cleaner host/forker host/keeper host/listener host/supervisor include/uapi src/loglines src/transport src/wire/possession.h
 worker     host/common host/worker include src/ops src/transport src/wire
 '
 # Room, and the rooms whose functions it may call
@@ -32,6 +33,7 @@ cleaner    common cleaner
 forker     common forker
 keeper     common keeper
 supervisor common cleaner forker keeper supervisor
+listener   common keeper supervisor listener
 worker     common worker
 '
 rooms=$(awk 'NF { print $1 }' <<<"$walls")

@@ -268,6 +268,43 @@ static void test_bad_files(void **state)
 	assert_int_equal(config_file_load("/tmp", NULL, &p, &sections), EX_NOINPUT);
 }
 
+/* Sections of users and groups: the whole list, ids that are found, and what they change. */
+static void test_clients(void **state)
+{
+	static const char content[] = "[user:root]\nmax-sessions = 5\n[defaults]\nmax-sessions = 4\n"
+				      "[user:4711]\n[group:0]\nmax-inflight = 7\n[user:root]\n"
+				      "max-files = 6\n";
+	struct config_clients clients;
+	struct policy p;
+	char said[1024];
+
+	(void)state;
+	assert_int_equal(load(content, NULL, &p, said, sizeof(said)), 0);
+	/* They are no VMs. */
+	assert_false(sections.vm || sections.others);
+	assert_int_equal(p.max_sessions, 4);
+	assert_int_equal(config_file_clients(path, &clients), 0);
+	assert_int_equal(clients.nr, 3);
+	assert_int_equal(clients.nr_groups, 1);
+	assert_string_equal(clients.of[0].section, "group:0");
+	assert_string_equal(clients.of[1].section, "user:4711");
+	assert_int_equal(clients.of[1].id, 4711);
+	assert_string_equal(clients.of[2].section, "user:root");
+	assert_int_equal(clients.of[2].id, 0);
+	assert_int_equal(config_file_apply(path, "group:0", &p), 0);
+	assert_int_equal(config_file_apply(path, "user:root", &p), 0);
+	assert_int_equal(p.max_sessions, 5);
+	assert_int_equal(p.max_inflight, 7);
+	assert_int_equal(p.max_files, 6);
+
+	assert_int_equal(load("[user:nobody-of-this-name]\n", NULL, &p, said, sizeof(said)), 0);
+	assert_int_equal(config_file_clients(path, &clients), EX_CONFIG);
+	assert_int_equal(load("[group:12x]\n", NULL, &p, said, sizeof(said)), 0);
+	assert_int_equal(config_file_clients(path, &clients), EX_CONFIG);
+	assert_int_equal(load("[user:]\nmax-files = 1\n", NULL, &p, said, sizeof(said)), EX_CONFIG);
+	assert_int_equal(config_file_clients("/tmp", &clients), EX_NOINPUT);
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -366,7 +403,8 @@ int main(void)
 		cmocka_unit_test(test_defaults),  cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_ops),	  cmocka_unit_test(test_layers),
 		cmocka_unit_test(test_json),	  cmocka_unit_test(test_file),
-		cmocka_unit_test(test_sections), cmocka_unit_test(test_bad_files), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_sections), cmocka_unit_test(test_clients),
+		cmocka_unit_test(test_bad_files), cmocka_unit_test(test_names),
 		cmocka_unit_test(test_quota),
 		cmocka_unit_test(test_leftovers),
 	};

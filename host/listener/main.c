@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/auxv.h>
 #include <sysexits.h>
@@ -19,6 +20,7 @@
 #include "cache_dir.h"
 #include "config_file.h"
 #include "keeper.h"
+#include "listener.h"
 #include "log.h"
 #include "log_outlet.h"
 #include "log_relay.h"
@@ -26,11 +28,12 @@
 #include "supervisor.h"
 
 #define WORKER_NAME "vhost-user-accel-worker"
+#define DEFAULT_CLIENTS 64
 
 const char *argp_program_version = "vhost-user-accel " VACCEL_PROJECT_VERSION;
 
 static const char doc[] =
-	"Serves a virtio accelerator to one virtual machine over vhost-user.\v"
+	"Serves a virtio accelerator to virtual machines and programs over vhost-user.\v"
 	"The plugins of VACCEL_PLUGINS (default: libvaccel-noop.so) run in a worker process, which "
 	"is started again when it dies. VACCEL_LOG_LEVEL and the other variables of vAccel apply "
 	"to it. After a front end has disconnected the next one may connect, unless --once is "
@@ -45,6 +48,7 @@ static const char doc[] =
 enum {
 	OPT_CAPABILITIES = 0x100,
 	OPT_CONFIG,
+	OPT_MAX_CLIENTS,
 	OPT_NAME,
 	OPT_ONCE,
 	OPT_PRINT_POLICY,
@@ -57,6 +61,9 @@ static const struct argp_option fixed_options[] = {
 	{ "fd", 'f', "FDNUM", 0, "Use the open socket FDNUM, which listens or is connected", 1 },
 	{ "print-capabilities", OPT_CAPABILITIES, NULL, 0,
 	  "Print what this program can do, in JSON, and exit", 1 },
+	{ "max-clients", OPT_MAX_CLIENTS, "N", 0,
+	  "Serve up to N front ends at a time, each with a worker of its own and the limits below "
+	  "(default: 64; 1 with --name, with --once, and for a connected --fd)", 2 },
 	{ "once", OPT_ONCE, NULL, 0, "Exit when the front end disconnects", 2 },
 	{ "worker", OPT_WORKER, "PATH", 0, "Executable of the worker", 2 },
 	{ "verbose", 'v', NULL, 0, "Log connections, refusals and the worker's life", 2 },
@@ -78,8 +85,10 @@ struct given {
 struct arguments {
 	struct supervisor_options opts;
 	const char *config;
+	struct config_clients clients; /* of that file */
 	const char *name;
 	bool print_policy;
+	unsigned int max_clients; /* 0: not given */
 	struct policy checked; /* the command line's alone, to find what is wrong in it */
 	struct given *given;
 	unsigned int nr_given;
@@ -120,6 +129,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'n':
 		parse_rule(state, POLICY_num_queues, arg);
 		break;
+	case OPT_MAX_CLIENTS:
+		errno = 0;
+		fd = strtol(arg, &end, 10);
+		if (errno || *end || *arg < '0' || *arg > '9' || fd < 1 || fd > LISTENER_MAX_CLIENTS)
+			argp_error(state, "--max-clients=%s: a number from 1 to %d is expected", arg,
+				   LISTENER_MAX_CLIENTS);
+		args->max_clients = (unsigned int)fd;
+		break;
 	case OPT_ONCE:
 		opts->once = true;
 		break;
@@ -146,6 +163,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!args->print_policy && !opts->socket_path == (opts->fd < 0))
 			argp_error(state, "either --socket-path or --fd is needed");
+		if (opts->once && args->max_clients > 1)
+			argp_error(state, "--once serves one front end: leave out --max-clients");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -177,16 +196,16 @@ static const struct argp_option *make_options(void)
 	return options;
 }
 
-/* The VM's name in the log: as given, else the socket's without its ending. */
-static void name_vm(const struct arguments *args)
+/* The name in the log: as given, else the socket's without its ending. */
+static void name_service(const struct arguments *args, char *name, size_t size)
 {
 	const char *slash = args->opts.socket_path ? strrchr(args->opts.socket_path, '/') : NULL;
 	const char *socket = slash ? slash + 1 : args->opts.socket_path;
-	char name[64];
 
-	if (socket)
-		snprintf(name, sizeof(name), "%.*s", (int)strcspn(socket, "."), socket);
-	log_set_name(args->name || !socket ? args->name : name);
+	if (args->name || !socket)
+		snprintf(name, size, "%s", args->name ? args->name : "");
+	else
+		snprintf(name, size, "%.*s", (int)strcspn(socket, "."), socket);
 }
 
 /*
@@ -197,7 +216,7 @@ static int open_log(const struct arguments *args)
 {
 	uint64_t lines = args->opts.device.setup.policy.log_lines;
 	int ret = log_relay_open();
-	char text[24];
+	char text[24], name[LOG_NAME_SIZE];
 
 	if (ret) {
 		log_error("cannot make a pipe: %s", strerror(-ret));
@@ -205,7 +224,10 @@ static int open_log(const struct arguments *args)
 	}
 	snprintf(text, sizeof(text), "%" PRIu64, lines - lines / 4);
 	setenv("VACCEL_LOG_LINES", text, 1);
-	name_vm(args);
+	name_service(args, name, sizeof(name));
+	/* The listener's stays until there is a client. */
+	if (args->opts.handoff < 0)
+		log_set_name(name);
 	log_outlet_open(lines);
 	return 0;
 }
@@ -234,8 +256,8 @@ static int check_name(const struct arguments *args, const struct config_sections
 	return strict ? EX_CONFIG : 0;
 }
 
-/* Return: 0 or an exit status. */
-static int make_policy(struct arguments *args)
+/* @sections: those of args->clients that are for the client, as bits. Return: 0 or an exit status. */
+static int make_policy(struct arguments *args, uint64_t sections)
 {
 	struct policy *p = &args->opts.device.setup.policy;
 	struct config_sections found = { 0 };
@@ -245,12 +267,16 @@ static int make_policy(struct arguments *args)
 	policy_init(p);
 	if (args->config)
 		ret = config_file_load(args->config, args->name, p, &found);
+	for (unsigned int i = 0; i < args->clients.nr && !ret; i++)
+		if (sections >> i & 1)
+			ret = config_file_apply(args->config, args->clients.of[i].section, p);
 	policy_begin_layer(p);
 	for (unsigned int i = 0; i < args->nr_given; i++)
 		policy_set(p, args->given[i].rule, args->given[i].value, why, sizeof(why));
 	args->opts.device.num_queues = (unsigned int)p->num_queues;
 	args->opts.device.op_timeout_s = (unsigned int)p->op_timeout;
-	return ret ? ret : check_name(args, &found);
+	/* Once is enough. */
+	return ret || sections ? ret : check_name(args, &found);
 }
 
 /* What else the caller has left open is not for us. */
@@ -332,10 +358,73 @@ static const char *find_worker(void)
 	return path;
 }
 
+/* The service of one front end at a time, or one of many. Return: an exit status. */
+static int supervise(struct arguments *args)
+{
+	const char *plugins = args->opts.device.setup.policy.plugins;
+	int ret = open_log(args);
+
+	if (*plugins)
+		setenv("VACCEL_PLUGINS", plugins, 1);
+	setenv("VACCEL_PLUGINS", "libvaccel-noop.so", 0);
+	if (!ret)
+		ret = open_dirs(&args->opts.device);
+	return ret ? ret : supervisor_run(&args->opts);
+}
+
+/* In a process of its own */
+static int serve_one(void *arg, int handoff, uint64_t sections)
+{
+	struct arguments *args = arg;
+	int ret = sections ? make_policy(args, sections) : 0;
+
+	if (ret)
+		return ret;
+
+	args->opts.socket_path = NULL;
+	args->opts.fd = -1;
+	args->opts.handoff = handoff;
+	return supervise(args);
+}
+
+/* How many front ends are served at a time */
+static unsigned int max_clients(const struct arguments *args)
+{
+	int listening = 0;
+	socklen_t len = sizeof(listening);
+
+	if (args->opts.fd >= 0 &&
+	    (getsockopt(args->opts.fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) || !listening))
+		return 1;
+	/* A name, and the limits that go with it, are one VM's. */
+	if (!args->max_clients)
+		return args->opts.once || args->name ? 1 : DEFAULT_CLIENTS;
+	return args->max_clients;
+}
+
+static int serve_many(struct arguments *args)
+{
+	char name[LOG_NAME_SIZE];
+	const struct listener_options opts = {
+		.socket_path = args->opts.socket_path,
+		.fd = args->opts.fd,
+		.max_clients = max_clients(args),
+		.clients = &args->clients,
+		.name = name,
+		.serve = serve_one,
+		.arg = args,
+	};
+
+	name_service(args, name, sizeof(name));
+	log_set_name(name);
+	return listener_run(&opts);
+}
+
 int main(int argc, char **argv)
 {
 	const struct argp argp = { make_options(), parse, NULL, doc, NULL, NULL, NULL };
-	struct arguments args = { .opts = { .fd = -1 } };
+	/* Supervisors of later clients need all of it. */
+	static struct arguments args = { .opts = { .fd = -1, .handoff = -1 } };
 	struct control_setup *setup = &args.opts.device.setup;
 	int ret;
 
@@ -358,8 +447,9 @@ int main(int argc, char **argv)
 		log_error("out of memory");
 		return EX_OSERR;
 	}
-	ret = argp_parse(&argp, argc, argv, 0, NULL, &args) ? EX_USAGE : make_policy(&args);
-	free(args.given);
+	ret = argp_parse(&argp, argc, argv, 0, NULL, &args) ? EX_USAGE : make_policy(&args, 0);
+	if (!ret && args.config)
+		ret = config_file_clients(args.config, &args.clients);
 	if (ret)
 		return ret;
 	if (args.print_policy) {
@@ -368,16 +458,7 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	close_others(args.opts.fd);
-	ret = open_log(&args);
-	if (!ret)
-		ret = open_dirs(&args.opts.device);
-	if (ret)
-		return ret;
 	if (!args.opts.worker_path)
 		args.opts.worker_path = find_worker();
-
-	if (*setup->policy.plugins)
-		setenv("VACCEL_PLUGINS", setup->policy.plugins, 1);
-	setenv("VACCEL_PLUGINS", "libvaccel-noop.so", 0);
-	return supervisor_run(&args.opts);
+	return max_clients(&args) == 1 ? supervise(&args) : serve_many(&args);
 }

@@ -1,0 +1,650 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "fdpass.h"
+#include "handoff.h"
+#include "log.h"
+#include "socket.h"
+#include "transport/clock.h"
+#include "transport/refusal.h"
+#include "waiting.h"
+
+/* Connections that may wait to be accepted */
+#define BACKLOG 128
+/* Accepted in one turn of the loop */
+#define ACCEPTS 16
+/* Supervisors that start at once, and that may be about to end: a start takes processor time */
+#define MAX_STARTING 4
+#define MAX_ENDING 32
+/* How long a place may take to become free for one who waits: a program that is started again is faster
+ * than we hear of its end */
+#define FULL_MS 1000
+/* How long a supervisor may take to start before those who wait are told */
+#define START_MS 8000
+#define MAX_DELAY_MS 2000
+/* A supervisor that nobody needs is kept for so long */
+#define SPARE_MS 5000
+/* Supervisors end within ten seconds; who does not is killed. */
+#define STOP_MS 12000
+
+enum state {
+	FREE,
+	STARTING, /* not ready yet */
+	READY,	  /* for the next client */
+	SERVING,
+	ENDING, /* its client has gone */
+};
+
+/* A supervisor */
+struct place {
+	enum state state;
+	pid_t pid;
+	int sock; /* handoff; -1: it has closed its end */
+	uint64_t sections; /* of the policy, that it was started with */
+	struct peer peer;
+	char name[HANDOFF_CLIENT_SIZE];
+};
+
+struct listener {
+	const struct listener_options *opts;
+	int signals, sock;
+	bool bound, stop, has_started;
+	int status; /* to exit with */
+	struct waiting_list waiting;
+	struct place *places;
+	unsigned int nr_places;
+	unsigned int failures; /* starts in a row that failed, and since when */
+	uint64_t failing_ms;
+	uint64_t start_ms;     /* no start before */
+	uint64_t accept_ms;    /* no accept() before */
+	uint64_t spare_ms;     /* since when there has been more than one ready */
+	uint64_t next_sections; /* of the policy, that the next client probably has */
+	uint64_t exhausted, refused, served;
+	sigset_t old_signals;
+	struct rlimit old_limit;
+};
+
+static unsigned int count(const struct listener *l, enum state state)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < l->nr_places; i++)
+		nr += l->places[i].state == state;
+	return nr;
+}
+
+static struct place *find(const struct listener *l, enum state state)
+{
+	for (unsigned int i = 0; i < l->nr_places; i++)
+		if (l->places[i].state == state)
+			return &l->places[i];
+	return NULL;
+}
+
+/* ---- Supervisors ---------------------------------------------------------------------------- */
+
+/* In the new process */
+static void become_supervisor(struct listener *l, int sock, uint64_t sections)
+{
+	int fd = sock;
+
+	if (fd != STDERR_FILENO + 1)
+		fd = dup2(sock, STDERR_FILENO + 1);
+	syscall(SYS_close_range, STDERR_FILENO + 2, ~0u, 0);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	sigprocmask(SIG_SETMASK, &l->old_signals, NULL);
+	setrlimit(RLIMIT_NOFILE, &l->old_limit);
+	prctl(PR_SET_NAME, "accel-client");
+	exit(l->opts->serve(l->opts->arg, fd, sections));
+}
+
+/* Return: whether one starts */
+static bool start_supervisor(struct listener *l, uint64_t sections)
+{
+	struct place *p = find(l, FREE);
+	int socks[2];
+
+	if (!p || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, socks)) {
+		l->start_ms = now_ms() + SOCKET_PAUSE_MS;
+		return false;
+	}
+	fflush(NULL);
+	p->pid = fork();
+	if (p->pid == 0)
+		become_supervisor(l, socks[1], sections);
+	close(socks[1]);
+	if (p->pid < 0) {
+		log_error("cannot start a process: %s", strerror(errno));
+		close(socks[0]);
+		l->start_ms = now_ms() + SOCKET_PAUSE_MS;
+		return false;
+	}
+	p->sock = socks[0];
+	p->state = STARTING;
+	p->sections = sections;
+	*p->name = '\0';
+	return true;
+}
+
+static void dismiss(struct place *p)
+{
+	close(p->sock);
+	p->sock = -1;
+	p->state = ENDING;
+}
+
+/* It is ready, has nothing more to say, or has ended: waitpid() will tell. */
+static void on_supervisor(struct listener *l, struct place *p)
+{
+	char byte;
+	ssize_t n = recv(p->sock, &byte, 1, 0);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n == 1 && p->state == STARTING) {
+		p->state = READY;
+		l->failures = 0;
+		l->has_started = true;
+		return;
+	}
+	close(p->sock);
+	p->sock = -1;
+	if (p->state == SERVING || p->state == READY)
+		p->state = ENDING;
+}
+
+static void report_end(struct listener *l, const struct place *p, int status)
+{
+	const char *whose = *p->name ? p->name : "nobody yet";
+	unsigned int delay = 100u << (l->failures < 5 ? l->failures : 5);
+
+	if (WIFSIGNALED(status))
+		log_error("the supervisor of %s was killed by signal %d (%s)", whose, WTERMSIG(status),
+			  strsignal(WTERMSIG(status)));
+	if (p->state != STARTING || l->stop)
+		return;
+	/* It has said why. At the start that is our end, too. */
+	if (!l->has_started) {
+		l->stop = true;
+		l->status = WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EX_OSERR;
+		return;
+	}
+	if (!l->failures++)
+		l->failing_ms = now_ms();
+	l->start_ms = now_ms() + (delay < MAX_DELAY_MS ? delay : MAX_DELAY_MS);
+}
+
+static void reap(struct listener *l)
+{
+	for (unsigned int i = 0; i < l->nr_places; i++) {
+		struct place *p = &l->places[i];
+		int status;
+
+		if (p->state == FREE || waitpid(p->pid, &status, WNOHANG) != p->pid)
+			continue;
+		report_end(l, p, status);
+		if (p->sock >= 0)
+			close(p->sock);
+		*p = (struct place){ .sock = -1 };
+	}
+}
+
+/* ---- Clients -------------------------------------------------------------------------------- */
+
+/* Return: false when the supervisor has just ended; the client is the next one's. */
+static bool serve_client(struct listener *l, struct place *p, const struct waiting *w)
+{
+	struct handoff msg = { 0 };
+	const struct iovec iov = { &msg, sizeof(msg) };
+
+	peer_name(&w->peer, msg.client, sizeof(msg.client));
+	/* The service's is the one that is cut. */
+	snprintf(msg.log_name, sizeof(msg.log_name), "%.14s%s%s", l->opts->name,
+		 *l->opts->name ? "/" : "", msg.client);
+	if (fdpass_send(p->sock, &iov, 1, &w->fd, 1, MSG_DONTWAIT) != sizeof(msg)) {
+		dismiss(p);
+		return false;
+	}
+	p->state = SERVING;
+	p->peer = w->peer;
+	memcpy(p->name, msg.client, sizeof(p->name));
+	l->served++;
+	return true;
+}
+
+static unsigned int clients_of(const struct listener *l, uid_t uid)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < l->nr_places; i++)
+		nr += l->places[i].state == SERVING && l->places[i].peer.uid == uid;
+	return nr;
+}
+
+static struct place *find_ready(const struct listener *l, uint64_t sections)
+{
+	for (unsigned int i = 0; i < l->nr_places; i++)
+		if (l->places[i].state == READY && l->places[i].sections == sections)
+			return &l->places[i];
+	return NULL;
+}
+
+/*
+ * Who is next, of those for whom a supervisor is ready: the first one of the user with the fewest clients.
+ * Return: its index, or waiting.nr
+ */
+static unsigned int find_next(const struct listener *l)
+{
+	unsigned int next = l->waiting.nr, fewest = 0;
+
+	for (unsigned int i = 0; i < l->waiting.nr; i++) {
+		const struct waiting *w = &l->waiting.of[i];
+		unsigned int nr;
+
+		if (!w->has_spoken || !find_ready(l, w->peer.sections))
+			continue;
+		nr = clients_of(l, w->peer.uid);
+		if (next == l->waiting.nr || nr < fewest) {
+			next = i;
+			fewest = nr;
+		}
+	}
+	return next;
+}
+
+static void refuse(struct listener *l, unsigned int index, enum refusal_reason reason)
+{
+	char name[HANDOFF_CLIENT_SIZE];
+
+	peer_name(&l->waiting.of[index].peer, name, sizeof(name));
+	if (!log_is_due(++l->refused))
+		;
+	else if (reason == REFUSAL_FULL)
+		log_warn("%s was turned away: %u clients are served, and no more at a time "
+			 "(--max-clients)", name, l->opts->max_clients);
+	else
+		log_warn("%s was turned away: no worker starts for it", name);
+	socket_refuse(waiting_take(&l->waiting, index), reason,
+		      reason == REFUSAL_FULL ? l->opts->max_clients : 0);
+}
+
+/* Those who have waited for too long, now that nobody else can be served. Workers that only start slowly are
+ * waited for. */
+static void refuse_late(struct listener *l, bool full, uint64_t now)
+{
+	bool failing = l->failures && now - l->failing_ms >= START_MS;
+
+	if (!full && !failing)
+		return;
+	for (unsigned int i = l->waiting.nr; i-- > 0;) {
+		const struct waiting *w = &l->waiting.of[i];
+
+		if (w->has_spoken && now - w->since_ms >= (full ? FULL_MS : START_MS))
+			refuse(l, i, full ? REFUSAL_FULL : REFUSAL_START);
+	}
+}
+
+/* Gives those who wait to the supervisors that are ready. */
+static void serve_clients(struct listener *l, uint64_t now)
+{
+	unsigned int serving = count(l, SERVING), next;
+
+	while (serving < l->opts->max_clients && (next = find_next(l)) < l->waiting.nr) {
+		const struct waiting *w = &l->waiting.of[next];
+
+		if (!serve_client(l, find_ready(l, w->peer.sections), w))
+			continue;
+		l->next_sections = w->peer.sections;
+		close(waiting_take(&l->waiting, next));
+		serving++;
+	}
+	refuse_late(l, serving == l->opts->max_clients, now);
+}
+
+/* Supervisors with these sections that have no client, and those who wait for one */
+static unsigned int count_free(const struct listener *l, uint64_t sections)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < l->nr_places; i++)
+		nr += (l->places[i].state == STARTING || l->places[i].state == READY) &&
+		      l->places[i].sections == sections;
+	return nr;
+}
+
+static unsigned int count_waiting(const struct listener *l, uint64_t sections)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < l->waiting.nr; i++)
+		nr += l->waiting.of[i].has_spoken && l->waiting.of[i].peer.sections == sections;
+	return nr;
+}
+
+/* What a supervisor is to be started for. Return: whether there is anything */
+static bool find_wanted(const struct listener *l, uint64_t *sections)
+{
+	for (unsigned int i = 0; i < l->waiting.nr; i++) {
+		*sections = l->waiting.of[i].peer.sections;
+		if (l->waiting.of[i].has_spoken && count_free(l, *sections) < count_waiting(l, *sections))
+			return true;
+	}
+	/* And one ahead */
+	*sections = l->next_sections;
+	return count_free(l, *sections) <= count_waiting(l, *sections);
+}
+
+/* One that is ready for a client with other sections than the next one. Return: NULL: none */
+static struct place *find_unwanted(const struct listener *l)
+{
+	for (unsigned int i = 0; i < l->nr_places; i++) {
+		struct place *p = &l->places[i];
+
+		if (p->state == READY && (p->sections != l->next_sections ||
+					  count_free(l, p->sections) > count_waiting(l, p->sections) + 1))
+			return p;
+	}
+	return NULL;
+}
+
+/* Has as many supervisors as are needed, and one ahead; none when there is no place for a client. */
+static void start_supervisors(struct listener *l, uint64_t now)
+{
+	unsigned int taken = count(l, SERVING) + count(l, STARTING) + count(l, READY);
+	struct place *unwanted = find_unwanted(l);
+	uint64_t sections;
+
+	while (now >= l->start_ms && count(l, STARTING) < MAX_STARTING &&
+	       count(l, ENDING) < MAX_ENDING && find_wanted(l, &sections)) {
+		/* Those that are ready for others make room. */
+		if (taken >= l->opts->max_clients) {
+			unwanted = find_unwanted(l);
+			if (unwanted && count_waiting(l, sections))
+				dismiss(unwanted);
+			break;
+		}
+		if (!start_supervisor(l, sections))
+			break;
+		taken++;
+	}
+	/* After a rush one is enough. */
+	if (!unwanted) {
+		l->spare_ms = now;
+	} else if (unwanted->state == READY && now - l->spare_ms >= SPARE_MS) {
+		dismiss(unwanted);
+		l->spare_ms = now;
+	}
+}
+
+static void accept_some(struct listener *l, uint64_t now)
+{
+	struct peer peer;
+
+	for (int i = 0; i < ACCEPTS && waiting_has_room(&l->waiting); i++) {
+		int fd = accept4(l->sock, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0) {
+			/* It stays in the socket's queue: looking again at once would be a loop. */
+			if (socket_is_exhausted(errno)) {
+				if (log_is_due(++l->exhausted))
+					log_warn("a front end has to wait: %s", strerror(errno));
+				l->accept_ms = now + SOCKET_PAUSE_MS;
+			}
+			return;
+		}
+		if (peer_of(fd, l->opts->clients, &peer))
+			close(fd);
+		else
+			waiting_add(&l->waiting, fd, &peer, now);
+	}
+}
+
+/* ---- The loop ------------------------------------------------------------------------------- */
+
+static void print_stats(struct listener *l)
+{
+	fprintf(stderr,
+		"{\"clients\":%u,\"waiting\":%u,\"ready\":%u,\"served\":%" PRIu64 ",\"turned_away\":%" PRIu64
+		",\"dropped\":%" PRIu64 "}\n",
+		count(l, SERVING), l->waiting.nr, count(l, READY), l->served, l->refused,
+		l->waiting.turned_away);
+	for (unsigned int i = 0; i < l->nr_places; i++)
+		if (l->places[i].state == SERVING)
+			kill(l->places[i].pid, SIGUSR1);
+}
+
+static void on_signals(struct listener *l)
+{
+	struct signalfd_siginfo info;
+
+	while (read(l->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGUSR1)
+			print_stats(l);
+		else if (info.ssi_signo != SIGCHLD)
+			l->stop = true;
+	}
+	/* Several ends may come as one signal. */
+	reap(l);
+}
+
+static int catch_signals(struct listener *l)
+{
+	struct sigaction hup;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGCHLD);
+	/* Under nohup it goes on; what is held back is not ignored, though. */
+	if (sigaction(SIGHUP, NULL, &hup) || hup.sa_handler != SIG_IGN)
+		sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, &l->old_signals);
+	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (l->signals >= 0)
+		return 0;
+	log_error("signalfd: %s", strerror(errno));
+	return EX_OSERR;
+}
+
+static void shorten(int *timeout, uint64_t until, uint64_t now)
+{
+	int ms = until > now ? (int)(until - now) : 0;
+
+	if (*timeout < 0 || ms < *timeout)
+		*timeout = ms;
+}
+
+static int loop_timeout(const struct listener *l, uint64_t now)
+{
+	int timeout = waiting_timeout(&l->waiting, now);
+
+	if (l->accept_ms > now)
+		shorten(&timeout, l->accept_ms, now);
+	if (l->start_ms > now)
+		shorten(&timeout, l->start_ms, now);
+	if (find_unwanted(l))
+		shorten(&timeout, l->spare_ms + SPARE_MS, now);
+	for (unsigned int i = 0; i < l->waiting.nr; i++)
+		if (l->waiting.of[i].has_spoken)
+			shorten(&timeout, l->waiting.of[i].since_ms + FULL_MS, now);
+	/* Those who wait for a start for longer than that need no exact time. */
+	return timeout == 0 ? 10 : timeout;
+}
+
+/* Those supervisors that may say something. Return: how many */
+static unsigned int place_pollfds(const struct listener *l, struct pollfd *fds)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < l->nr_places; i++)
+		if (l->places[i].sock >= 0)
+			fds[nr++] = (struct pollfd){ .fd = l->places[i].sock, .events = POLLIN };
+	return nr;
+}
+
+/* @fds: as place_pollfds() has made them; no place has changed since */
+static void update_places(struct listener *l, const struct pollfd *fds)
+{
+	for (unsigned int i = 0; i < l->nr_places; i++)
+		if (l->places[i].sock >= 0 && (fds++)->revents)
+			on_supervisor(l, &l->places[i]);
+}
+
+/*
+ * One turn: waits, and handles what has come. @fds: room for all; poll() takes no more than this process may
+ * have open. Return: 0 or an exit status
+ */
+static int turn(struct listener *l, struct pollfd *fds)
+{
+	enum { SIGNALS, LISTENER, PLACES };
+	uint64_t now = now_ms();
+	bool may_accept = l->sock >= 0 && l->accept_ms <= now && waiting_has_room(&l->waiting);
+	struct pollfd *waiting;
+	unsigned int nr;
+
+	fds[SIGNALS] = (struct pollfd){ .fd = l->signals, .events = POLLIN };
+	fds[LISTENER] = (struct pollfd){ .fd = may_accept ? l->sock : -1, .events = POLLIN };
+	waiting = &fds[PLACES + place_pollfds(l, &fds[PLACES])];
+	nr = waiting_pollfds(&l->waiting, waiting);
+	if (poll(fds, (nfds_t)(waiting - fds) + nr, loop_timeout(l, now)) < 0) {
+		if (errno == EINTR)
+			return 0;
+		log_error("poll: %s", strerror(errno));
+		return EX_OSERR;
+	}
+	now = now_ms();
+	waiting_update(&l->waiting, waiting, now);
+	update_places(l, &fds[PLACES]);
+	if (fds[SIGNALS].revents)
+		on_signals(l);
+	if (fds[LISTENER].revents)
+		accept_some(l, now);
+	if (l->stop)
+		return 0;
+	serve_clients(l, now);
+	start_supervisors(l, now);
+	return 0;
+}
+
+/* Return: 0 when one is ready, so that plugins that do not work are found before anyone can connect. */
+static int start_first(struct listener *l, struct pollfd *fds)
+{
+	int ret = 0;
+
+	start_supervisors(l, now_ms());
+	while (!ret && !l->stop && !l->has_started)
+		ret = turn(l, fds);
+	return ret;
+}
+
+static int start_listening(struct listener *l)
+{
+	bool listening;
+	int ret;
+
+	if (!l->opts->socket_path) {
+		l->sock = l->opts->fd;
+		return socket_use(l->sock, &listening);
+	}
+	ret = socket_listen(l->opts->socket_path, BACKLOG, &l->sock);
+	l->bound = !ret;
+	return ret;
+}
+
+/* All supervisors end, at the same time. */
+static void stop_supervisors(struct listener *l)
+{
+	struct pollfd pfd = { .fd = l->signals, .events = POLLIN };
+	uint64_t end = now_ms() + STOP_MS;
+
+	for (unsigned int i = 0; i < l->nr_places; i++)
+		if (l->places[i].state != FREE)
+			kill(l->places[i].pid, SIGTERM);
+	while (count(l, FREE) < l->nr_places && now_ms() < end) {
+		poll(&pfd, 1, 100);
+		on_signals(l);
+	}
+	for (unsigned int i = 0; i < l->nr_places; i++) {
+		if (l->places[i].state == FREE)
+			continue;
+		log_error("the supervisor of %s does not end, and is killed", l->places[i].name);
+		kill(l->places[i].pid, SIGKILL);
+	}
+}
+
+/* As many descriptors as there may be clients, if that is allowed. Supervisors have what they had. */
+static void raise_limit(struct listener *l)
+{
+	struct rlimit limit;
+	rlim_t wanted = STDERR_FILENO + 16 + l->nr_places + WAITING_MAX;
+
+	if (getrlimit(RLIMIT_NOFILE, &l->old_limit))
+		return;
+	limit = l->old_limit;
+	if (limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int listener_run(const struct listener_options *opts)
+{
+	struct listener *l = calloc(1, sizeof(*l));
+	struct pollfd *fds = NULL;
+	int ret = EX_OSERR;
+
+	if (l) {
+		l->nr_places = opts->max_clients + 1 + MAX_ENDING;
+		l->places = calloc(l->nr_places, sizeof(*l->places));
+		fds = calloc(2 + l->nr_places + WAITING_MAX, sizeof(*fds));
+	}
+	if (!l || !l->places || !fds) {
+		log_error("out of memory");
+		goto out;
+	}
+	l->opts = opts;
+	l->sock = -1;
+	for (unsigned int i = 0; i < l->nr_places; i++)
+		l->places[i].sock = -1;
+	raise_limit(l);
+	ret = catch_signals(l);
+	if (!ret)
+		ret = start_first(l, fds);
+	if (!ret && !l->stop)
+		ret = start_listening(l);
+	while (!ret && !l->stop)
+		ret = turn(l, fds);
+	if (l->sock >= 0)
+		close(l->sock);
+	if (l->bound)
+		unlink(opts->socket_path);
+	waiting_clear(&l->waiting);
+	stop_supervisors(l);
+	ret = ret ? ret : l->status;
+	close(l->signals);
+out:
+	free(fds);
+	if (l)
+		free(l->places);
+	free(l);
+	return ret;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One socket for many clients: a process that accepts connections and has a supervisor started for each,
+ * which is forked from it and runs as if there were no others. It reads nothing that clients say, and
+ * nothing that it does takes time.
+ *
+ * A supervisor, with its worker, is made ready ahead, so that nobody waits for one to start.
+ */
+#ifndef HOST_LISTENER_H
+#define HOST_LISTENER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config_file.h"
+
+/** Clients at a time, at most */
+#define LISTENER_MAX_CLIENTS 1024
+
+struct listener_options {
+	const char *socket_path; /* to listen on; NULL: fd is used */
+	int fd;			 /* a listening unix socket */
+	unsigned int max_clients;
+	const struct config_clients *clients; /* the policy's sections for users and groups */
+	const char *name;	 /* of the service, in the log; "" */
+	/*
+	 * The supervisor's program, in a new process that has nothing open but the standard streams and
+	 * @handoff (handoff.h). @sections: the policy's sections that are for the client, as bits.
+	 * Return: its exit status.
+	 */
+	int (*serve)(void *arg, int handoff, uint64_t sections);
+	void *arg;
+};
+
+/**
+ * listener_run() - serves clients until told to stop. The caller has one thread.
+ *
+ * Return: the program's exit status, after logging what went wrong.
+ */
+int listener_run(const struct listener_options *opts);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between the listener and the supervisors that it has started, one for each client, over a SOCK_SEQPACKET
+ * pair. The supervisor says a byte when it is ready to serve; the listener sends one message, with the
+ * connection. Whoever closes its end first has nothing more to say: the supervisor does when the
+ * client has gone.
+ */
+#ifndef HOST_HANDOFF_H
+#define HOST_HANDOFF_H
+
+#include "log.h"
+
+/** Longest name of a client, with its end */
+#define HANDOFF_CLIENT_SIZE 48
+
+struct handoff {
+	char log_name[LOG_NAME_SIZE];	  /* for the log: the service's and the client's */
+	char client[HANDOFF_CLIENT_SIZE]; /* for the statistics: nothing to be escaped in JSON */
+};
+
+#endif

@@ -1,0 +1,743 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One service, many clients: each has a supervisor and a worker of its own, and notices nothing of the
+ * others, whether they come, go, die, say nothing, or are too many. Afterwards the service is as it was.
+ */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "raw_front.h"
+#include "support.h"
+#include "transport/refusal.h"
+#include "vaccel.h"
+
+#define TIMEOUT_MS 30000
+#define MANY	   16
+#define BLOB_SIZE  ((size_t)1 << 20)
+/* What a program of this test ends with when the service has turned it away */
+#define TURNED_AWAY 42
+
+static struct daemon host;
+
+/* ---- Processes of the service --------------------------------------------------------------- */
+
+/* The children of a process. Return: how many; the first @max are stored. */
+static unsigned int children(pid_t pid, pid_t *to, unsigned int max)
+{
+	char path[64];
+	unsigned int nr = 0;
+	int child;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	f = fopen(path, "re");
+	while (f && fscanf(f, "%d", &child) == 1) {
+		if (nr < max)
+			to[nr] = child;
+		nr++;
+	}
+	if (f)
+		fclose(f);
+	return nr;
+}
+
+static unsigned int count_fds(pid_t pid)
+{
+	char path[64];
+	unsigned int nr = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	dir = opendir(path);
+	while (dir && readdir(dir))
+		nr++;
+	if (dir)
+		closedir(dir);
+	return nr;
+}
+
+static long memory_pages(pid_t pid)
+{
+	char path[64];
+	long pages = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", pid);
+	f = fopen(path, "re");
+	if (!f || fscanf(f, "%*d %ld", &pages) != 1)
+		test_die("%s cannot be read", path);
+	fclose(f);
+	return pages;
+}
+
+static bool is_idle(void *arg)
+{
+	char *json = daemon_stats(&host);
+	bool idle = stats_number(json, "clients") == 0 && stats_number(json, "waiting") == 0 &&
+		    stats_number(json, "ready") == 1 && children(host.pid, NULL, 0) == 1;
+
+	(void)arg;
+	free(json);
+	return idle;
+}
+
+static bool all_served(void *arg)
+{
+	return daemon_stat(&host, "clients") == *(int *)arg;
+}
+
+static void await_idle(void)
+{
+	assert_true(test_wait(is_idle, NULL, TIMEOUT_MS));
+}
+
+static void await_clients(int nr)
+{
+	if (!test_wait(all_served, &nr, TIMEOUT_MS))
+		test_die("%lld clients are served, not %d", daemon_stat(&host, "clients"), nr);
+}
+
+static bool is_logged(void *text)
+{
+	char *log = daemon_log(&host);
+	bool found = strstr(log, text);
+
+	free(log);
+	return found;
+}
+
+/* Waits for a line of the log. */
+static bool has_logged(const char *text)
+{
+	return test_wait(is_logged, (void *)(uintptr_t)text, TIMEOUT_MS);
+}
+
+/* ---- Programs ------------------------------------------------------------------------------- */
+
+/* Returns the error that opening the service has given. */
+static int boot(const char *log_file)
+{
+	struct vaccel_config config;
+	int ret;
+
+	setenv("VACCEL_VIRTIO_SOCKET", host.socket, 1);
+	if (vaccel_config_init(&config, VIRTIO_PLUGIN, VACCEL_LOG_ERROR, log_file, false, false))
+		return VACCEL_EINVAL;
+	ret = vaccel_bootstrap_with_config(&config);
+	vaccel_config_release(&config);
+	return ret;
+}
+
+/* Calls of several kinds in a session. Return: 0 or the first error */
+static int use(struct vaccel_session *sess, struct vaccel_blob *blob)
+{
+	char out[64], text[] = "picture";
+	struct vaccel_resource res;
+	int ret = vaccel_noop(sess);
+
+	if (!ret)
+		ret = vaccel_image_classification(sess, text, (unsigned char *)out,
+						  (unsigned char *)out, sizeof(text), sizeof(out), sizeof(out));
+	if (!ret)
+		ret = vaccel_resource_init_from_blobs(&res, (const struct vaccel_blob **)&blob, 1,
+						      VACCEL_RESOURCE_DATA);
+	if (ret)
+		return ret;
+	ret = vaccel_resource_register(&res, sess);
+	if (!ret)
+		ret = vaccel_noop(sess);
+	vaccel_resource_release(&res);
+	return ret;
+}
+
+static int open_blob(struct vaccel_blob *blob, unsigned int seed)
+{
+	static uint8_t data[BLOB_SIZE];
+
+	memset(data, (int)seed, sizeof(data));
+	return vaccel_blob_init_from_buf(blob, data, sizeof(data), false, "data", NULL, false);
+}
+
+/* A program that makes some calls and ends. */
+static int come_and_go(unsigned int seed)
+{
+	struct vaccel_session sess;
+	struct vaccel_blob blob;
+	int ret = boot(NULL);
+
+	if (ret)
+		return ret == VACCEL_EBUSY ? TURNED_AWAY : 1;
+	ret = vaccel_session_init(&sess, 0);
+	if (!ret)
+		ret = open_blob(&blob, seed);
+	for (unsigned int i = 0; i < 20 && !ret; i++)
+		ret = use(&sess, &blob);
+	if (!ret)
+		ret = vaccel_session_release(&sess);
+	if (!ret)
+		ret = vaccel_cleanup();
+	return ret ? 2 : 0;
+}
+
+/* A program whose one session has to last until the test closes its pipe. */
+struct lasting {
+	pid_t pid;
+	int pipe; /* closed: end */
+};
+
+static int last(int end, int ready)
+{
+	struct vaccel_session sess;
+	struct vaccel_blob blob;
+	unsigned long calls = 0;
+	char byte;
+	int ret = boot(NULL);
+
+	if (ret)
+		return ret == VACCEL_EBUSY ? TURNED_AWAY : 1;
+	ret = vaccel_session_init(&sess, 0);
+	if (!ret)
+		ret = open_blob(&blob, (unsigned int)getpid());
+	fcntl(end, F_SETFL, O_NONBLOCK);
+	while (!ret && read(end, &byte, 1) != 0) {
+		ret = use(&sess, &blob);
+		if (!ret && calls++ == 0)
+			(void)!write(ready, "", 1);
+		usleep(1000);
+	}
+	if (ret == VACCEL_ESESS)
+		return 3;
+	if (!ret)
+		ret = vaccel_session_release(&sess);
+	return ret ? 2 : 0;
+}
+
+static pid_t spawn(void)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		alarm(120);
+	return pid;
+}
+
+static int await(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void start_lasting(struct lasting *l)
+{
+	int end[2], ready[2];
+	char byte;
+
+	assert_int_equal(pipe2(end, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	l->pid = spawn();
+	if (!l->pid) {
+		close(end[1]);
+		close(ready[0]);
+		_exit(last(end[0], ready[1]));
+	}
+	close(end[0]);
+	close(ready[1]);
+	l->pipe = end[1];
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+}
+
+static int end_lasting(struct lasting *l)
+{
+	close(l->pipe);
+	return await(l->pid);
+}
+
+/* ---- The tests ------------------------------------------------------------------------------ */
+
+static void start(const char *max_clients)
+{
+	start_daemon(&host, NOOP_PLUGIN, (const char *[]){ max_clients, "-v", NULL });
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	return host.pid ? stop_daemon(&host) : 0;
+}
+
+static int connect_silently(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", host.socket);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	return fd;
+}
+
+static void test_many(void **state)
+{
+	struct lasting lasting;
+	pid_t pids[MANY];
+	unsigned int fds;
+	long pages;
+
+	(void)state;
+	start("--max-clients=64");
+	await_idle();
+	/* Once before anything is counted: what is allocated once is no leak. */
+	pids[0] = spawn();
+	if (!pids[0])
+		_exit(come_and_go(0));
+	assert_int_equal(await(pids[0]), 0);
+	await_idle();
+	fds = count_fds(host.pid);
+	pages = memory_pages(host.pid);
+
+	start_lasting(&lasting);
+	for (unsigned int round = 0; round < 3; round++) {
+		for (unsigned int i = 0; i < MANY; i++) {
+			pids[i] = spawn();
+			if (!pids[i])
+				_exit(come_and_go(round + i));
+		}
+		for (unsigned int i = 0; i < MANY; i++) {
+			int ret = await(pids[i]);
+
+			if (ret)
+				test_die("client %d ends with %d; the service says:\n%s", pids[i], ret,
+					 daemon_log(&host));
+		}
+	}
+	await_clients(1);
+	assert_int_equal(end_lasting(&lasting), 0);
+	await_idle();
+	assert_int_equal(count_fds(host.pid), fds);
+	assert_true(memory_pages(host.pid) < pages + 64);
+	assert_int_equal(daemon_stat(&host, "served"), 2 + 3 * MANY);
+}
+
+/* The one supervisor that has no client yet: the next client's */
+static pid_t next_supervisor(void)
+{
+	pid_t all[MANY];
+	char *json;
+	unsigned int nr;
+
+	/* Not while another one is starting or ending. */
+	for (int i = 0; i < 500; i++) {
+		json = daemon_stats(&host);
+		nr = children(host.pid, all, MANY);
+		if (stats_number(json, "ready") == 1 &&
+		    nr == stats_number(json, "clients") + 1) {
+			free(json);
+			/* The last one that was started */
+			return all[nr - 1];
+		}
+		free(json);
+		usleep(20000);
+	}
+	test_die("there is never just one supervisor ready");
+}
+
+static pid_t worker_of(pid_t supervisor)
+{
+	const struct daemon d = { .pid = supervisor };
+
+	return daemon_worker(&d);
+}
+
+/* A client is killed, another one's worker is, another one's supervisor: the last two notice nothing. */
+static void test_deaths(void **state)
+{
+	struct lasting killed, lost, orphan, happy;
+	pid_t supervisor;
+
+	(void)state;
+	start("--max-clients=8");
+	start_lasting(&happy);
+	start_lasting(&killed);
+	supervisor = next_supervisor();
+	start_lasting(&lost);
+	kill(worker_of(supervisor), SIGKILL);
+	assert_int_equal(await(lost.pid), 3);
+	close(lost.pipe);
+
+	kill(killed.pid, SIGKILL);
+	assert_int_equal(await(killed.pid), -SIGKILL);
+	close(killed.pipe);
+	await_clients(1);
+
+	supervisor = next_supervisor();
+	start_lasting(&orphan);
+	kill(supervisor, SIGKILL);
+	assert_int_not_equal(await(orphan.pid), 0);
+	close(orphan.pipe);
+	await_clients(1);
+	assert_true(has_logged("was killed by signal 9"));
+	assert_int_equal(end_lasting(&happy), 0);
+	await_idle();
+}
+
+/* The listener dies: who is served goes on to be, and those who serve end with it. */
+static void test_listener_killed(void **state)
+{
+	struct lasting lasting;
+	pid_t supervisors[2];
+	int status;
+
+	(void)state;
+	start("--max-clients=8");
+	start_lasting(&lasting);
+	next_supervisor();
+	assert_int_equal(children(host.pid, supervisors, 2), 2);
+	kill(host.pid, SIGKILL);
+	assert_int_equal(waitpid(host.pid, &status, 0), host.pid);
+	host.pid = 0;
+	usleep(300000);
+	assert_int_equal(waitpid(lasting.pid, &status, WNOHANG), 0);
+	assert_int_equal(end_lasting(&lasting), 0);
+	for (int waited = 0; waited < TIMEOUT_MS && (!kill(supervisors[0], 0) || !kill(supervisors[1], 0));
+	     waited += 20)
+		usleep(20000);
+	assert_int_equal(kill(supervisors[0], 0), -1);
+	assert_int_equal(kill(supervisors[1], 0), -1);
+}
+
+static void expect_refusal(uint64_t number)
+{
+	struct vu_conn conn;
+	uint64_t features;
+
+	assert_int_equal(vu_connect(&conn, host.socket, TIMEOUT_MS), 0);
+	assert_int_equal(vu_get_u64(&conn, VU_GET_FEATURES, &features), EUSERS);
+	assert_int_equal(conn.refusal, REFUSAL_FULL);
+	assert_int_equal(conn.refusal_number, number);
+	vu_close(&conn);
+}
+
+static bool file_has(const char *name, const char *text)
+{
+	char command[256], buf[4096] = "";
+	FILE *f;
+
+	/* The log adds the date to the name. */
+	snprintf(command, sizeof(command), "cat %s*", name);
+	f = popen(command, "r");
+	if (f) {
+		buf[fread(buf, 1, sizeof(buf) - 1, f)] = '\0';
+		pclose(f);
+	}
+	return strstr(buf, text);
+}
+
+static void test_full(void **state)
+{
+	struct raw_front front[2];
+	char log_file[160];
+	pid_t pid;
+
+	(void)state;
+	start("--max-clients=2");
+	for (int i = 0; i < 2; i++) {
+		raw_open(&front[i], host.socket, RAW_FEATURES);
+		raw_expect_alive(&front[i]);
+	}
+	await_clients(2);
+	/* Without a client to come there is none to be ready for. */
+	assert_int_equal(daemon_stat(&host, "ready"), 0);
+	expect_refusal(2);
+	assert_true(has_logged("was turned away: 2 clients are served, and no more at a time (--max-clients)"));
+	snprintf(log_file, sizeof(log_file), "%s/full", test_dir());
+	pid = spawn();
+	if (!pid)
+		_exit(boot(log_file) == VACCEL_EBUSY ? TURNED_AWAY : 1);
+	assert_int_equal(await(pid), TURNED_AWAY);
+	assert_true(file_has(log_file, "serves 2 clients already, and no more at a time: --max-clients"));
+	for (int i = 0; i < 2; i++)
+		raw_expect_alive(&front[i]);
+
+	/* A program that is started again finds its place, however soon it comes. */
+	for (int i = 0; i < 5; i++) {
+		raw_close(&front[1]);
+		raw_open(&front[1], host.socket, RAW_FEATURES);
+		raw_expect_alive(&front[1]);
+	}
+	raw_expect_alive(&front[0]);
+	raw_close(&front[0]);
+	raw_close(&front[1]);
+	await_idle();
+}
+
+/* One that is full from the start says the same. */
+static void test_one(void **state)
+{
+	struct raw_front front;
+
+	(void)state;
+	start("--max-clients=1");
+	raw_open(&front, host.socket, RAW_FEATURES);
+	raw_expect_alive(&front);
+	expect_refusal(1);
+	raw_expect_alive(&front);
+	raw_close(&front);
+}
+
+static bool is_closed(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+static bool first_closed(void *arg)
+{
+	return is_closed(*(int *)arg);
+}
+
+/* More connections without a word than there is room for, and those that stop within a message */
+static void test_silent(void **state)
+{
+	static const uint32_t half[2] = { VU_GET_FEATURES, VU_VERSION };
+	struct raw_front front;
+	int fds[300], halves[3];
+
+	(void)state;
+	start("--max-clients=4");
+	for (unsigned int i = 0; i < 300; i++)
+		fds[i] = connect_silently();
+	assert_true(test_wait(first_closed, &fds[0], TIMEOUT_MS));
+	assert_true(test_wait(first_closed, &fds[43], TIMEOUT_MS));
+	assert_false(is_closed(fds[299]));
+	assert_true(has_logged("it has said nothing, and there are too many of them"));
+	assert_int_equal(daemon_stat(&host, "clients"), 0);
+	for (int i = 0; i < 3; i++) {
+		halves[i] = connect_silently();
+		assert_int_equal(write(halves[i], half, sizeof(half)), sizeof(half));
+	}
+	raw_open(&front, host.socket, RAW_FEATURES);
+	raw_expect_alive(&front);
+	await_clients(4);
+	/* One of those who were silent speaks at last, when there is a place. */
+	raw_close(&front);
+	close(halves[0]);
+	await_clients(2);
+	assert_int_equal(write(fds[299], half, sizeof(half)), sizeof(half));
+	await_clients(3);
+	for (unsigned int i = 0; i < 300; i++)
+		close(fds[i]);
+	close(halves[1]);
+	close(halves[2]);
+	await_idle();
+}
+
+/* Those who come and go without pause take no place from one who is served. */
+static void test_flood(void **state)
+{
+	static const uint32_t message[3] = { VU_GET_FEATURES, VU_VERSION, 0 };
+	struct lasting lasting;
+	unsigned int fds;
+
+	(void)state;
+	start("--max-clients=4");
+	await_idle();
+	fds = count_fds(host.pid);
+	start_lasting(&lasting);
+	for (unsigned int i = 0; i < 3000; i++) {
+		int fd = connect_silently();
+
+		if (i % 4 == 0)
+			assert_int_equal(write(fd, message, i % 8 ? sizeof(message) : 5), i % 8 ? sizeof(message) : 5);
+		close(fd);
+	}
+	assert_int_equal(end_lasting(&lasting), 0);
+	await_idle();
+	assert_int_equal(count_fds(host.pid), fds);
+}
+
+/* No descriptors are left: nobody is let in for a while, and nobody loses what he has. */
+static void test_exhausted(void **state)
+{
+	struct lasting lasting;
+	struct rlimit none, before;
+	pid_t pid;
+
+	(void)state;
+	start("--max-clients=4");
+	start_lasting(&lasting);
+	next_supervisor();
+	assert_int_equal(prlimit(host.pid, RLIMIT_NOFILE, NULL, &before), 0);
+	none = (struct rlimit){ .rlim_cur = count_fds(host.pid) - 2, .rlim_max = before.rlim_max };
+	assert_int_equal(prlimit(host.pid, RLIMIT_NOFILE, &none, NULL), 0);
+	pid = spawn();
+	if (!pid)
+		_exit(come_and_go(1));
+	assert_true(has_logged("a front end has to wait: Too many open files"));
+	assert_int_equal(prlimit(host.pid, RLIMIT_NOFILE, &before, NULL), 0);
+	assert_int_equal(await(pid), 0);
+	assert_int_equal(end_lasting(&lasting), 0);
+	await_idle();
+}
+
+static void copy_plugin(const char *to)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command), "cp '%s' '%s'", NOOP_PLUGIN, to);
+	assert_int_equal(system(command), 0);
+}
+
+/* Workers cannot start any more: clients are told, and those who are served are not harmed. */
+static void test_no_start(void **state)
+{
+	char plugin[160], log_file[160];
+	struct lasting lasting;
+	pid_t pid;
+
+	(void)state;
+	snprintf(plugin, sizeof(plugin), "%s/libvaccel-copy.so", test_dir());
+	snprintf(log_file, sizeof(log_file), "%s/nostart", test_dir());
+	copy_plugin(plugin);
+	start_daemon(&host, plugin, (const char *[]){ "--max-clients=4", NULL });
+	next_supervisor();
+	unlink(plugin);
+	start_lasting(&lasting);
+	pid = spawn();
+	if (!pid)
+		_exit(boot(log_file) == VACCEL_EBUSY ? TURNED_AWAY : 1);
+	assert_int_equal(await(pid), TURNED_AWAY);
+	assert_true(file_has(log_file, "has no worker for one more client"));
+	assert_true(has_logged("was turned away: no worker starts for it"));
+	copy_plugin(plugin);
+	pid = spawn();
+	if (!pid)
+		_exit(come_and_go(1));
+	assert_int_equal(await(pid), 0);
+	assert_int_equal(end_lasting(&lasting), 0);
+	await_idle();
+}
+
+/* A program of another user. Return: how many sessions it may have, up to three, or 100 and the error */
+static int count_sessions(uid_t uid)
+{
+	struct vaccel_session sess[3];
+	int ret, nr = 0;
+
+	if (setgid(uid) || setuid(uid))
+		return 99;
+	ret = boot(NULL);
+	if (ret)
+		return 100 + ret;
+	while (nr < 3 && !vaccel_session_init(&sess[nr], 0))
+		nr++;
+	return nr;
+}
+
+/* Sections of users and groups: the user's wins, and neighbours have their own. */
+static void test_sections(void **state)
+{
+	static const struct {
+		uid_t uid;
+		int sessions;
+	} users[] = { { 54321, 1 }, { 54322, 2 }, { 54323, 3 }, { 54321, 1 }, { 54324, 1 } };
+	char config[160], option[180];
+	FILE *f;
+
+	(void)state;
+	if (getuid() != 0)
+		skip();
+	snprintf(config, sizeof(config), "%s/sections.conf", test_dir());
+	snprintf(option, sizeof(option), "--config=%s", config);
+	f = fopen(config, "we");
+	assert_non_null(f);
+	fputs("[user:54321]\nmax-sessions = 1\n[group:54322]\nmax-sessions = 2\n"
+	      "[group:54321]\nmax-sessions = 2\n[group:54324]\nmax-sessions = 2\n"
+	      "[user:54324]\nmax-sessions = 1\n", f);
+	fclose(f);
+	start_daemon(&host, NOOP_PLUGIN, (const char *[]){ "--max-clients=2", option, NULL });
+	chmod(test_dir(), 0711);
+	chmod(host.socket, 0777);
+	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
+		pid_t pid = spawn();
+
+		if (!pid)
+			_exit(count_sessions(users[i].uid));
+		assert_int_equal(await(pid), users[i].sessions);
+	}
+	chmod(test_dir(), 0700);
+}
+
+/* Told to end, it ends, and so does all that it has started; what workers had is removed. */
+static void test_stop(void **state)
+{
+	struct lasting lasting[4];
+	pid_t supervisors[MANY];
+	unsigned int nr;
+	char *dirs[4];
+
+	(void)state;
+	start("--max-clients=8");
+	for (int i = 0; i < 4; i++) {
+		const struct daemon d = { .pid = next_supervisor() };
+
+		dirs[i] = daemon_dir(&d);
+		start_lasting(&lasting[i]);
+	}
+	nr = children(host.pid, supervisors, MANY);
+	assert_true(nr >= 4 && nr <= MANY);
+	assert_int_equal(stop_daemon(&host), 0);
+	for (unsigned int i = 0; i < nr; i++)
+		assert_int_equal(kill(supervisors[i], 0), -1);
+	for (int i = 0; i < 4; i++) {
+		assert_int_not_equal(access(dirs[i], F_OK), 0);
+		free(dirs[i]);
+		assert_int_not_equal(end_lasting(&lasting[i]), 0);
+	}
+	assert_int_not_equal(access(host.socket, F_OK), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(test_many, stop),
+		cmocka_unit_test_teardown(test_deaths, stop),
+		cmocka_unit_test_teardown(test_listener_killed, stop),
+		cmocka_unit_test_teardown(test_full, stop),
+		cmocka_unit_test_teardown(test_one, stop),
+		cmocka_unit_test_teardown(test_silent, stop),
+		cmocka_unit_test_teardown(test_flood, stop),
+		cmocka_unit_test_teardown(test_exhausted, stop),
+		cmocka_unit_test_teardown(test_no_start, stop),
+		cmocka_unit_test_teardown(test_sections, stop),
+		cmocka_unit_test_teardown(test_stop, stop),
+	};
+
+	test_main_begin(280);
+	return cmocka_run_group_tests_name("clients", tests, NULL, NULL);
+}
