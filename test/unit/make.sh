@@ -57,4 +57,30 @@ done
 chmod +x "$work/bin/id"
 env -u HOME "PATH=$work/bin" "$work/tree/scripts/in-root" true >"$work/said" 2>&1 && bad "it needs no rights"
 says 'root rights are needed to enter the build root: install sudo'
+# The same where users may have namespaces: who is root in one needs no sudo, is no other user in the build
+# root, and the script that makes the root finds a sudo.
+cp -r "$sources/scripts/rootless" "$work/tree/scripts/"
+cat >"$work/bin/unshare" <<'EOF'
+#!/bin/sh
+case " $* " in
+*' --user '*)
+	echo "a namespace" >>"$0.said"
+	while [ "$1" != -- ]; do shift; done
+	shift
+	exec "$@"
+	;;
+esac
+printf ' %s' "$@" >>"$0.said"
+EOF
+printf '#!/bin/sh\nsudo --preserve-env=http_proxy true && echo /the/root\n' >"$work/tree/scripts/build-root"
+printf '#!/bin/sh\n' | tee "$work/bin/mmdebstrap" >"$work/bin/true"
+chmod +x "$work/bin/unshare" "$work/bin/mmdebstrap" "$work/bin/true"
+ln -s "$(command -v mkdir)" "$work/bin/mkdir"
+(cd "$work/tree" && env "VACCEL_CACHE=$work/cache" "PATH=$work/bin" scripts/in-root some command) \
+	>"$work/said" 2>&1 || bad "a namespace does not do"
+[ "$(grep -c '^a namespace$' "$work/bin/unshare.said")" = 3 ] || bad "not all of it is in a namespace"
+tail -n 1 "$work/bin/unshare.said" | grep -qF " /the/root $work/tree $work/cache /src 0 0 0 some command" || {
+	cat "$work/bin/unshare.said" >&2
+	bad "the command is not root's in the namespace"
+}
 exit $failed

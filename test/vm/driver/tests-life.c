@@ -230,30 +230,24 @@ void test_reload(void)
 	close(fd);
 }
 
-/* To memory and back: the clock's alarm wakes the VM up. */
-static void suspend(void)
-{
-	write_file("/sys/class/rtc/rtc0/wakealarm", "0");
-	write_file("/sys/class/rtc/rtc0/wakealarm", "+4");
-	write_file("/sys/power/state", "mem");
-}
-
+/* To memory and back */
 void test_suspend(void)
 {
 	int fd = must_open();
 	pthread_t thread;
 	void *e;
 
-	if (access("/sys/class/rtc/rtc0/wakealarm", W_OK) ||
-	    !file_has("/sys/power/mem_sleep", "[deep]")) {
-		printf("skip - suspend: this machine cannot suspend to memory and wake up\n");
+	if (!file_has("/sys/power/mem_sleep", "[deep]")) {
+		printf("skip - suspend: this machine cannot suspend to memory\n");
 		close(fd);
 		return;
 	}
+	/* The clock's alarm could ring before it sleeps, on a busy machine: driver/run does it. */
+	printf("# wake me up\n");
 	for (int i = 0; i < 2; i++) {
 		CHECK(!pthread_create(&thread, NULL, call_never, &fd));
 		CHECK(device_holds(fd, 1));
-		suspend();
+		write_file("/sys/power/state", "mem");
 		pthread_join(thread, &e);
 		CHECK((intptr_t)e == ENODEV);
 		CHECK(!simple(fd, FAKE_ECHO, 0));
