@@ -115,6 +115,7 @@ static bool stays_below(const char *name)
 
 int engine_source_file(const struct engine_source *source, const char *name, struct bytes *bytes)
 {
+	const char *model = source->blob ? source->blob->path : source->path;
 	size_t dir, len = strlen(name) + 1;
 	char *path;
 	int ret;
@@ -122,15 +123,19 @@ int engine_source_file(const struct engine_source *source, const char *name, str
 	if (source->blob) {
 		const struct vaccel_blob *file = find_beside(source, name);
 
-		return file ? bytes_of_blob(file, bytes) : VACCEL_ENOENT;
+		if (file)
+			return bytes_of_blob(file, bytes);
+		/* Of a resource that is the model's file alone the labels may lie beside it all the same. */
+		if (!model || strcmp(name, LABELS_NAME))
+			return VACCEL_ENOENT;
 	}
 	if (!stays_below(name))
 		return VACCEL_ENOENT;
-	dir = (size_t)(source->name - source->path); /* see source_of_path() */
+	dir = (size_t)(base_name(model) - model);
 	path = malloc(dir + len);
 	if (!path)
 		return VACCEL_ENOMEM;
-	memcpy(path, source->path, dir);
+	memcpy(path, model, dir);
 	memcpy(path + dir, name, len);
 	ret = bytes_of_file(path, bytes);
 	free(path);

@@ -215,16 +215,28 @@ static int choose(struct device *d)
 
 /* ---- Preparing it ---------------------------------------------------------------------------- */
 
+/* "OpenCL MAJOR.MINOR ..." */
+static bool is_new_enough(const char *version)
+{
+	static const char prefix[] = "OpenCL ";
+	unsigned long major, minor;
+	char *end;
+
+	if (strncmp(version, prefix, sizeof(prefix) - 1))
+		return false;
+	major = strtoul(version + sizeof(prefix) - 1, &end, 10);
+	minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+	return major > 1 || (major == 1 && minor >= 2);
+}
+
 static int ask(struct device *d)
 {
-	unsigned int major = 0, minor = 0;
 	cl_device_fp_config doubles = 0;
 	char version[64] = "";
 	cl_int error;
 
 	clGetDeviceInfo(d->id, CL_DEVICE_VERSION, sizeof(version), version, NULL);
-	if (sscanf(version, "OpenCL %u.%u", &major, &minor) != 2 ||
-	    major < 1 || (major == 1 && minor < 2)) {
+	if (!is_new_enough(version)) {
 		opencl_error("%s has %s; OpenCL 1.2 is needed. " ENV_DEVICE " chooses another device",
 			     d->name, *version ? version : "an unknown version");
 		return VACCEL_ENOTSUP;

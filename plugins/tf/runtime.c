@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,17 +53,23 @@ enum device { DEVICE_ANY, DEVICE_CPU, DEVICE_GPU, DEVICE_BAD };
 static enum device chosen_device(unsigned int *number)
 {
 	const char *text = getenv(ENV_DEVICE);
-	char end;
+	unsigned long value;
+	char *end;
 
 	*number = 0;
 	if (!text || !*text)
 		return DEVICE_ANY;
 	if (!strcasecmp(text, "cpu"))
 		return DEVICE_CPU;
-	if (!strcasecmp(text, "gpu") ||
-	    (!strncasecmp(text, "gpu:", 4) && sscanf(text + 4, "%3u%c", number, &end) == 1))
+	if (!strcasecmp(text, "gpu"))
 		return DEVICE_GPU;
-	return DEVICE_BAD;
+	if (strncasecmp(text, "gpu:", 4) || !isdigit((unsigned char)text[4]))
+		return DEVICE_BAD;
+	value = strtoul(text + 4, &end, 10);
+	if (*end || value > 999)
+		return DEVICE_BAD;
+	*number = (unsigned int)value;
+	return DEVICE_GPU;
 }
 
 /* A ConfigProto, byte by byte: field numbers and kinds as in tensorflow/core/protobuf/config.proto */
