@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -19,6 +20,7 @@
 static char path[64];
 static int dir;
 static mode_t file_mode; /* of contents */
+#define LOCK ".lock" /* see cache_dir.c */
 
 static int start(void **state)
 {
@@ -507,6 +509,75 @@ static void rights_are_checked(void **state)
 	assert_int_equal(fchown(dir, 0, (gid_t)-1), 0);
 }
 
+static bool is_empty(void)
+{
+	return look(dir).nr == 0;
+}
+
+/* What cannot be stored has a reason, and leaves nothing. */
+static void says_what_fails(void **state)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), fd = memory(MIB), lock;
+	uint8_t tag[POSSESSION_TAG_SIZE];
+
+	(void)state;
+	/* The directory is none any more, or no directory. */
+	assert_int_equal(insert_at(-1, 1, MIB, 4 * MIB), -EBADF);
+	assert_int_equal(insert_at(null, 1, MIB, 4 * MIB), -ENOTDIR);
+	tag_of(1, MIB, tag);
+	assert_int_equal(cache_dir_claim(-1, some_key, tag, fd, MIB), -EBADF);
+	assert_int_equal(cache_dir_claim(null, some_key, tag, fd, MIB), -ENOTDIR);
+	close(null);
+	/* The file is shorter than was said. */
+	assert_int_equal(cache_dir_insert(dir, 4 * MIB, fd, 2 * MIB), -EIO);
+	assert_true(is_empty());
+	close(fd);
+
+	/* Somebody has the lock, or has put something in its place. */
+	lock = openat(dir, LOCK, O_RDONLY | O_CREAT | O_CLOEXEC, 0400);
+	assert_int_equal(flock(lock, LOCK_EX), 0);
+	assert_int_equal(insert(1, MIB, 4 * MIB), -EBUSY);
+	assert_true(is_empty());
+	close(lock);
+	assert_int_equal(insert(1, MIB, 4 * MIB), 0);
+	assert_int_equal(unlinkat(dir, LOCK, 0), 0);
+	assert_int_equal(symlinkat("/dev/null", dir, LOCK), 0);
+	assert_int_equal(insert(2, MIB, 4 * MIB), -ELOOP);
+	expect_claim(1, MIB, 0);
+	expect_claim(2, MIB, -ENOENT);
+}
+
+/* A file to which the content cannot be copied is no answer. */
+static void claims_what_can_be_written(void **state)
+{
+	uint8_t tag[POSSESSION_TAG_SIZE];
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(insert(1, MIB, 4 * MIB), 0);
+	tag_of(1, MIB, tag);
+	assert_true(cache_dir_claim(dir, some_key, tag, fd, MIB) < 0);
+	close(fd);
+	expect_claim(1, MIB, 0);
+}
+
+/* Where a content's name is a directory it cannot be given to a file. */
+static void name_is_taken(void **state)
+{
+	char name[256];
+
+	(void)state;
+	assert_int_equal(insert(1, MIB, 4 * MIB), 0);
+	strcpy(name, look(dir).last);
+	assert_int_equal(unlinkat(dir, name, 0), 0);
+	assert_int_equal(mkdirat(dir, name, 0700), 0);
+	assert_true(insert(1, MIB, 4 * MIB) < 0);
+	expect_claim(1, MIB, -ENOENT);
+	assert_int_equal(unlinkat(dir, name, AT_REMOVEDIR), 0);
+	assert_int_equal(insert(1, MIB, 4 * MIB), 0);
+	expect_claim(1, MIB, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -515,6 +586,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(survives_damage, start, stop),
 		cmocka_unit_test_setup_teardown(leaves_others_alone, start, stop),
 		cmocka_unit_test_setup_teardown(is_checked, start, stop),
+		cmocka_unit_test_setup_teardown(says_what_fails, start, stop),
+		cmocka_unit_test_setup_teardown(claims_what_can_be_written, start, stop),
+		cmocka_unit_test_setup_teardown(name_is_taken, start, stop),
 		cmocka_unit_test_setup_teardown(serves_processes, start, stop),
 		cmocka_unit_test_setup_teardown(is_shared_by_users, start, stop),
 		cmocka_unit_test_setup_teardown(rights_are_checked, start, stop),

@@ -14,13 +14,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "child.h"
 #include "forker.h"
+#include "util.h"
 
 #define WAIT_MS 20000
+
+/* As for a process that a driver holds in the kernel: it does not end when it is killed. */
+static bool is_immortal;
+
+int __real_kill(pid_t pid, int sig);
+int __wrap_kill(pid_t pid, int sig);
+
+int __wrap_kill(pid_t pid, int sig)
+{
+	return is_immortal ? 0 : __real_kill(pid, sig);
+}
 
 static int refusal;		    /* of the forker */
 static void (*body)(int sock);	    /* of the next worker */
@@ -278,12 +291,59 @@ static void says_nothing(void **state)
 	assert_string_equal(how, "killed by signal 9 (Killed)");
 }
 
+/* The front end does not wait for it; the operator is told, once, and it is waited for at last. */
+static void does_not_end(void **state)
+{
+	enum { NR = 18 };
+	static struct capture log;
+	struct child c;
+	const char *said;
+	pid_t pids[NR];
+	int before = count_fds();
+
+	(void)state;
+	capture_start(&log, STDERR_FILENO);
+	is_immortal = true;
+	for (unsigned int i = 0; i < NR; i++) {
+		start(&c, answers_nothing);
+		pids[i] = c.pid;
+		end(&c, "killed, and not gone yet");
+		assert_int_equal(child_nr_ending(), i < NR - 2 ? i + 1 : NR - 2);
+	}
+	for (int i = 0; i < 120; i++) {
+		usleep(50000);
+		child_reap();
+	}
+	said = capture_end(&log);
+	is_immortal = false;
+	for (unsigned int i = 0; i < NR; i++) {
+		char line[64];
+
+		__real_kill(pids[i], SIGKILL);
+		snprintf(line, sizeof(line), "worker %d does not end: a driver", (int)pids[i]);
+		/* More than can be remembered are told of at once. */
+		assert_true(!strstr(said, line) == (i >= NR - 2));
+		if (i < NR - 2)
+			assert_null(strstr(strstr(said, line) + 1, line));
+	}
+	assert_non_null(strstr(said, "17 workers do not end: a driver"));
+	for (int waited = 0; child_nr_ending() && waited < WAIT_MS; waited += 10) {
+		usleep(10000);
+		child_reap();
+	}
+	assert_int_equal(child_nr_ending(), 0);
+	for (unsigned int i = NR - 2; i < NR; i++)
+		assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(count_fds(), before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(does_its_work), cmocka_unit_test(does_not_start),
 		cmocka_unit_test(dies),		 cmocka_unit_test(talks_nonsense),
-		cmocka_unit_test(says_nothing),
+		cmocka_unit_test(says_nothing),	 cmocka_unit_test(does_not_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,8 +5,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "content.h"
+#include "fdpass.h"
+#include "keeper_proto.h"
+#include "util.h"
 
 static struct content_cache *cache;
 static struct content_challenge some_challenge;
@@ -243,6 +247,155 @@ static void serves_threads(void **state)
 	assert_true(content_kept(cache) <= 5 * MIB);
 }
 
+/* ---- Keepers that do not do their work ------------------------------------------------------ */
+
+static int keeper; /* its end of the socket */
+
+static int start_with_keeper(void **state)
+{
+	int socks[2];
+
+	(void)state;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks))
+		return -1;
+	keeper = socks[1];
+	cache = content_cache_new(5 * MIB, socks[0]);
+	memcpy(some_challenge.key, some_key, sizeof(some_key));
+	return cache ? 0 : -1;
+}
+
+/* Receives a request. Return: the descriptor that came with it, or -1; *answer: the one for the answer */
+static int take_request(struct keeper_msg *msg, int *answer)
+{
+	unsigned int nr;
+	int fds[KEEPER_MAX_FDS];
+
+	assert_int_equal(fdpass_recv(keeper, (struct iovec){ msg, sizeof(*msg) }, fds,
+				     KEEPER_MAX_FDS, &nr, 0), sizeof(*msg));
+	*answer = fds[0];
+	return fds[1];
+}
+
+/* Refuses so many requests. */
+static void *refuse(void *arg)
+{
+	struct keeper_msg msg;
+	int answer, fd;
+
+	for (uintptr_t n = (uintptr_t)arg; n; n--) {
+		fd = take_request(&msg, &answer);
+		msg.status = -ENOSPC;
+		(void)!send(answer, &msg, sizeof(msg), MSG_NOSIGNAL);
+		close(answer);
+		if (fd >= 0)
+			close(fd);
+	}
+	return NULL;
+}
+
+/* The models work, they are only not kept; and the log says so once. */
+static void keeper_refuses(void **state)
+{
+	struct content_challenge ch;
+	static struct capture log;
+	struct content *c[2];
+	const char *said;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, refuse, (void *)4), 0);
+	capture_start(&log, STDERR_FILENO);
+	for (unsigned int i = 0; i < 2; i++) {
+		c[i] = make(i + 1, MIB);
+		assert_fd_has(content_fd(c[i]), i + 1, MIB);
+	}
+	said = capture_end(&log);
+	assert_non_null(strstr(said, "not put into the cache directory: No space left"));
+	assert_null(strstr(strstr(said, "No space left") + 1, "No space left"));
+	/* The guest is told, and sends what it has; what somebody uses is shared without it. */
+	assert_int_equal(content_challenge(cache, MIB, &ch), EIO);
+	expect_claim(3, MIB, ENOSPC);
+	pthread_join(thread, NULL);
+	expect_claim(1, MIB, 0);
+	content_put(cache, c[0]);
+	content_put(cache, c[1]);
+	close(keeper);
+}
+
+static void keeper_is_dead(void **state)
+{
+	struct content_challenge ch;
+	struct content *c;
+
+	(void)state;
+	close(keeper);
+	c = make(1, MIB);
+	assert_int_equal(content_challenge(cache, MIB, &ch), EIO);
+	expect_claim(1, MIB, 0);
+	expect_claim(2, MIB, EPIPE);
+	content_put(cache, c);
+}
+
+/*
+ * It has the guest's memory, and never answers: after a while the guest sends what it has, into other
+ * memory, and what the keeper writes to the old is nobody's.
+ */
+static void keeper_is_silent_for_ever(void **state)
+{
+	struct content_challenge ch;
+	struct keeper_msg msg;
+	struct content *c;
+	int answer, fd;
+
+	(void)state;
+	assert_int_equal(claim(1, MIB, &c), ENOENT);
+	fd = take_request(&msg, &answer);
+	assert_true(fd >= 0);
+	assert_int_equal(msg.type, KEEPER_CLAIM);
+	fill_fd(fd, 2, MIB);
+	assert_fd_zero(content_fd(c), MIB);
+	fill_fd(content_fd(c), 1, MIB);
+	content_publish(cache, c);
+	fill_fd(fd, 3, MIB);
+	assert_fd_has(content_fd(c), 1, MIB);
+	content_put(cache, c);
+	close(fd);
+	close(answer);
+	/* From here on nobody waits for it. */
+	assert_int_equal(content_challenge(cache, MIB, &ch), 0);
+	expect_claim(1, MIB, 0);
+	expect_claim(2, MIB, ENOENT);
+	close(keeper);
+}
+
+/* ---- No memory ------------------------------------------------------------------------------- */
+
+static bool fail_memfd;
+
+int __real_memfd_create(const char *name, unsigned int flags);
+int __wrap_memfd_create(const char *name, unsigned int flags);
+
+int __wrap_memfd_create(const char *name, unsigned int flags)
+{
+	errno = EMFILE;
+	return fail_memfd ? -1 : __real_memfd_create(name, flags);
+}
+
+/* Such a file is none of ours, and takes none of the places. */
+static void no_memory(void **state)
+{
+	struct content *c;
+
+	(void)state;
+	fail_memfd = true;
+	for (int i = 0; i < 100000; i++)
+		assert_null(content_new(cache, MIB));
+	fail_memfd = false;
+	c = make(1, MIB);
+	content_put(cache, c);
+	assert_int_equal(content_kept(cache), MIB);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +404,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(keeps_the_last_used, start, stop),
 		cmocka_unit_test_setup_teardown(has_limits, start, stop),
 		cmocka_unit_test_setup_teardown(serves_threads, start, stop),
+		cmocka_unit_test_setup_teardown(no_memory, start, stop),
+		cmocka_unit_test_setup_teardown(keeper_refuses, start_with_keeper, stop),
+		cmocka_unit_test_setup_teardown(keeper_is_dead, start_with_keeper, stop),
+		/* The last one: a keeper that was silent once is never asked again. */
+		cmocka_unit_test_setup_teardown(keeper_is_silent_for_ever, start_with_keeper, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
