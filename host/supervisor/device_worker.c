@@ -22,6 +22,7 @@
 
 /* The first worker may load large plugins; nobody waits for it but the operator. */
 #define FIRST_START_MS 60000
+#define FIRST_STARTS   10
 #define QUIT_MS 3000
 /* A worker that is ready for shorter than this has died young. */
 #define YOUNG_MS 2000
@@ -267,6 +268,16 @@ static void lose_worker(struct device *dev, const char *why)
 			  why ? why : start_hint(dev, how), delay, before);
 }
 
+/* On a slow machine what starts workers may miss its time; then the next one has taken its place. */
+static int start_first_worker(struct device *dev)
+{
+	int ret = start_worker(dev);
+
+	for (int i = 1; ret == -EAGAIN && i < FIRST_STARTS; i++)
+		ret = start_worker(dev);
+	return ret;
+}
+
 int device_worker_init(struct device *dev)
 {
 	int ret;
@@ -277,7 +288,7 @@ int device_worker_init(struct device *dev)
 		return EX_OSERR;
 	}
 	quota_init(&dev->quota, &dev->opts.setup.policy, &dev->area->counts);
-	ret = start_worker(dev);
+	ret = start_first_worker(dev);
 	if (ret) {
 		log_error("cannot start the worker: %s", strerror(-ret));
 		return EX_OSERR;
