@@ -556,8 +556,12 @@ int plugins_cleanup(void)
 
 	vaccel_debug("Cleaning up plugins");
 	atomic_store(&ready, false);
-	while ((plugin = last_plugin(&inherited)))
-		if (!inherited)
+	while ((plugin = last_plugin(&inherited))) {
+		/* Of the parent's only what it would say anew when it is loaded again is forgotten. */
+		if (inherited)
+			forget_extension(plugin);
+		else
 			plugin_unregister(plugin);
+	}
 	return VACCEL_OK;
 }

@@ -14,7 +14,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -305,6 +308,171 @@ static void test_fork_native(void **state)
 	release_all();
 }
 
+/* ---- Children with a connection of their own ------------------------------------------------- */
+
+#define CHILDREN 6
+#define CALLS	 50
+
+static atomic_bool stop_threads;
+
+static int echo(struct vaccel_session *s, int value)
+{
+	static _Thread_local int in[SIZE / sizeof(int)], out[SIZE / sizeof(int)];
+	size_t count = value % 2 ? SIZE / sizeof(int) : 16;
+	int ret;
+
+	in[0] = value;
+	in[count - 1] = -value;
+	ret = vaccel_fpga_arraycopy(s, in, out, count);
+	if (!ret && (out[0] != in[0] || out[count - 1] != in[count - 1]))
+		ret = 90;
+	return ret;
+}
+
+/* All kinds of things of its own, in a connection of its own */
+static int live(void)
+{
+	struct vaccel_session mine;
+	struct vaccel_resource data;
+	struct vaccel_async *own;
+	struct vaccel_async_done done;
+	void *own_memory;
+	char text[] = "my text";
+	int ret = boot(VIRTIO_PLUGIN, VACCEL_LOG_ERROR);
+
+	if (ret)
+		return ret;
+	if (vaccel_session_init(&mine, 0) || vaccel_mem_alloc(&mine, SIZE, &own_memory) ||
+	    vaccel_resource_init_from_buf(&data, text, sizeof(text), VACCEL_RESOURCE_DATA, "data",
+					  true) ||
+	    vaccel_resource_register(&data, &mine) || vaccel_async_new(&own, 1))
+		return 91;
+	for (int i = 0; i < CALLS && !ret; i++)
+		ret = echo(&mine, i);
+	if (ret || VACCEL_ASYNC(own, NULL, vaccel_noop(&mine)) || vaccel_async_wait(own, -1, &done) ||
+	    done.result)
+		return ret ? ret : 92;
+	memset(data.blobs[0]->data, 'x', sizeof(text));
+	if (vaccel_resource_sync(&data, &mine) || strcmp((char *)data.blobs[0]->data, "my text"))
+		return 93;
+	return vaccel_mem_free(own_memory) || vaccel_async_delete(own) ||
+	       vaccel_resource_release(&data) || vaccel_session_release(&mine) ? 94 : 0;
+}
+
+/* What its parent made is not known any more, and can be let go of all the same. */
+static int live_and_let_go(void)
+{
+	int ret = live();
+
+	if (!ret && (vaccel_noop(&sess) != VACCEL_EINVAL || vaccel_mem_free(memory) != VACCEL_EINVAL))
+		ret = 95;
+	(void)vaccel_session_release(&sess);
+	(void)vaccel_resource_release(&res);
+	return ret ? ret : vaccel_async_delete(queue);
+}
+
+static int live_and_clean_up(void)
+{
+	int ret = live();
+
+	return ret ? ret : vaccel_cleanup();
+}
+
+/* The child has children, and lives on. */
+static int live_and_fork(void)
+{
+	int ret = boot(VIRTIO_PLUGIN, VACCEL_LOG_ERROR), status;
+	struct vaccel_session mine;
+	pid_t pid;
+
+	if (ret || vaccel_session_init(&mine, 0))
+		return 96;
+	pid = fork();
+	if (!pid)
+		exit(live());
+	if (waitpid(pid, &status, 0) != pid || status)
+		return 97;
+	ret = echo(&mine, 1);
+	return ret ? ret : vaccel_session_release(&mine);
+}
+
+static int start_and_die(void)
+{
+	if (!boot(VIRTIO_PLUGIN, VACCEL_LOG_ERROR) && !vaccel_session_init(&sess, 0))
+		raise(SIGKILL);
+	return 98;
+}
+
+static void *call_all_the_time(void *arg)
+{
+	intptr_t ret = 0;
+
+	for (int i = 0; !ret && !atomic_load(&stop_threads); i++)
+		ret = echo(arg, i);
+	return (void *)ret;
+}
+
+static void use_parent_on_host(void)
+{
+	use_parent();
+	/* The host still has both, or it would say so. */
+	assert_int_equal(vaccel_resource_unregister(&res, &sess), 0);
+	assert_int_equal(vaccel_resource_register(&res, &sess), 0);
+	assert_int_equal(vaccel_fpga_arraycopy(&sess, memory, (int *)memory + 16, 16), 0);
+	use_parent();
+}
+
+/* Forked while other threads are in calls, which hold whatever locks there are */
+static void fork_many(void)
+{
+	static int (*const children[])(void) = { live_and_let_go, live_and_clean_up, start_and_die,
+						 live, live_and_fork, nothing };
+	pid_t pids[CHILDREN];
+	int status;
+
+	for (int i = 0; i < CHILDREN; i++) {
+		pids[i] = fork();
+		assert_true(pids[i] >= 0);
+		if (!pids[i]) {
+			alarm(60);
+			exit(children[i]());
+		}
+	}
+	for (int i = 0; i < CHILDREN; i++) {
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_int_equal(status, children[i] == start_and_die ? SIGKILL : 0);
+	}
+}
+
+static void test_fork_connected(void **state)
+{
+	pthread_t threads[2];
+	void *ret;
+
+	(void)state;
+	start_daemon(&host, NOOP_PLUGIN, (const char *[]){ "--max-clients=32", NULL });
+	setenv("VACCEL_VIRTIO_SOCKET", host.socket, 1);
+	assert_int_equal(boot(VIRTIO_PLUGIN, VACCEL_LOG_ERROR), 0);
+	open_all();
+	assert_int_equal(vaccel_async_new(&queue, 4), 0);
+	assert_int_equal(vaccel_mem_alloc(&sess, SIZE, &memory), 0);
+	atomic_store(&stop_threads, false);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, call_all_the_time, &sess), 0);
+	for (int round = 0; round < 4; round++) {
+		fork_many();
+		use_parent_on_host();
+	}
+	atomic_store(&stop_threads, true);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pthread_join(threads[i], &ret), 0);
+		assert_null(ret);
+	}
+	assert_int_equal(vaccel_mem_free(memory), 0);
+	assert_int_equal(vaccel_async_delete(queue), 0);
+	release_all();
+}
+
 /* ---- Files ---------------------------------------------------------------------------------- */
 
 static void make_file(const char *path)
@@ -471,6 +639,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_fork_local, stop),
 		cmocka_unit_test_teardown(test_fork_native, stop),
+		cmocka_unit_test_teardown(test_fork_connected, stop),
 		cmocka_unit_test_teardown(test_shrunk, stop),
 		cmocka_unit_test_teardown(test_address_space, stop),
 		cmocka_unit_test_teardown(test_no_proc, stop),
