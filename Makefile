@@ -122,10 +122,10 @@ dist:
 		"$(or $(ARCH),amd64 arm64 armhf)" "$(or $(TARGETS),deb tar vm image)"
 
 # What "make dist" made, tried in bare roots, under prefixes and in VMs of all architectures.
-# PARTS: some of deb, tar, vm, image, bad, cross, dkms (default: all of these), again (are two runs the same?)
+# PARTS: some of deb, tar, vm, image, bad, cross, dkms, source (default: all of these), again (are two runs the same?)
 check-dist:
 	scripts/in-root --dist packaging/dist/check-dist /src/dist \
-		"$(or $(ARCH),amd64 arm64 armhf)" "$(or $(PARTS),deb tar vm image bad cross dkms)"
+		"$(or $(ARCH),amd64 arm64 armhf)" "$(or $(PARTS),deb tar vm image bad cross dkms source)"
 
 clean:
 	rm -rf build

@@ -6,7 +6,8 @@
 # A line was measured by several processes. What it says is the median of those that the machine did not disturb;
 # of all, and the line is marked, when those are not the greater part. A process was disturbed when others
 # used more than MAX_OTHERS percent of a processor meanwhile, or when copying 1 MiB took more than MAX_SLOW
-# times as long as it did in the median of the run.
+# times as long as it did in the median of the run. The same goes for a copy of what the other processor has just
+# written. Where that takes more than MAX_FAR times as long as other copies in the median, the last line says so.
 
 function field(text, key,    at) {
 	at = index(text, "\"" key "\":")
@@ -66,14 +67,19 @@ function ratio_of(i, text,    faster) {
 	return faster
 }
 
-function disturbed(text, where,    slow) {
-	slow = field(text, "memcpy_us")
-	return field(text, "others") + 0 > MAX_OTHERS || (slow != "" && slow + 0 > MAX_SLOW * usual[where])
+function is_slow(text, where, key,    us) {
+	us = field(text, key)
+	return us != "" && us + 0 > MAX_SLOW * usual[where, key]
+}
+
+function disturbed(text, where) {
+	return field(text, "others") + 0 > MAX_OTHERS || is_slow(text, where, "memcpy_us") ||
+		is_slow(text, where, "handed_over_us")
 }
 
 # One line of the table and of results.json; ratio is "" when nothing was measured
 function add(i, value, unit, text, against, ratio, lowest, highest, rec, n, undisturbed,
-	     pass, verdict, spread, marked, copy, wake) {
+	     pass, verdict, spread, marked, copy, over, wake) {
 	marked = n && 2 * undisturbed <= n
 	if (ratio == "") {
 		verdict = "not measured"
@@ -88,18 +94,19 @@ function add(i, value, unit, text, against, ratio, lowest, highest, rec, n, undi
 	}
 	spread = n > 1 ? number(lowest) " to " number(highest) : ""
 	copy = middle(rec, n, "memcpy_us")
+	over = middle(rec, n, "handed_over_us")
 	wake = middle(rec, n, "wakeup_us")
 	total++
 	passed += pass
-	rows[total] = sprintf("| %s | %s | %s | %s | %s | %s %s | %s | %s | %s |", name[i], text, against,
+	rows[total] = sprintf("| %s | %s | %s | %s | %s | %s %s | %s | %s | %s | %s |", name[i], text, against,
 		ratio == "" ? "-" : number(ratio), spread, sense[i], goal[i], verdict,
-		copy == "" ? "" : time(copy), wake == "" ? "" : time(wake))
+		copy == "" ? "" : time(copy), over == "" ? "" : time(over), wake == "" ? "" : time(wake))
 	printf "{\"name\":\"%s\",\"value\":%s,\"unit\":\"%s\",\"comparator\":\"%s\",\"ratio\":%s," \
 		"\"lowest\":%s,\"highest\":%s,\"processes\":%d,\"undisturbed\":%d,\"memcpy_us\":%s," \
-		"\"wakeup_us\":%s,\"goal\":\"%s %s\",\"pass\":%s,\"disturbed\":%s}\n", name[i],
+		"\"handed_over_us\":%s,\"wakeup_us\":%s,\"goal\":\"%s %s\",\"pass\":%s,\"disturbed\":%s}\n", name[i],
 		ratio == "" ? "null" : value, unit, comparator[i], ratio == "" ? "null" : ratio,
 		ratio == "" ? "null" : lowest, ratio == "" ? "null" : highest, n, undisturbed,
-		copy == "" ? "null" : copy, wake == "" ? "null" : wake, sense[i], goal[i],
+		copy == "" ? "null" : copy, over == "" ? "null" : over, wake == "" ? "null" : wake, sense[i], goal[i],
 		pass ? "true" : "false", marked ? "true" : "false"
 }
 
@@ -146,6 +153,7 @@ function report(i,    n, k, key, all, kept, nr, ratios, ratio, value) {
 BEGIN {
 	MAX_OTHERS = 10
 	MAX_SLOW = 1.4
+	MAX_FAR = 2
 	nr_settings = split(settings, list, " ")
 	for (i = 1; i <= nr_settings; i++)
 		ran[list[i]] = 1
@@ -199,13 +207,14 @@ END {
 	for (where in nr_looks) {
 		for (i = 1; i <= nr_looks[where]; i++)
 			seen[i] = looks[where, i]
-		usual[where] = middle(seen, nr_looks[where], "memcpy_us")
+		usual[where, "memcpy_us"] = middle(seen, nr_looks[where], "memcpy_us")
+		usual[where, "handed_over_us"] = middle(seen, nr_looks[where], "handed_over_us")
 	}
 	for (i = 1; i <= nr; i++)
 		report(i)
 	if (nr) {
-		print "| what | median | against | ratio | lowest to highest | goal | | copy of 1 MiB | wake-up |"
-		print "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+		print "| what | median | against | ratio | lowest to highest | goal | | copy of 1 MiB | of another's | wake-up |"
+		print "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 		for (i = 1; i <= total; i++)
 			print rows[i]
 		print ""
@@ -217,6 +226,10 @@ END {
 		printf "%s: %s. ", where, cpu[where]
 	if (lowest != "")
 		printf "Load %.1f to %.1f. ", lowest, highest
+	far = usual["native", "memcpy_us"] ? usual["native", "handed_over_us"] / usual["native", "memcpy_us"] : 0
+	if (far > MAX_FAR)
+		printf "The processors are far from each other: to copy what the other one wrote takes %.1f times " \
+			"as long as other copies. ", far
 	printf "%d of %d goals reached", passed, total
 	if (nr_marked)
 		printf "; %d line%s disturbed by the machine: measure again", nr_marked,

@@ -288,7 +288,8 @@ int forker_start(struct forker *f, const struct policy *policy, const char *work
 	ret = control_recv(f->now.sock, &msg, fds, CONFINE_MS);
 	control_close(fds);
 	if (ret || msg.type != CONTROL_CONFINED) {
-		log_error("the process that starts workers does not run: %s%s", strerror(-ret),
+		log_error("the process that starts workers does not run: %s%s",
+			  ret == -EPIPE ? "it has ended" : strerror(-ret),
 			  policy->max_memory ? "; --max-memory may be too little for it" : "");
 		return policy->max_memory ? EX_UNAVAILABLE : EX_OSERR;
 	}

@@ -105,6 +105,18 @@ static void copy(void *to, const void *from, size_t len)
 	memcpy(to, from, len);
 }
 
+/*
+ * What the device may read is copied. Where it only writes it finds zeroes, as in a reply: the caller gets
+ * nothing back of what another call has left in shared memory, if a plugin does not write all of it.
+ */
+static void bring(void *to, const struct virtio_accel_user_segment *s)
+{
+	if (s->flags & VIRTIO_ACCEL_SEG_READ)
+		copy(to, (const void *)(uintptr_t)s->addr, (size_t)s->len);
+	else
+		memset(to, 0, (size_t)s->len);
+}
+
 static void fill(struct native_transport *n, uint32_t type, const struct native_call *nc)
 {
 	const struct transport_call *c = &nc->c;
@@ -137,10 +149,8 @@ static void fill(struct native_transport *n, uint32_t type, const struct native_
 		segment += sizeof(ws);
 		if (!has_run(s))
 			continue;
-		/* What is only written is copied, too: the device may leave parts as they are. */
 		if (locate(n, nc->extent, s, &end, &offset))
-			copy(native_mem_ptr(&n->mem, offset), (void *)(uintptr_t)s->addr,
-			     (size_t)s->len);
+			bring(native_mem_ptr(&n->mem, offset), s);
 		wr.addr = htole64(native_mem_guest(offset));
 		memcpy(run, &wr, sizeof(wr));
 		run += sizeof(wr);

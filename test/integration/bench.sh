@@ -76,8 +76,8 @@ ends 0 'load ' 'a table'
 
 run bench --machine --json --size=64 --compare=memcpy
 ends 0 '"memcpy_us"' 'the machine'
-[ "$(lines_with '"memcpy_us":[0-9.]+,"wakeup_us":[0-9.]+,')" = 2 ] || bad 'the machine: not in each line'
-[ "$(lines_with '"(memcpy|wakeup)_us":0.000')" = 0 ] || bad 'the machine takes no time'
+[ "$(lines_with '"memcpy_us":[0-9.]+,"handed_over_us":[0-9.]+,"wakeup_us":[0-9.]+,')" = 2 ] || bad 'the machine: not in each line'
+[ "$(lines_with '"(memcpy|handed_over|wakeup)_us":0.000')" = 0 ] || bad 'the machine takes no time'
 
 run bench --machine --disturb=1 --disk="$bench" --json
 ends 0 '"probe"' 'a disturbance'

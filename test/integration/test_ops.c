@@ -150,6 +150,31 @@ static void images(void **state)
 	}
 }
 
+/* A result does not travel to the plugin: what the plugin leaves alone are zeroes, however large it is. */
+static void results_only(void **state)
+{
+	static const size_t sizes[] = {512, 4096, LARGE};
+	unsigned char img[100] = "a picture";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		unsigned char *text = malloc(sizes[i]), *rest;
+
+		assert_non_null(text);
+		for (int again = 0; again < 3; again++) {
+			memset(text, 'x', sizes[i]);
+			assert_int_equal(vaccel_image_classification(&remote, img, text, NULL,
+								     sizeof(img), sizes[i], 0),
+					 0);
+			rest = memchr(text, 0, sizes[i]);
+			assert_non_null(rest);
+			for (; rest < text + sizes[i]; rest++)
+				assert_int_equal(*rest, 0);
+		}
+		free(text);
+	}
+}
+
 static void fpga_and_minmax(void **state)
 {
 	static const size_t counts[] = {1, 64, 2000, LARGE};
@@ -661,6 +686,7 @@ int main(void)
 {
 	const struct CMUnitTest with_noop[] = {
 		cmocka_unit_test(noop),		   cmocka_unit_test(images),
+		cmocka_unit_test(results_only),
 		cmocka_unit_test(fpga_and_minmax), cmocka_unit_test(exec_and_opencv),
 		cmocka_unit_test(resources),	   cmocka_unit_test(tf_and_friends),
 		cmocka_unit_test(nothing_to_say),  cmocka_unit_test(session_hints),

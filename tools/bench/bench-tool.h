@@ -18,6 +18,8 @@
 #define MAX_THREADS 64
 #define MAX_SIDES   10
 #define SMALL_SIZE  64
+/* What the machine's own speed is measured with */
+#define MACHINE_COPY (1 << 20)
 
 enum op { OP_NOOP, OP_TOUCH, OP_ECHO, OP_COPY, OP_SUM, OP_FILL, OP_COMPUTE, NR_OPS };
 enum path { PATH_AUTO, PATH_INLINE, PATH_PINNED, PATH_REGISTERED, NR_PATHS };
@@ -140,6 +142,8 @@ void stream_serve(const char *path) __attribute__((noreturn));
 /* pingpong.c: two processes hand a turn to each other */
 struct side *side_eventfd(const int cpus[2]);
 struct side *side_poll(const int cpus[2]);
+/* Copies what the other process has just written, MACHINE_COPY bytes */
+struct side *side_handed_over(const int cpus[2]);
 
 /* pin_to() - the calling thread to a processor; -1: leaves it */
 void pin_to(int cpu);

@@ -78,7 +78,7 @@ static const struct argp_option options[] = {
 	{"label", OPT_LABEL, "TEXT", 0, "Name of the results, with --json", 3},
 	{"json", 'j', NULL, 0, "Print a JSON object per line, not a table", 3},
 	{"machine", OPT_MACHINE, NULL, 0,
-	 "With --json: also how long the machine takes for a copy of 1 MiB and for a wake-up", 3},
+	 "With --json: also how long the machine takes for copies of 1 MiB and for a wake-up", 3},
 	{"disturb", OPT_DISTURB, "SECONDS", 0,
 	 "Instead: how an operation of this length disturbs timers and other operations", 4},
 	{"disk", OPT_DISK, "FILE", 0, "With --disturb: also reads of this disk", 4},

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Comparators that move nothing: this process and a child hand a turn to each other, sleeping on
- * eventfds or looking at shared memory. Between its rounds the child sleeps in both cases.
+ * eventfds or looking at shared memory. Between its rounds the child sleeps in both cases. And one of
+ * machine.c's: a copy of what the child has just written.
  */
 #include "bench-tool.h"
 #include "transport/cpu.h"
@@ -27,12 +28,14 @@ struct turns {
 	_Alignas(64) _Atomic uint32_t ping;
 	_Alignas(64) _Atomic uint32_t pong;
 	_Alignas(64) uint32_t nr; /* of this round; 0 ends the child */
+	_Alignas(4096) unsigned char written[MACHINE_COPY];
 };
 
 struct pingpong_side {
 	struct side side;
 	struct turns *turns;
 	int there, back;
+	unsigned char *own; /* what is copied goes there */
 	pid_t child;
 };
 
@@ -70,6 +73,39 @@ static void poll_child(struct pingpong_side *ps)
 			atomic_store_explicit(&ps->turns->pong, seen, memory_order_release);
 		}
 	}
+}
+
+static void write_child(struct pingpong_side *ps)
+{
+	unsigned char value = 0;
+	eventfd_t count;
+
+	while (!eventfd_read(ps->there, &count) && ps->turns->nr) {
+		memset(ps->turns->written, ++value, sizeof(ps->turns->written));
+		if (eventfd_write(ps->back, 1))
+			return;
+	}
+}
+
+/* Times only the copies. */
+static int copy_run(struct side *s, unsigned int nr, uint64_t *ns, size_t *made)
+{
+	struct pingpong_side *ps = (struct pingpong_side *)s;
+	eventfd_t count;
+
+	ps->turns->nr = nr;
+	for (unsigned int i = 0; i < nr; i++) {
+		uint64_t start;
+
+		if (eventfd_write(ps->there, 1) || eventfd_read(ps->back, &count))
+			return errno;
+		start = now_ns();
+		memcpy(ps->own, ps->turns->written, sizeof(ps->turns->written));
+		__asm__ volatile("" : : "r"(ps->own) : "memory");
+		ns[i] = now_ns() - start;
+	}
+	*made = nr;
+	return 0;
 }
 
 static int eventfd_run(struct side *s, unsigned int nr, uint64_t *ns, size_t *made)
@@ -119,17 +155,18 @@ static void pingpong_close(struct side *s)
 	close(ps->there);
 	close(ps->back);
 	munmap(ps->turns, sizeof(*ps->turns));
+	free(ps->own);
 	free(ps);
 }
 
-static struct side *pingpong_new(enum peer peer, const int cpus[2],
+static struct side *pingpong_new(const char *name, const int cpus[2],
 				 int (*run)(struct side *, unsigned int, uint64_t *, size_t *),
 				 void (*child)(struct pingpong_side *))
 {
 	struct pingpong_side *ps = bench_alloc(sizeof(*ps));
 
 	ps->side = (struct side){
-		.name = peer_names[peer],
+		.name = name,
 		.threads = 1,
 		.run = run,
 		.close = pingpong_close,
@@ -154,10 +191,21 @@ static struct side *pingpong_new(enum peer peer, const int cpus[2],
 
 struct side *side_eventfd(const int cpus[2])
 {
-	return pingpong_new(PEER_EVENTFD, cpus, eventfd_run, eventfd_child);
+	return pingpong_new(peer_names[PEER_EVENTFD], cpus, eventfd_run, eventfd_child);
 }
 
 struct side *side_poll(const int cpus[2])
 {
-	return pingpong_new(PEER_POLL, cpus, poll_run, poll_child);
+	return pingpong_new(peer_names[PEER_POLL], cpus, poll_run, poll_child);
+}
+
+struct side *side_handed_over(const int cpus[2])
+{
+	struct side *s = pingpong_new("a copy of what another process wrote", cpus, copy_run,
+				      write_child);
+	unsigned char *own = bench_data(MACHINE_COPY);
+
+	memset(own, 1, MACHINE_COPY);
+	((struct pingpong_side *)s)->own = own;
+	return s;
 }
