@@ -79,7 +79,7 @@ static int run_start(struct run *r, struct vaccel_session *sess, const char *wha
 	r->decode = (struct decode){cache_name(r->entry), cache_description(r->entry), &r->geometry,
 				    &r->outputs};
 	if (needs_labels && !r->decode.description->labels.count) {
-		engine_error("There are no labels for model %s: register the directory that has the model "
+		engine_error("There are no labels for model %s. Register the directory that has the model "
 			     "and its " LABELS_NAME "%s%s%s", r->decode.model,
 			     engine.env_labels ? ", or set " : "", engine.env_labels ? engine.env_labels : "",
 			     engine.env_labels ? " to the path of one" : "");
