@@ -137,6 +137,8 @@ if use noop; then
 	done
 	expect 22 '' classify
 	expect_error '^Usage: .*classify image_file \[iterations\] \[model_path\]$'
+	expect 22 '' detect
+	expect_error '^Usage: .*detect image_file \[iterations\] \[model_path\] \[picture_path\]$'
 	expect 22 '' noop x
 	expect 2 '' classify /nonexistent
 	expect_error '^Could not read /nonexistent'
@@ -197,6 +199,28 @@ if use onnx; then
 			cat "$tmp/out" "$tmp/err"
 		done
 	done
+fi
+
+# scene PROGRAM PICTURE PATTERN: the answer, and the picture that belongs to it, here or from the host
+scene() {
+	for variant in '' _generic; do
+		nr=$((nr + 1))
+		rm -f "$tmp/picture.png"
+		$run "$programs/$1$variant" "$data/images/$2" 2 "$data/models/scenes/$1" "$tmp/picture.png" \
+			>"$tmp/out" 2>"$tmp/err" && grep -q "imagename: {\"operation\":\"$1\",.*$3" "$tmp/out" &&
+			[ "$(head -c 4 "$tmp/picture.png" | tail -c 3)" = PNG ] &&
+			[ "$(tail -c 8 "$tmp/picture.png" | head -c 4)" = IEND ] && continue
+		failed=$((failed + 1))
+		echo "FAILED: $1$variant $2"
+		cat "$tmp/out" "$tmp/err"
+	done
+}
+
+if use onnx; then
+	scene detect scene.jpg '"found":3,.*"label":"circle","score":0.9[0-9]*,"box":\[[23][0-9]\.[0-9],'
+	scene segment scene.jpg '"found":4,.*"label":"background","class":0,"share":0.7'
+	scene pose figure.jpg '"label":"head","x":12[0-9]\.[0-9],"y":[56][0-9]\.'
+	scene depth mist.jpg '"depth":{"min":1\.[56][0-9]*,"max":9\.[45]'
 fi
 
 # A file beside the model is found where the model was registered, and no guest's host looks for it.

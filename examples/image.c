@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * An image op on a picture: classify, detect, segment, pose or depth. The build makes one program
- * of each (TITLE, CALL and OP say which), and one that goes through vaccel_genop (with GENERIC).
+ * of each (TITLE, CALL and OP say which), and one that goes through vaccel_genop (with GENERIC). All but
+ * classify also write the picture that belongs to the answer, where a path for it is given.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <vaccel.h>
 
 #include "util.h"
 
-#define TEXT_SIZE 512
+#define TEXT_SIZE    65536
+#define PICTURE_SIZE (16u << 20)
+
+#ifdef CLASSIFY
+#define MAX_ARGS 3
+#define USAGE	 "image_file [iterations] [model_path]"
+#else
+#define MAX_ARGS 4
+#define USAGE	 "image_file [iterations] [model_path] [picture_path]"
+#endif
 
 struct answer {
 	unsigned char text[TEXT_SIZE];
@@ -77,17 +88,72 @@ static int use_model(struct vaccel_session *sess, struct vaccel_resource *model,
 	return ret;
 }
 
+/* Offers memory for the picture that belongs to the answer. */
+static int offer_picture(struct vaccel_session *sess, struct vaccel_resource *data, void **room)
+{
+	int ret;
+
+	*room = calloc(1, PICTURE_SIZE);
+	if (!*room) {
+		report_error(VACCEL_ENOMEM, "Could not allocate memory for a picture");
+		return VACCEL_ENOMEM;
+	}
+	ret = vaccel_resource_init_from_buf(data, *room, PICTURE_SIZE, VACCEL_RESOURCE_DATA,
+					    "picture.png", true);
+	if (!ret) {
+		ret = vaccel_resource_register(data, sess);
+		if (ret)
+			vaccel_resource_release(data);
+	}
+	if (ret) {
+		report_error(ret, "Could not make a resource for a picture");
+		free(*room);
+		*room = NULL;
+	}
+	return ret;
+}
+
+/* Brings the picture home, and writes as much of it to a file as the answer says. */
+static int save_picture(struct vaccel_session *sess, struct vaccel_resource *data, const void *room,
+			const char *text, const char *path)
+{
+	static const char key[] = "\"picture\":{\"format\":\"png\",\"bytes\":";
+	const char *found = strstr(text, key);
+	unsigned long long size = found ? strtoull(found + strlen(key), NULL, 10) : 0;
+	FILE *file;
+	int ret;
+
+	ret = vaccel_resource_sync(data, sess);
+	if (ret) {
+		report_error(ret, "Could not bring the picture home");
+		return ret;
+	}
+	if (!size || size > PICTURE_SIZE) {
+		fprintf(stderr, "No picture came with the answer\n");
+		return VACCEL_ENOENT;
+	}
+	file = fopen(path, "wb");
+	if (!file || fwrite(room, 1, size, file) != size)
+		ret = VACCEL_EIO;
+	if (file && fclose(file))
+		ret = VACCEL_EIO;
+	if (ret)
+		report_error(ret, "Could not write %s", path);
+	return ret;
+}
+
 int main(int argc, char **argv)
 {
-	struct answer answer = {{0}, {0}};
-	struct vaccel_resource model;
+	static struct answer answer;
+	struct vaccel_resource model, data;
+	void *room = NULL;
 	struct vaccel_session sess;
 	size_t size;
 	void *image;
 	long iterations;
 	int ret;
 
-	if (!check_args(argc, argv, 1, 3, "image_file [iterations] [model_path]", 2, &iterations))
+	if (!check_args(argc, argv, 1, MAX_ARGS, USAGE, 2, &iterations))
 		return VACCEL_EINVAL;
 
 	ret = read_file(argv[1], &image, &size);
@@ -107,6 +173,12 @@ int main(int argc, char **argv)
 			goto release_session;
 	}
 
+	if (argc > 4) {
+		ret = offer_picture(&sess, &data, &room);
+		if (ret)
+			goto release_model;
+	}
+
 	for (long i = 0; i < iterations && !ret; i++) {
 		ret = run(&sess, image, size, &answer);
 		if (ret)
@@ -119,7 +191,13 @@ int main(int argc, char **argv)
 #endif
 		printf("%s imagename: %s\n", TITLE, (char *)answer.imgname);
 	}
+	if (!ret && room)
+		ret = save_picture(&sess, &data, room, (char *)answer.imgname, argv[4]);
 
+	if (room)
+		vaccel_resource_release(&data);
+	free(room);
+release_model:
 	if (argc > 3)
 		vaccel_resource_release(&model);
 release_session:

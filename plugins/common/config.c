@@ -9,7 +9,7 @@
 
 #include "description.h"
 #include "files.h"
-#include "input.h"
+#include "model_input.h"
 
 #define MAX_CONFIG_SIZE (16u << 20)
 #define MAX_DEPTH	32

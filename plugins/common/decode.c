@@ -105,7 +105,7 @@ bool decode_planes_last(const int64_t *dims)
 
 static float within(double value, double end)
 {
-	return (float)(value < 0 ? 0 : value > end ? end : value);
+	return (float)(!(value > 0) ? 0 : value > end ? end : value); /* what is no number is 0 */
 }
 
 float decode_x(const struct geometry *g, double x)

@@ -9,7 +9,7 @@
 
 #include "description.h"
 #include "engine.h"
-#include "input.h"
+#include "model_input.h"
 
 #define DECODE_MAX_OBJECTS 100
 #define DECODE_MAX_POINTS  1024

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "files.h"
+#include "source.h"
 
 static int failed(const char *what, const char *whose, int error)
 {
@@ -27,7 +28,7 @@ static int read_labels(const struct engine_source *source, bool last, struct lab
 		if (ret)
 			return failed(env, "that the environment names", ret);
 	} else {
-		ret = last ? VACCEL_ENOENT : engine_source_file(source, LABELS_NAME, &bytes);
+		ret = last ? VACCEL_ENOENT : source_description(source, LABELS_NAME, &bytes);
 		if (ret == VACCEL_ENOENT)
 			return VACCEL_OK;
 		if (ret)
@@ -83,7 +84,7 @@ static int read_config(const struct engine_source *source, const char *name,
 		       struct description *description)
 {
 	struct bytes bytes = {0};
-	int ret = engine_source_file(source, name, &bytes);
+	int ret = source_description(source, name, &bytes);
 
 	if (ret == VACCEL_ENOENT)
 		return VACCEL_OK;

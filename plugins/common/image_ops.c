@@ -13,7 +13,7 @@
 #include "description.h"
 #include "engine.h"
 #include "image.h"
-#include "input.h"
+#include "model_input.h"
 #include "picture.h"
 
 /* Tells the library that image classification wants its full form always. */
@@ -43,18 +43,18 @@ static int run_model(struct run *r, const void *img, size_t len_img)
 {
 	const char *name = cache_name(r->entry);
 	const struct description *d = cache_description(r->entry);
-	struct input input;
+	struct model_input input;
 	int ret;
 
-	ret = input_find(name, cache_model(r->entry), d, &input);
+	ret = model_input_find(name, cache_model(r->entry), d, &input);
 	if (!ret)
 		ret = image_decode(img, len_img, &r->image);
 	if (!ret)
-		ret = input_make(name, d, &r->image, &input, &r->geometry);
+		ret = model_input_make(name, d, &r->image, &input, &r->geometry);
 	if (ret)
 		return ret;
 	ret = engine.run(cache_model(r->entry), input.tensors, input.nr, &r->outputs);
-	input_release(&input);
+	model_input_release(&input);
 	r->has_outputs = !ret;
 	return ret;
 }
@@ -79,7 +79,7 @@ static int run_start(struct run *r, struct vaccel_session *sess, const char *wha
 	r->decode = (struct decode){cache_name(r->entry), cache_description(r->entry), &r->geometry,
 				    &r->outputs};
 	if (needs_labels && !r->decode.description->labels.count) {
-		engine_error("There are no labels for model %s: register the directory that has the model "
+		engine_error("There are no labels for model %s. Register the directory that has the model "
 			     "and its " LABELS_NAME "%s%s%s", r->decode.model,
 			     engine.env_labels ? ", or set " : "", engine.env_labels ? engine.env_labels : "",
 			     engine.env_labels ? " to the path of one" : "");

@@ -14,6 +14,8 @@
 
 /* Objects that are good enough. */
 struct candidates {
+	const struct decode *d;
+	const struct tensor *scores; /* where they are from */
 	struct object *all;
 	size_t nr, room;
 	double threshold;
@@ -23,6 +25,9 @@ static int add(struct candidates *c, uint32_t class, float score, const float bo
 {
 	struct object *more;
 
+	if (!(score <= 1.01f)) /* rounding is forgiven */
+		return decode_bad(c->d, c->scores, "has a score above 1: it is not the output of a model for "
+						   "objects, or not in a way that is known");
 	if (!((double)score >= c->threshold) || c->nr == MAX_CANDIDATES)
 		return VACCEL_OK;
 	if (c->nr == c->room) {
@@ -159,6 +164,7 @@ static int decode_ssd(const struct decode *d, const struct ssd *ssd, struct cand
 	size_t counts[4] = {0}, nr;
 	int ret = VACCEL_OK;
 
+	c->scores = ssd->scores;
 	c->threshold = threshold(d, SSD_THRESHOLD);
 	for (int i = 0; i < 4 && !ret; i++)
 		if (tensors[i])
@@ -232,6 +238,7 @@ static int decode_detr(const struct decode *d, const struct tensor *logits, cons
 	size_t nr_logits = 0, nr_boxes = 0, queries = 0;
 	int ret = VACCEL_OK;
 
+	c->scores = logits;
 	c->threshold = threshold(d, DETR_THRESHOLD);
 	if (logits->nr_dims != 3 || logits->dims[0] != 1 || logits->dims[1] < 1 || logits->dims[2] < 1)
 		return decode_bad(d, logits, "is not [1, queries, classes]");
@@ -362,6 +369,7 @@ static int decode_yolo(const struct decode *d, const struct tensor *t, const str
 	size_t count;
 	int ret;
 
+	c->scores = t;
 	c->threshold = threshold(d, YOLO_THRESHOLD);
 	ret = decode_values(d, t, &values, &owned, &count);
 	if (ret)
@@ -420,7 +428,7 @@ int decode_objects(const struct decode *d, struct object *objects, size_t *nr)
 {
 	const struct tensor *logits = decode_find(d, "logits"), *boxes = decode_find(d, "pred_boxes");
 	const struct tensor *first = d->outputs->nr ? &d->outputs->tensors[0] : NULL;
-	struct candidates c = {0};
+	struct candidates c = {.d = d};
 	struct yolo yolo = {0};
 	struct ssd ssd;
 	int ret;

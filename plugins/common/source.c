@@ -113,32 +113,39 @@ static bool stays_below(const char *name)
 	return true;
 }
 
-int engine_source_file(const struct engine_source *source, const char *name, struct bytes *bytes)
+/* The bytes of a file in the directory that the path of another leads to. */
+static int read_beside(const char *path, const char *name, struct bytes *bytes)
 {
-	const char *model = source->blob ? source->blob->path : source->path;
-	size_t dir, len = strlen(name) + 1;
-	char *path;
+	size_t dir = (size_t)(base_name(path) - path), len = strlen(name) + 1;
+	char *beside = malloc(dir + len);
 	int ret;
 
+	if (!beside)
+		return VACCEL_ENOMEM;
+	memcpy(beside, path, dir);
+	memcpy(beside + dir, name, len);
+	ret = bytes_of_file(beside, bytes);
+	free(beside);
+	return ret;
+}
+
+int engine_source_file(const struct engine_source *source, const char *name, struct bytes *bytes)
+{
 	if (source->blob) {
 		const struct vaccel_blob *file = find_beside(source, name);
 
-		if (file)
-			return bytes_of_blob(file, bytes);
-		/* Of a resource that is the model's file alone the labels may lie beside it all the same. */
-		if (!model || strcmp(name, LABELS_NAME))
-			return VACCEL_ENOENT;
+		return file ? bytes_of_blob(file, bytes) : VACCEL_ENOENT;
 	}
-	if (!stays_below(name))
-		return VACCEL_ENOENT;
-	dir = (size_t)(base_name(model) - model);
-	path = malloc(dir + len);
-	if (!path)
-		return VACCEL_ENOMEM;
-	memcpy(path, model, dir);
-	memcpy(path + dir, name, len);
-	ret = bytes_of_file(path, bytes);
-	free(path);
+	return stays_below(name) ? read_beside(source->path, name, bytes) : VACCEL_ENOENT;
+}
+
+int source_description(const struct engine_source *source, const char *name, struct bytes *bytes)
+{
+	int ret = engine_source_file(source, name, bytes);
+
+	if (ret == VACCEL_ENOENT && source->blob && source->path && !source->blob->path_owned &&
+	    source->res->nr_blobs == 1)
+		ret = read_beside(source->path, name, bytes);
 	return ret;
 }
 

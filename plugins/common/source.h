@@ -17,6 +17,13 @@ void source_of_path(const char *path, struct engine_source *source);
 int source_read(struct engine_source *source, struct bytes *bytes);
 
 /**
+ * source_description() - as engine_source_file(), for files that describe a model
+ * @name: of such a file, and never what a model says: of a model that is a program's own single file, one
+ *	that is beside it there is found, too
+ */
+int source_description(const struct engine_source *source, const char *name, struct bytes *bytes);
+
+/**
  * source_state() - what tells this model from others without reading it
  *
  * Return: whether it can be told, that is, whether all of it is in files.

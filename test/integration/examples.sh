@@ -17,7 +17,7 @@ export VACCEL_VIRTIO_SOCKET=$work/accel.sock HOST_LIB=$programs/libmytestlib.so 
 export VACCEL_BOOTSTRAP_ENABLED=1
 failed=0
 
-for HOST_PLUGIN in noop exec mbench; do
+for HOST_PLUGIN in noop exec mbench onnx; do
 	[ -e "$plugins/libvaccel-$HOST_PLUGIN.so" ] || continue
 	VACCEL_PLUGINS=$plugins/libvaccel-$HOST_PLUGIN.so "$VHOST_USER_ACCEL" \
 		--socket-path="$VACCEL_VIRTIO_SOCKET" --worker="$VHOST_USER_ACCEL-worker" \

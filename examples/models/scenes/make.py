@@ -125,9 +125,9 @@ def pose(path):
     apart = g.add("Abs", g.mix("pixel_values", np.tile(np.eye(3), (nr, 1)),
                                [-c for colour in POINTS.values() for c in colour]))
     like = g.add("Relu", g.mix(apart, -1.5 * np.kron(np.eye(nr), np.ones(3)), np.ones(nr)))
-    heat = g.add("AveragePool", like, kernel_shape=[8, 8], strides=[4, 4], pads=[2, 2, 2, 2])
-    # a dot fills a part of the window
-    out = g.add("Clip", g.add("Mul", heat, g.floats(3.0)), g.floats(0.0), g.floats(1.0))
+    heat = g.add("AveragePool", like, kernel_shape=[12, 12], strides=[4, 4], pads=[4, 4, 4, 4])
+    # a dot fills a part of the window, whose middle is warmest
+    out = g.add("Clip", g.add("Mul", heat, g.floats(1.5)), g.floats(0.0), g.floats(1.0))
     g.write(path, out, "heatmaps", [1, nr, 24, 24])
 
 

@@ -193,6 +193,22 @@ static void yolo(void **state)
 	first[69] = INFINITY;
 	assert_int_equal(objects(), VACCEL_EINVAL);
 	assert_contains(c.text, "output0 of model m, float32 [1, 7, 10], has a value that is infinite");
+	first[69] = 1.5f;
+	assert_int_equal(objects(), VACCEL_EINVAL);
+	assert_contains(c.text, "has a score above 1");
+	/* boxes, and products of scores, that are too large to be numbers */
+	first[69] = 0;
+	first[0] = first[20] = 3e38f;
+	first[10] = -3e38f;
+	first[30] = 3e38f;
+	assert_int_equal(objects(), 0);
+	assert_true(found[0].box[0] >= 0 && found[0].box[2] <= 200 && found[0].box[1] >= 0);
+	outputs.nr = 0;
+	output("output0", objectness, 1, 10, 8, 0);
+	objectness[4] = objectness[6] = 3e38f;
+	assert_int_equal(objects(), VACCEL_EINVAL);
+	outputs.nr = 0;
+	output("output0", first, 1, 7, 10, 0);
 	/* another number of classes than labels */
 	use_labels(1);
 	first[69] = 0;

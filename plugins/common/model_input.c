@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "input.h"
+#include "model_input.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -66,7 +66,7 @@ static int set_side(const char *name, const struct tensor *t, const char *side, 
 	return VACCEL_OK;
 }
 
-static int read_shape(const char *name, const struct description *d, struct input *input)
+static int read_shape(const char *name, const struct description *d, struct model_input *input)
 {
 	struct tensor *t = &input->tensors[input->picture];
 	struct input_plan *plan = &input->plan;
@@ -128,7 +128,7 @@ static void set_values(const struct description *d, const struct tensor *t, stru
 	}
 }
 
-static int check_numbers(const char *name, const struct input *input, size_t inputs, size_t outputs)
+static int check_numbers(const char *name, const struct model_input *input, size_t inputs, size_t outputs)
 {
 	if (inputs >= 1 && inputs <= INPUT_MAX && input->picture < inputs)
 		return VACCEL_OK;
@@ -137,7 +137,7 @@ static int check_numbers(const char *name, const struct input *input, size_t inp
 	return VACCEL_EINVAL;
 }
 
-int input_find(const char *name, void *model, const struct description *d, struct input *input)
+int model_input_find(const char *name, void *model, const struct description *d, struct model_input *input)
 {
 	size_t inputs = 0, outputs = 0;
 	struct tensor *t;
@@ -211,7 +211,7 @@ static void set_resized(const struct description *d, const struct image *image, 
 	}
 }
 
-static int check_size(const char *name, const struct description *d, const struct input *input,
+static int check_size(const char *name, const struct description *d, const struct model_input *input,
 		      uint32_t width, uint32_t height)
 {
 	const struct input_plan *plan = &input->plan;
@@ -237,7 +237,7 @@ static int check_size(const char *name, const struct description *d, const struc
 
 /* Decides on all sizes for a picture. */
 static int fit(const char *name, const struct description *d, const struct image *image,
-	       struct input *input)
+	       struct model_input *input)
 {
 	struct input_plan *plan = &input->plan;
 	struct tensor *t = &input->tensors[input->picture];
@@ -290,8 +290,8 @@ static int make_mask(const char *name, const struct input_plan *plan, struct ten
 	return t->data ? VACCEL_OK : VACCEL_ENOMEM;
 }
 
-int input_make(const char *name, const struct description *d, const struct image *image,
-	       struct input *input, struct geometry *geometry)
+int model_input_make(const char *name, const struct description *d, const struct image *image,
+	       struct model_input *input, struct geometry *geometry)
 {
 	struct input_plan *plan = &input->plan;
 	struct tensor *t = &input->tensors[input->picture];
@@ -314,11 +314,11 @@ int input_make(const char *name, const struct description *d, const struct image
 	if (!ret && input->nr > 1)
 		ret = make_mask(name, plan, &input->tensors[!input->picture]);
 	if (ret)
-		input_release(input);
+		model_input_release(input);
 	return ret;
 }
 
-void input_release(struct input *input)
+void model_input_release(struct model_input *input)
 {
 	for (size_t i = 0; i < INPUT_MAX; i++) {
 		free(input->tensors[i].data);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which input of a model takes the picture, and what is to be made of a picture for it. */
-#ifndef PLUGINS_COMMON_INPUT_H
-#define PLUGINS_COMMON_INPUT_H
+#ifndef PLUGINS_COMMON_MODEL_INPUT_H
+#define PLUGINS_COMMON_MODEL_INPUT_H
 
 #include "description.h"
 #include "engine.h"
@@ -12,7 +12,7 @@
 #define INPUT_MAX	   2   /* inputs: the picture, and which of its pixels count */
 
 /** What a model takes. */
-struct input {
+struct model_input {
 	size_t nr;	/* inputs of the model */
 	size_t picture; /* which of them takes the picture; others take masks */
 	struct tensor tensors[INPUT_MAX];
@@ -28,21 +28,21 @@ struct geometry {
 };
 
 /**
- * input_find() - finds out which input takes pictures, and of which kind
+ * model_input_find() - finds out which input takes pictures, and of which kind
  *
  * EINVAL: none does; which property of which tensor is not understood, is logged.
  */
-int input_find(const char *model_name, void *model, const struct description *description,
-	       struct input *input);
+int model_input_find(const char *model_name, void *model, const struct description *description,
+	       struct model_input *input);
 
 /**
- * input_make() - makes the tensors of a picture; free with input_release()
+ * model_input_make() - makes the tensors of a picture; free with model_input_release()
  * @geometry: receives where the input's pixels are
  *
  * EINVAL, after a message: the description makes another size of this picture than the input has. ENOMEM.
  */
-int input_make(const char *model_name, const struct description *description, const struct image *image,
-	       struct input *input, struct geometry *geometry);
-void input_release(struct input *input);
+int model_input_make(const char *model_name, const struct description *description, const struct image *image,
+	       struct model_input *input, struct geometry *geometry);
+void model_input_release(struct model_input *input);
 
 #endif
