@@ -504,6 +504,17 @@ static void odd_models(void **state)
 	free(bytes);
 }
 
+/* A device that is not there */
+static void no_device(void **state)
+{
+	(void)state;
+#ifdef IS_OPENVINO
+	setenv("VACCEL_OPENVINO_DEVICE", "GPU.7", 1);
+	assert_int_equal(plugin_starts(ENGINE_PLUGIN), VACCEL_ENODEV);
+	unsetenv("VACCEL_OPENVINO_DEVICE");
+#endif
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,7 +522,7 @@ int main(void)
 		cmocka_unit_test(pictures),	 cmocka_unit_test(life),
 		cmocka_unit_test(threads),	 cmocka_unit_test(steady_threads),
 		cmocka_unit_test(wrong_tensors), cmocka_unit_test(wrong_models),
-		cmocka_unit_test(odd_models),
+		cmocka_unit_test(odd_models),	 cmocka_unit_test(no_device),
 	};
 
 	test_main_begin(280);
