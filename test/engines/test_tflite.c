@@ -24,6 +24,19 @@
 static struct engines e;
 static float picture[PIXELS], expected[CLASSES];
 
+/* A device that is not there; asked before this process has threads, which a fork does not have. */
+static void expect_no_device(void)
+{
+#ifdef IS_OPENVINO
+	int ret;
+
+	setenv("VACCEL_OPENVINO_DEVICE", "GPU.7", 1);
+	ret = plugin_starts(ENGINE_PLUGIN);
+	unsetenv("VACCEL_OPENVINO_DEVICE");
+	assert_true(ret == VACCEL_ENODEV || ret == VACCEL_ENOENT);
+#endif
+}
+
 static int start(void **state)
 {
 	FILE *file = fopen(EXPECTED, "r");
@@ -36,6 +49,7 @@ static int start(void **state)
 	fclose(file);
 	for (int i = 0; i < PIXELS; i++)
 		picture[i] = (float)(37LL * i % 101) / 50 - 1;
+	expect_no_device();
 	ret = engines_start(&e, ENGINE_PLUGIN);
 	if (ret == VACCEL_ENOENT)
 		test_skip("the engine's library is not there, see above");
@@ -504,17 +518,6 @@ static void odd_models(void **state)
 	free(bytes);
 }
 
-/* A device that is not there */
-static void no_device(void **state)
-{
-	(void)state;
-#ifdef IS_OPENVINO
-	setenv("VACCEL_OPENVINO_DEVICE", "GPU.7", 1);
-	assert_int_equal(plugin_starts(ENGINE_PLUGIN), VACCEL_ENODEV);
-	unsetenv("VACCEL_OPENVINO_DEVICE");
-#endif
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -522,7 +525,7 @@ int main(void)
 		cmocka_unit_test(pictures),	 cmocka_unit_test(life),
 		cmocka_unit_test(threads),	 cmocka_unit_test(steady_threads),
 		cmocka_unit_test(wrong_tensors), cmocka_unit_test(wrong_models),
-		cmocka_unit_test(odd_models),	 cmocka_unit_test(no_device),
+		cmocka_unit_test(odd_models),
 	};
 
 	test_main_begin(280);
