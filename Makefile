@@ -67,6 +67,10 @@ demo: vm
 check: vm sanitized full
 	scripts/check
 
+# The plugins of engines that Debian does not have, with these engines; they are fetched into the cache.
+check-engines: user
+	scripts/check-engines
+
 # What bench/goals lists, natively and in a VM. BENCH_BIG=1: also transfers of up to 8 GiB.
 bench: vm
 	bench/run
@@ -135,6 +139,8 @@ help:
 	@echo 'make full     build also the engines that are too large for the usual build root'
 	@echo 'make demo     build, boot a VM and run the examples in it'
 	@echo 'make check    build and run all tests; ends with "N passed, N failed"'
+	@echo 'make check-engines'
+	@echo '              fetch TensorFlow and OpenVINO, and test their plugins'
 	@echo 'make bench    measure calls natively and in a VM, against unix sockets and vsock'
 	@echo 'make abi      compare the library and its headers with vAccel 0.8'
 	@echo 'make fuzz     run the fuzzers, each for FUZZ_SECONDS (60)'
@@ -153,7 +159,7 @@ help:
 	@echo 'make check-dist try them: install, run, remove, boot; ends with "N passed, N failed"'
 	@echo 'make clean    remove build/ (scripts/build-root --remove deletes the build root)'
 
-.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo bench check abi fuzz torture kill-matrix \
+.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo bench check check-engines abi fuzz torture kill-matrix \
 	stress sanitizers coverage debug-kernel-check qemu sparse dist check-dist clean help
 
 endif

@@ -397,12 +397,35 @@ static void wrong_models(void **state)
 	without_variables(model_of_paths(lone, 1));
 }
 
+/* A device that is not there */
+static void no_device(void **state)
+{
+#ifdef IS_TF
+	static const struct {
+		const char *device;
+		int code;
+	} devices[] = {{"gpu:7", VACCEL_ENODEV}, {"quantum", VACCEL_EINVAL}, {"gpu:x", VACCEL_EINVAL}};
+	struct vaccel_resource *model = model_of_path(GRAPH);
+
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+		setenv("VACCEL_TF_DEVICE", devices[i].device, 1);
+		assert_int_equal(load_at(LOCAL, model), devices[i].code);
+	}
+	setenv("VACCEL_TF_DEVICE", "cpu", 1);
+	assert_int_equal(load_at(LOCAL, model), 0);
+	unsetenv("VACCEL_TF_DEVICE");
+	vaccel_resource_delete(model);
+#endif
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(right),	 cmocka_unit_test(life),
 		cmocka_unit_test(threads),	 cmocka_unit_test(wrong_nodes),
 		cmocka_unit_test(wrong_tensors), cmocka_unit_test(wrong_models),
+		cmocka_unit_test(no_device),
 	};
 
 	test_main_begin(280);
