@@ -193,8 +193,8 @@ static int allow_list(struct landlock *l, const char *list, bool dirs, unsigned 
 	return ret;
 }
 
-/* --allow-path: a word "rw" belongs to the path before it. */
-static int allow_paths(struct landlock *l, const char *list)
+/* As --allow-path: a word "rw" belongs to the path before it. Paths that are not there end it if @all must be. */
+static int allow_paths(struct landlock *l, const char *list, bool all)
 {
 	char *copy = strdup(list), *save, *path, *next;
 	int ret = copy ? 0 : -ENOMEM;
@@ -210,6 +210,8 @@ static int allow_paths(struct landlock *l, const char *list)
 			next = strtok_r(NULL, ":", &save);
 		}
 		if (glob(path, 0, NULL, &g)) {
+			if (!all)
+				continue;
 			log_error("--allow-path=%s: there is no such file", path);
 			ret = -ENOENT;
 			break;
@@ -230,6 +232,65 @@ static bool names_library(const char *variable, const char *equals)
 	size_t len = sizeof(end) - 1;
 
 	return (size_t)(equals - variable) > len && strncmp(equals - len, end, len) == 0;
+}
+
+/* The file in a directory that a plugin's declaration is, if that is where the plugin is; -1: it is not. */
+static int open_beside(const char *dir, const char *plugin)
+{
+	const char *slash = strrchr(plugin, '/'), *end = strstr(slash ? slash : plugin, ".so");
+	char path[PATH_MAX];
+
+	if (!end || snprintf(path, sizeof(path), "%s%.*s.paths", dir, (int)(end - plugin), plugin) >=
+			    (int)sizeof(path))
+		return -1;
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* As the linker looks for the plugin: a path, or a name in LD_LIBRARY_PATH or where libraries are installed */
+static int open_declaration(const char *plugin)
+{
+	const char *dirs = getenv("LD_LIBRARY_PATH");
+	char *copy = strdup(dirs ? dirs : ""), *save, path[PATH_MAX];
+	int fd = -1;
+
+	if (strchr(plugin, '/')) {
+		free(copy);
+		return open_beside("", plugin);
+	}
+	for (char *dir = copy ? strtok_r(copy, ":", &save) : NULL; dir && fd < 0;
+	     dir = strtok_r(NULL, ":", &save)) {
+		snprintf(path, sizeof(path), "%s/", dir);
+		fd = open_beside(path, plugin);
+	}
+	free(copy);
+	return fd < 0 ? open_beside(LIB_DIR "/", plugin) : fd;
+}
+
+/* What plugins say that they need, where it is there: lines as for --allow-path, or comments (#) */
+static int allow_declared(struct landlock *l)
+{
+	const char *plugins = getenv("VACCEL_PLUGINS");
+	char *copy = strdup(plugins ? plugins : ""), *save, *line = NULL;
+	size_t size = 0;
+	int ret = 0;
+
+	for (char *plugin = copy ? strtok_r(copy, ":", &save) : NULL; plugin && !ret;
+	     plugin = strtok_r(NULL, ":", &save)) {
+		int fd = open_declaration(plugin);
+		FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+
+		if (!file)
+			continue;
+		while (!ret && getline(&line, &size, file) >= 0) {
+			line[strcspn(line, "\n")] = '\0';
+			if (*line == '/')
+				ret = allow_paths(l, line, false);
+		}
+		fclose(file);
+	}
+	free(line);
+	free(copy);
+	return ret;
 }
 
 /* What the operator's variables name: files of plugins to be read, the log to be written */
@@ -311,11 +372,13 @@ static int confine_files(const struct policy *p, const char *worker, const char 
 	if (!ret)
 		ret = allow_environment(&l);
 	if (!ret)
+		ret = allow_declared(&l);
+	if (!ret)
 		ret = landlock_allow(&l, dir, LANDLOCK_READ | LANDLOCK_WRITE);
 	if (!ret && *p->model_dir)
 		ret = landlock_allow(&l, p->model_dir, LANDLOCK_READ);
 	if (!ret)
-		ret = allow_paths(&l, p->allow_path);
+		ret = allow_paths(&l, p->allow_path, true);
 	if (!ret)
 		return landlock_enforce(&l);
 	close(l.fd);

@@ -35,6 +35,7 @@
 static struct daemon host;
 static struct vaccel_session sess;
 static char secret[128], neighbour[128], parent[16];
+static const char *plugin = HOSTILE_PLUGIN;
 
 static void start(const char *const *args)
 {
@@ -43,7 +44,7 @@ static void start(const char *const *args)
 
 	for (size_t i = 0; args[i]; i++)
 		all[i + 2] = args[i];
-	start_daemon(&host, HOSTILE_PLUGIN, all);
+	start_daemon(&host, plugin, all);
 	snprintf(parent, sizeof(parent), "%d", host.pid);
 	setenv("VACCEL_VIRTIO_SOCKET", host.socket, 1);
 	assert_int_equal(vaccel_config_init(&config, VIRTIO_PLUGIN, VACCEL_LOG_ERROR, NULL, false,
@@ -424,13 +425,57 @@ static void listen_at(const char *path)
 		test_die("cannot listen at %s", path);
 }
 
+/* What a plugin declares it gets, if it is there; by path, and by a name in LD_LIBRARY_PATH. */
+static void test_declared(void **state)
+{
+	static const char *const strict[] = { "--sandbox=strict", NULL };
+	const char *before = getenv("LD_LIBRARY_PATH");
+	char *libraries = before ? strdup(before) : NULL;
+	char dir[160], path[200], dirs[4096];
+	FILE *f;
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "%s/plugins", test_dir());
+	assert_int_equal(mkdir(dir, 0700), 0);
+	snprintf(path, sizeof(path), "%s/libhostile.so", dir);
+	assert_int_equal(symlink(HOSTILE_PLUGIN, path), 0);
+	plugin = path;
+	start(strict);
+	expect("read", secret, EACCES);
+	finish();
+
+	snprintf(path, sizeof(path), "%s/libhostile.paths", dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f, "# %s\n\n/nonexistent*:rw:%s\n/dev/null\n", neighbour, secret);
+	assert_int_equal(fclose(f), 0);
+	snprintf(path, sizeof(path), "%s/libhostile.so", dir);
+	start(strict);
+	expect("read", secret, 0);
+	expect("write", secret, EACCES);
+	finish();
+
+	snprintf(dirs, sizeof(dirs), "%s%s%s", dir, libraries ? ":" : "", libraries ? libraries : "");
+	setenv("LD_LIBRARY_PATH", dirs, 1);
+	plugin = "libhostile.so";
+	start(strict);
+	expect("read", secret, 0);
+	finish();
+	plugin = HOSTILE_PLUGIN;
+	if (libraries)
+		setenv("LD_LIBRARY_PATH", libraries, 1);
+	else
+		unsetenv("LD_LIBRARY_PATH");
+	free(libraries);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_default), cmocka_unit_test(test_strict),
 		cmocka_unit_test(test_basic),	cmocka_unit_test(test_none),
 		cmocka_unit_test(test_paths),	cmocka_unit_test(test_cgroup),
-		cmocka_unit_test(test_network),
+		cmocka_unit_test(test_network),	cmocka_unit_test(test_declared),
 		cmocka_unit_test(test_processes), cmocka_unit_test(test_killed),
 	};
 	FILE *f;
