@@ -802,6 +802,83 @@ static void hostile_models(void **state)
 	bad_tiny(&t, "ReadFile");
 }
 
+/* Adds a field that is a message, or a text, to a message of less than 128 bytes. */
+static size_t put_field(uint8_t *to, unsigned int field, const void *data, size_t size)
+{
+	to[0] = (uint8_t)(field << 3 | 2);
+	to[1] = (uint8_t)size;
+	memcpy(to + 2, data, size);
+	return size + 2;
+}
+
+/* A node that gives one tensor another name; and, with output, that it is an output of the model. */
+static size_t put_identity(uint8_t *to, const char *in, const char *out, bool output)
+{
+	uint8_t node[64], graph[128], value[64];
+	size_t size = put_field(node, 1, in, strlen(in)), graph_size;
+
+	size += put_field(node + size, 2, out, strlen(out));
+	size += put_field(node + size, 4, "Identity", 8);
+	graph_size = put_field(graph, 1, node, size);
+	if (output) {
+		size = put_field(value, 1, out, strlen(out));
+		size += put_field(value + size, 2, "\x0a\x02\x08\x01", 4); /* a tensor of floats */
+		graph_size += put_field(graph + graph_size, 12, value, size);
+	}
+	return put_field(to, 7, graph, graph_size);
+}
+
+/* Files that follow each other are one to protocol buffers. */
+static void write_with(const uint8_t *more, size_t more_size)
+{
+	size_t size;
+	uint8_t *model = tiny_model(&good, &size), *whole = malloc(size + more_size);
+
+	assert_true(model && whole);
+	memcpy(whole, model, size);
+	memcpy(whole + size, more, more_size);
+	write_file("m.onnx", whole, size + more_size);
+	write_file("labels.txt", "a\nb\nc\nd\ne\n", 10);
+	free(whole);
+	free(model);
+}
+
+static void many_outputs(void **state)
+{
+	uint8_t *more = malloc(10000 * 128);
+	size_t size = 0;
+	char out[16];
+
+	(void)state;
+	assert_non_null(more);
+	for (int i = 0; i < 10000; i++) {
+		snprintf(out, sizeof(out), "y%d", i);
+		size += put_identity(more + size, "y", out, true);
+		if (i != 62) /* with that of the classifier 64 */
+			continue;
+		write_with(more, size);
+		use(dir);
+		assert_int_equal(classify_path(IMAGES "star.jpg"), 0);
+		assert_string_equal(text, "c 1.0000");
+		assert_int_equal(vaccel_resource_release(&res), 0);
+	}
+	write_with(more, size);
+	bad_model(dir, VACCEL_EINVAL, "has 1 inputs and 10001 outputs; up to 16 and 64 are possible");
+	free(more);
+}
+
+static void cycles(void **state)
+{
+	uint8_t more[512];
+	size_t size;
+
+	(void)state;
+	size = put_identity(more, "a", "b", false);
+	size += put_identity(more + size, "b", "a", true);
+	write_with(more, size);
+	bad_model(dir, VACCEL_EINVAL, "Could not load m.onnx");
+}
+
 static void kinds_of_labels(void **state)
 {
 	static const struct {
@@ -891,6 +968,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(weights_elsewhere, start, stop),
 		cmocka_unit_test_setup_teardown(odd_weights, start, stop),
 		cmocka_unit_test_setup_teardown(hostile_models, start, stop),
+		cmocka_unit_test_setup_teardown(many_outputs, start, stop),
+		cmocka_unit_test_setup_teardown(cycles, start, stop),
 		cmocka_unit_test_setup_teardown(kinds_of_labels, start, stop),
 		cmocka_unit_test_setup_teardown(bad_labels, start, stop),
 		cmocka_unit_test_setup_teardown(resource_without_model, start, stop),
