@@ -92,7 +92,6 @@ const char *link_path(void)
 static int set_target(void)
 {
 	target.native = env("VACCEL_VIRTIO_SOCKET");
-	free(target.path);
 	target.path = strdup(link_path());
 	return target.path ? VACCEL_OK : VACCEL_ENOMEM;
 }
@@ -168,6 +167,8 @@ void link_close(void)
 	if (sources >= 0)
 		close(sources);
 	sources = -1;
+	free(target.path);
+	target.path = NULL;
 }
 
 /* ---- Opening again -------------------------------------------------------------------------- */
