@@ -15,7 +15,8 @@
  * plugins in the process can be used, and new ones opened, in a run directory of the child's own. With
  * the plugin virtio ENODEV is what the child gets for asynchronous calls, and for all that changes
  * something on the host; without a VM for each call. vaccel_bootstrap() gives it a connection of its
- * own, if the host serves another one. Registered memory is not there in a child.
+ * own, if the host serves another one, and what it inherited is unknown from then on (EINVAL).
+ * Registered memory is not there in a child.
  *
  * Threads: bootstrap and cleanup may not run while another thread uses the library.
  */

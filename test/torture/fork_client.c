@@ -87,6 +87,41 @@ static const struct {
 	{ "bootstrap", boot, 0 },
 };
 
+static int boot_and_stay(void)
+{
+	int ret = vaccel_bootstrap();
+
+	for (int i = 0; i < 20 && !ret; i++)
+		ret = own_session();
+	return ret;
+}
+
+/* Children with connections of their own, while their parent goes on in its one */
+static int together(void)
+{
+	int status, left = 4, ret = 0;
+
+	for (int i = 0; i < 4; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			alarm(60);
+			exit(boot_and_stay());
+		}
+	}
+	while (left && !ret) {
+		pid_t pid = waitpid(-1, &status, WNOHANG);
+
+		if (pid)
+			left--;
+		if (pid < 0 || (pid && status))
+			ret = 97;
+		else
+			ret = multiply(&sess);
+	}
+	return ret;
+}
+
 int main(void)
 {
 	char *text = calloc(1, SIZE);
@@ -122,6 +157,8 @@ int main(void)
 		else
 			printf("ok %s\n", children[i].name);
 	}
+	ret = together();
+	printf("%s together: %d\n", ret ? "wrong" : "ok", ret);
 	ret = vaccel_mem_free(memory);
 	printf("end: %d %d %d\n", ret, vaccel_session_release(&sess), vaccel_resource_release(&res));
 	free(text);
