@@ -535,6 +535,7 @@ void test_follow(void)
 	close(fd);
 }
 
+/* Figures, not a test. */
 void test_speed(void)
 {
 	static const uint32_t sizes[] = { 16, 4096, 65536 };
