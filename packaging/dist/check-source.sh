@@ -20,7 +20,7 @@ make_plain() {
 	mirror=$(sed -n 's/^deb \(\[.*\] \)*\([^ ]*\) .*/\2/p' /etc/apt/sources.list | head -n 1)
 	mmdebstrap --mode=root --variant=apt --aptopt='Apt::Install-Recommends "false"' --dpkgopt=force-unsafe-io \
 		--include=sudo,gcc,libc6-dev,make,meson,pkgconf,libssl-dev,libcap-ng-dev,libseccomp-dev,libinih-dev \
-		--include=passwd,kmod,linux-headers-amd64 trixie "$bare" "$mirror" &&
+		--include=passwd,kmod,xz-utils,linux-headers-amd64 trixie "$bare" "$mirror" &&
 		! in_bare sh -c 'command -v dpkg-architecture' && mount -t proc proc "$bare/proc" &&
 		in_bare useradd -m -s /bin/bash builder &&
 		printf '%s\n' 'builder ALL=(ALL) NOPASSWD: ALL' 'Defaults env_keep += "KDIR"' \

@@ -147,8 +147,8 @@ static void test_plugins(void **state)
 		assert_null(strstr(said, "free()"));
 	}
 	assert_int_equal(RUN(option, "--max-memory=1K"), EX_UNAVAILABLE);
-	expect_said("the worker cannot start (");
-	expect_said("--max-memory may be too little for it");
+	expect_said("--max-memory may be too little");
+	assert_null(strstr(said, "Broken pipe"));
 
 	/* A worker that cannot find libvaccel: the worker is not to blame, nor --worker. */
 	snprintf(libraries, sizeof(libraries), "%s", getenv("LD_LIBRARY_PATH"));

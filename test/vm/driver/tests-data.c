@@ -460,17 +460,17 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Figures, not a test. */
 /* Polling ends where it is of no use, and begins again where it is. */
 void test_window(void)
 {
 	int fd = must_open();
 	long long before = counter("spins");
 
-	for (int i = 0; i < 64; i++)
-		CHECK(!simple(fd, FAKE_DELAY, 5));
-	printf("# %lld of 64 long calls polled\n", counter("spins") - before);
-	CHECK(counter("spins") - before < 40);
+	/* Longer than a busy machine keeps this processor from waiting: an answer that is there is no wait. */
+	for (int i = 0; i < 32; i++)
+		CHECK(!simple(fd, FAKE_DELAY, 30));
+	printf("# %lld of 32 long calls polled\n", counter("spins") - before);
+	CHECK(counter("spins") - before < 20);
 	write_file("/sys/module/virtio_accel/parameters/poll_us", "100000");
 	before = counter("polled");
 	for (int i = 0; i < 64; i++)
@@ -535,6 +535,7 @@ void test_follow(void)
 	close(fd);
 }
 
+/* Figures, not a test. */
 void test_speed(void)
 {
 	static const uint32_t sizes[] = { 16, 4096, 65536 };
