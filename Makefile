@@ -75,6 +75,10 @@ check-engines: user
 bench: vm
 	bench/run
 
+# Many clients on one service
+bench-clients: user
+	$(in_root) env LD_LIBRARY_PATH=build/plain/src:build/plain/plugins bench/clients
+
 # Symbols, layouts, values and headers against vAccel 0.8.
 abi: user
 	$(in_root) meson test -C build/plain --no-rebuild --suite abi --print-errorlogs
@@ -159,7 +163,7 @@ help:
 	@echo 'make check-dist try them: install, run, remove, boot; ends with "N passed, N failed"'
 	@echo 'make clean    remove build/ (scripts/build-root --remove deletes the build root)'
 
-.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo bench check check-engines abi fuzz torture kill-matrix \
+.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo bench bench-clients check check-engines abi fuzz torture kill-matrix \
 	stress sanitizers coverage debug-kernel-check qemu sparse dist check-dist clean help
 
 endif
