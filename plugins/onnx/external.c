@@ -15,6 +15,8 @@ enum message { MODEL, GRAPH, NODE, ATTRIBUTE, TENSOR, SPARSE_TENSOR, TRAINING, F
 /* Where a tensor is that is a weight of the model, rather than of a graph within a node */
 #define WEIGHT_DEPTH 2
 
+#define GRAPH_OUTPUT 12 /* field of a graph */
+
 /* Fields that are messages in which a tensor can be. */
 static const struct {
 	uint8_t in, field, is;
@@ -269,6 +271,7 @@ static enum external walk(enum message in, const uint8_t *at, const uint8_t *end
 	while (at < end) {
 		if (!next_field(&at, end, &f))
 			return EXTERNAL_BAD_FILE;
+		files->outputs += in == GRAPH && depth == 1 && f.number == GRAPH_OUTPUT;
 		child = f.type == BYTES ? child_of(in, f.number) : -1;
 		if (child < 0)
 			continue;
@@ -285,6 +288,6 @@ static enum external walk(enum message in, const uint8_t *at, const uint8_t *end
 
 enum external external_data(const void *data, size_t size, struct external_files *files)
 {
-	files->nr = 0;
+	files->nr = files->outputs = 0;
 	return walk(MODEL, data, (const uint8_t *)data + size, 0, files);
 }

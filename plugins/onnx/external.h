@@ -16,6 +16,7 @@ struct external_files {
 		char name[256]; /* as the model says it: anything but empty */
 		uint64_t size;	/* that it must have at least */
 	} files[EXTERNAL_MAX_FILES];
+	size_t outputs;	     /* of the model; without EXTERNAL_BAD_FILE and _REFUSED */
 	const char *problem; /* with EXTERNAL_REFUSED: to follow "weights in other files, " */
 };
 

@@ -65,6 +65,12 @@ int weights_find(const struct engine_source *source, struct weights **out)
 	default:
 		engine_error("Model %s is not an ONNX file", source->name);
 	}
+	/* ONNX Runtime takes minutes to load thousands of them. */
+	if (!ret && w->external.outputs > ENGINE_MAX_OUTPUTS) {
+		engine_error("Model %s has %zu outputs; up to %d are possible", source->name,
+			     w->external.outputs, ENGINE_MAX_OUTPUTS);
+		ret = VACCEL_EINVAL;
+	}
 	if (ret) {
 		weights_release(w);
 		return ret;
