@@ -101,6 +101,7 @@ static int together(void)
 {
 	int status, left = 4, ret = 0;
 
+	fflush(NULL);
 	for (int i = 0; i < 4; i++) {
 		pid_t pid = fork();
 
