@@ -66,7 +66,6 @@ typedef struct {
 	X(const char *, ov_get_error_info, (ov_status_e status))                                  \
 	X(void, ov_free, (const char *text))                                                      \
 	X(ov_status_e, ov_core_create, (ov_core_t * *core))                                       \
-	X(void, ov_core_free, (ov_core_t * core))                                                 \
 	X(ov_status_e, ov_core_get_available_devices,                                             \
 	  (const ov_core_t *core, ov_available_devices_t *devices))                               \
 	X(void, ov_available_devices_free, (ov_available_devices_t * devices))                    \

@@ -40,7 +40,6 @@ static int fini(void)
 {
 	held_clear();
 	engine_fini();
-	runtime_stop();
 	return VACCEL_OK;
 }
 

@@ -16,7 +16,6 @@ extern ov_core_t *ov_core;
  * VACCEL_ENOENT, VACCEL_ENOTSUP: see library.h. VACCEL_ENODEV: there is no such device.
  */
 int runtime_start(void);
-void runtime_stop(void);
 
 /** runtime_device() - "CPU", or what the operator chose */
 const char *runtime_device(void);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "library.h"
 #include "openvino.h"
@@ -11,6 +12,7 @@
 
 struct ov_api ov;
 ov_core_t *ov_core;
+static pid_t core_process;
 
 static const char *const names[] = {
 	"libopenvino_c.so",
@@ -169,6 +171,10 @@ int runtime_start(void)
 		ret = check_types();
 	if (ret)
 		return ret;
+	/* It stays, since libraries of devices do not survive its end; a child of fork() has not its threads. */
+	if (ov_core && core_process == getpid())
+		return check_device();
+	core_process = getpid();
 	status = ov.ov_core_create(&ov_core);
 	if (status) {
 		why(status, text);
@@ -177,11 +183,4 @@ int runtime_start(void)
 		return VACCEL_EBACKEND;
 	}
 	return check_device();
-}
-
-void runtime_stop(void)
-{
-	if (ov_core)
-		ov.ov_core_free(ov_core);
-	ov_core = NULL;
 }
