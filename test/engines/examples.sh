@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs the inference examples with real models: with the engine in the program, and with it behind
+# Runs the inference examples with real models, and edges on a picture: with the engine in the program, and with it behind
 # vhost-user-accel, in the strict sandbox. What they print is compared with what is right.
 #
 #   examples.sh PROGRAMS PLUGINS DATA
@@ -36,12 +36,32 @@ inference() {
 	done
 }
 
-# engine NAME PROGRAM MODEL TENSOR: both ways
+# edges WHERE: the same picture in both places, whose edges are where a square ends
+edges() {
+	"$programs/edges" "$data/images/square.png" "$work/edges.png" >"$work/out" 2>"$work/err"
+	local status=$?
+	ran=$((ran + 1))
+	[ -e "$work/first.png" ] || cp "$work/edges.png" "$work/first.png"
+	if [ $status = 0 ] && grep -qE '^[0-9]+ x [0-9]+ pixels, [1-9][0-9]* of them on edges$' "$work/out" &&
+		cmp "$work/first.png" "$work/edges.png"; then
+		return
+	fi
+	echo "FAILED: edges $1: status $status"
+	cat "$work/out" "$work/err"
+	failed=1
+}
+
+# engine NAME PROGRAM MODEL TENSOR: inference both ways
 engine() {
-	local name=$1
+	both_ways "$1" inference "${@:2}"
+}
+
+# both_ways NAME FUNCTION ARGUMENT...: calls FUNCTION WHERE ARGUMENT...
+both_ways() {
+	local name=$1 function=$2
 	[ -e "$plugins/libvaccel-$name.so" ] || return 0
-	shift
-	VACCEL_PLUGINS=$plugins/libvaccel-$name.so inference "locally" "$@"
+	shift 2
+	VACCEL_PLUGINS=$plugins/libvaccel-$name.so "$function" "locally" "$@"
 	VACCEL_PLUGINS=$plugins/libvaccel-$name.so "$VHOST_USER_ACCEL" --socket-path="$VACCEL_VIRTIO_SOCKET" \
 		--worker="$VHOST_USER_ACCEL-worker" --sandbox=strict >"$work/log" 2>&1 &
 	daemon=$!
@@ -49,7 +69,7 @@ engine() {
 		[ ! -S "$VACCEL_VIRTIO_SOCKET" ] || break
 		sleep 0.05
 	done
-	VACCEL_PLUGINS=$plugins/libvaccel-virtio.so inference "from a host process" "$@"
+	VACCEL_PLUGINS=$plugins/libvaccel-virtio.so "$function" "from a host process" "$@"
 	kill "$daemon"
 	wait "$daemon" || failed=1
 	daemon=''
@@ -58,6 +78,7 @@ engine() {
 
 engine torch torch_inference torch/cnn_trace.pt 'type:7 nr_dims:2 size:20B'
 engine tflite tflite_inference tf/lstm2.tflite 'type:1 nr_dims:2 size:20B'
+both_ways opencv edges
 # Engines that "make check-engines" fetches
 if [ -n "${VACCEL_TF_LIBRARY-}" ]; then
 	engine tf tf_inference tf/lstm2 'type:1 nr_dims:2 size:20B'
