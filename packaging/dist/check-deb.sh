@@ -124,7 +124,7 @@ check_debs() {
 	else
 		check "$arch deb: guest's packages but the driver's" in_bare_page DEB "$arch" '/dkms/d'
 		check "$arch deb: host's packages" in_bare_page 'DEB on the host' "$arch" \
-			"$([ "$arch" != armhf ] || echo '/onnx/d')"
+			"/torch/d$([ "$arch" != armhf ] || echo '; /onnx/d')"
 	fi
 	check "$arch deb: development files" in_bare_page Development "$arch"
 	check "$arch deb: all are installed" in_bare dpkg-query -W $ours
