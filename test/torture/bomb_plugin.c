@@ -69,6 +69,9 @@ static int explode(struct vaccel_session *sess, int a[], int out[], size_t len)
 	case BOMB_TIME:
 		for (;;)
 			__asm__ __volatile__("" : : : "memory");
+	case BOMB_PAUSE:
+		sleep(BOMB_PAUSE_S);
+		return VACCEL_OK;
 	}
 	return VACCEL_EINVAL;
 }

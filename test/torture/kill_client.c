@@ -3,10 +3,10 @@
  * A program for scripts/kill-matrix: opens a session, does something long, and says how that ended,
  * how the same session goes on, and whether it gets a new one.
  *
- *   kill-client idle|call|upload
+ *   kill-client idle|call|upload|put
  *
  * "under way" on standard output says that it is time to kill somebody. What does not return within
- * GIVE_UP_S is said so, and the program ends.
+ * GIVE_UP_S is said so, and the program ends. With put it sends one resource, and waits for nobody.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -20,7 +20,9 @@
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
-#define IDLE_S	  4	/* time to kill somebody */
+/* Time to kill somebody; so is BOMB_PAUSE_S. */
+#define IDLE_S	  4
+#define UPLOAD_S  4
 #define GIVE_UP_S 20
 #define UPLOAD	  ((size_t)32 << 20)
 
@@ -61,14 +63,15 @@ static int add(struct vaccel_session *sess)
 	return ret ? ret : c[0] == 5 && c[3] == 5 ? 0 : EIO;
 }
 
-/* Sends resources until that fails. */
-static int upload(struct vaccel_session *sess)
+/* Sends resources until that fails, or the time is over. */
+static int upload(struct vaccel_session *sess, time_t seconds)
 {
 	char *data = calloc(1, UPLOAD);
+	time_t end = time(NULL) + seconds;
 	struct vaccel_resource res;
 	int ret = data ? 0 : ENOMEM;
 
-	for (time_t end = time(NULL) + GIVE_UP_S / 2; !ret && time(NULL) < end;) {
+	while (!ret) {
 		ret = vaccel_resource_init_from_buf(&res, data, UPLOAD, VACCEL_RESOURCE_DATA, "data",
 						    false);
 		if (ret)
@@ -77,6 +80,8 @@ static int upload(struct vaccel_session *sess)
 		if (!ret)
 			ret = vaccel_resource_unregister(&res, sess);
 		vaccel_resource_release(&res);
+		if (time(NULL) >= end)
+			break;
 	}
 	free(data);
 	return ret;
@@ -84,12 +89,14 @@ static int upload(struct vaccel_session *sess)
 
 static int busy(struct vaccel_session *sess)
 {
-	int in[2] = { BOMB_MAGIC, BOMB_TIME }, out[2];
+	int in[2] = { BOMB_MAGIC, BOMB_PAUSE }, out[2];
 
 	if (!strcmp(when, "call"))
 		return vaccel_fpga_arraycopy(sess, in, out, 2);
 	if (!strcmp(when, "upload"))
-		return upload(sess);
+		return upload(sess, UPLOAD_S);
+	if (!strcmp(when, "put"))
+		return upload(sess, 0);
 	sleep(IDLE_S);
 	return 0;
 }

@@ -17,7 +17,9 @@
 
 /* What the plugin bomb does */
 #define BOMB_MAGIC 0xb0b
-enum bomb { BOMB_SEGV, BOMB_ABORT, BOMB_MEMORY, BOMB_TIME };
+enum bomb { BOMB_SEGV, BOMB_ABORT, BOMB_MEMORY, BOMB_TIME, BOMB_PAUSE };
+/* BOMB_PAUSE: ends well after this time */
+#define BOMB_PAUSE_S 4
 
 struct load {
 	pthread_t threads[LOAD_THREADS], ticker;
