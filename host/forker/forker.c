@@ -176,6 +176,8 @@ static bool find_home(struct station *st, int sock)
 		st->place.home = homes[i];
 		pid = sandbox_clone(st->policy, st->place.home, 0);
 		if (pid == 0) {
+			/* Whatever befalls it in there, it ends with this process. */
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			msg.status = sandbox_worker(st->policy, &st->place, &msg.confined);
 			_exit(control_send(pair[1], &msg, NULL, 0) ? 1 : 0);
 		}
