@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <limits.h>
 
+#include "../common/introduce.h"
 #include "vaccel.h"
 
 #define blas_debug(format, ...) vaccel_debug("[blas] " format, ##__VA_ARGS__)
@@ -83,16 +84,9 @@ static int op_sgemm(struct vaccel_session *sess, int64_t m, int64_t n, int64_t k
 
 static struct vaccel_op ops[] = {VACCEL_OP_INIT(blas_sgemm, VACCEL_OP_BLAS_SGEMM, op_sgemm)};
 
-static const char *engine(void)
-{
-	return openblas_get_config();
-}
-
-static const struct vaccel_plugin_ext extension = {.size = sizeof(extension), .engine = engine};
-
 static int init(void)
 {
-	int ret = vaccel_plugin_register_ext(&vaccel_this_plugin, &extension);
+	int ret = introduce("%s", openblas_get_config());
 
 	return ret ? ret : vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
 }

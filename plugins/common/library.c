@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "introduce.h"
 #include "vaccel.h"
 
 #define library_error(l, format, ...) vaccel_error("[%s] " format, (l)->plugin, ##__VA_ARGS__)
@@ -119,7 +120,7 @@ int library_check_version(const struct library *l, const char *version, const ch
 {
 	if (version && strverscmp(version, oldest) >= 0) {
 		library_debug(l, "%s %s", l->engine, version);
-		return VACCEL_OK;
+		return introduce("%s %s", l->engine, version);
 	}
 	library_error(l, "%s %s is too old: %s or later is needed; %s", l->engine,
 		      version ? version : "of an unknown version", oldest, l->advice);

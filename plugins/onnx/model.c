@@ -7,6 +7,7 @@
 #include <onnxruntime_c_api.h>
 #include <onnxruntime_session_options_config_keys.h>
 
+#include "introduce.h"
 #include "onnx.h"
 #include "quiet.h"
 #include "weights.h"
@@ -120,7 +121,7 @@ int model_runtime_start(void)
 	ret = check("Could not start", "ONNX Runtime", status);
 	if (ret)
 		env = NULL;
-	return ret;
+	return ret ? ret : introduce("ONNX Runtime %s; devices: cpu", base->GetVersionString());
 }
 
 void model_runtime_stop(void)

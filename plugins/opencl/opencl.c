@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "../common/introduce.h"
 #include "opencl.h"
 
 /* Work items that minmax divides its numbers among */
@@ -317,6 +318,8 @@ static int init(void)
 {
 	int ret = device_start();
 
+	if (!ret)
+		ret = introduce("OpenCL; device: %s", device_get()->name);
 	return ret ? ret : vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
 }
 

@@ -18,6 +18,11 @@ static int silent(int, const char *, const char *, const char *, int, void *)
 	return 0;
 }
 
+const char *functions_version(void)
+{
+	return CV_VERSION;
+}
+
 void functions_start(int threads)
 {
 	cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);

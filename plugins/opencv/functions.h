@@ -41,6 +41,9 @@ struct call {
 	char why[WHY_SIZE]; /* one line, when it failed */
 };
 
+/** functions_version() - OpenCV's */
+const char *functions_version(void);
+
 /** functions_start() - keeps OpenCV quiet, and starts the threads that it may have */
 void functions_start(int threads);
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/introduce.h"
 #include "functions.h"
 #include "vaccel.h"
 #include "vaccel/ops/opencv_functions.h"
@@ -282,9 +283,11 @@ static struct vaccel_op ops[] = {VACCEL_OP_INIT(opencv, VACCEL_OP_OPENCV, op_ope
 static int init(void)
 {
 	cpu_set_t cpus;
+	int ret;
 
 	functions_start(sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : CPU_COUNT(&cpus));
-	return vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
+	ret = introduce("OpenCV %s", functions_version());
+	return ret ? ret : vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
 }
 
 static int fini(void)

@@ -15,6 +15,7 @@
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/runtime/print_handler.h>
 #include <torch/csrc/jit/serialization/import.h>
+#include <torch/csrc/api/include/torch/version.h>
 #include <vector>
 
 using torch::jit::IValue;
@@ -96,6 +97,11 @@ class log_warning : public c10::WarningHandler {
 		print(warning.msg());
 	}
 };
+
+const char *jit_version(void)
+{
+	return TORCH_VERSION;
+}
 
 int jit_start(const char *name, int threads, void (*log)(const char *line), char *why)
 {

@@ -19,6 +19,9 @@ extern "C" {
 
 struct jit_model;
 
+/** jit_version() - libtorch's */
+const char *jit_version(void);
+
 /**
  * jit_start() - prepares libtorch; once in a process
  * @device:  "cpu", "cuda:0" and so on. ENODEV: it is not there.

@@ -10,6 +10,7 @@
 
 #include "cache.h"
 #include "engine.h"
+#include "introduce.h"
 #include "jit.h"
 #include "runners.h"
 #include "threads.h"
@@ -360,17 +361,22 @@ static void set_threads(void)
 	runners_set((int)all / threads_of_call, runner_started);
 }
 
+static const char *chosen_device(void)
+{
+	const char *device = getenv(ENV_DEVICE);
+
+	return device && *device ? device : "cpu";
+}
+
 static int start(void)
 {
 	static bool started;
-	const char *device = getenv(ENV_DEVICE);
+	const char *device = chosen_device();
 	char why[JIT_WHY_SIZE];
 	int ret;
 
 	if (started)
 		return VACCEL_OK;
-	if (!device || !*device)
-		device = "cpu";
 	ret = jit_start(device, (int)threads_processors(), log_line, why);
 	if (ret) {
 		engine_error(ENV_DEVICE "=%s: %s. It can be cpu, or cuda:0 and the like where libtorch is "
@@ -387,6 +393,8 @@ static int init(void)
 
 	set_threads();
 	ret = start();
+	if (!ret)
+		ret = introduce("libtorch %s; device: %s", jit_version(), chosen_device());
 	if (!ret)
 		ret = engine_image_register();
 	return ret ? ret : vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));

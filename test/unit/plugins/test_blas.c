@@ -179,6 +179,17 @@ static void refused(void **state)
 	assert_int_equal(bad(2, 2, 2, x, 2, x, 2, NULL, 2), VACCEL_EINVAL);
 }
 
+static void introduces_itself(void **state)
+{
+	struct vaccel_plugin_desc d;
+	size_t nr = 1;
+
+	(void)state;
+	assert_int_equal(vaccel_plugin_list(&d, &nr), VACCEL_OK);
+	assert_string_equal(d.name, "blas");
+	assert_ptr_equal(strstr(d.engine, "OpenBLAS 0"), d.engine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +198,7 @@ int main(void)
 		cmocka_unit_test(not_read),
 		cmocka_unit_test(not_hidden),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(introduces_itself),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

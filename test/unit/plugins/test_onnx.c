@@ -946,6 +946,17 @@ static void resource_without_model(void **state)
 	vaccel_resource_release(&res);
 }
 
+static void introduces_itself(void **state)
+{
+	struct vaccel_plugin_desc d;
+	size_t nr = 1;
+
+	(void)state;
+	assert_int_equal(vaccel_plugin_list(&d, &nr), VACCEL_OK);
+	assert_string_equal(d.name, "onnx");
+	assert_ptr_equal(strstr(d.engine, "ONNX Runtime 1"), d.engine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -973,6 +984,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(kinds_of_labels, start, stop),
 		cmocka_unit_test_setup_teardown(bad_labels, start, stop),
 		cmocka_unit_test_setup_teardown(resource_without_model, start, stop),
+		cmocka_unit_test_setup_teardown(introduces_itself, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
