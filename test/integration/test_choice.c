@@ -20,11 +20,15 @@ static struct daemon host;
 static int start(void **state)
 {
 	struct vaccel_config config;
+	int ret;
 
 	(void)state;
 	unsetenv("VACCEL_VIRTIO_PLUGIN");
-	return vaccel_config_init(&config, VIRTIO_PLUGIN, VACCEL_LOG_ERROR, NULL, false, false) ||
-	       vaccel_bootstrap_with_config(&config);
+	if (vaccel_config_init(&config, VIRTIO_PLUGIN, VACCEL_LOG_ERROR, NULL, false, false))
+		return -1;
+	ret = vaccel_bootstrap_with_config(&config);
+	vaccel_config_release(&config);
+	return ret;
 }
 
 static int stop(void **state)
