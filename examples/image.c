@@ -11,13 +11,14 @@
 
 #include "util.h"
 
-#define TEXT_SIZE    65536
 #define PICTURE_SIZE (16u << 20)
 
 #ifdef CLASSIFY
+#define TEXT_SIZE 512
 #define MAX_ARGS 3
 #define USAGE	 "image_file [iterations] [model_path]"
 #else
+#define TEXT_SIZE 65536
 #define MAX_ARGS 4
 #define USAGE	 "image_file [iterations] [model_path] [picture_path]"
 #endif
