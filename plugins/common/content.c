@@ -30,11 +30,31 @@ static void choose_points(void)
 	points[1] %= PRIME;
 }
 
+#ifdef __SIZEOF_INT128__
+static uint64_t multiply(uint64_t a, uint64_t b, uint64_t *high)
+{
+	__extension__ unsigned __int128 product = (unsigned __int128)a * b;
+
+	*high = (uint64_t)(product >> 64);
+	return (uint64_t)product;
+}
+#else
+static uint64_t multiply(uint64_t a, uint64_t b, uint64_t *high)
+{
+	uint64_t a0 = (uint32_t)a, a1 = a >> 32, b0 = (uint32_t)b, b1 = b >> 32;
+	uint64_t low = a0 * b0, middle0 = a1 * b0, middle1 = a0 * b1;
+	uint64_t carry = (low >> 32) + (uint32_t)middle0 + (uint32_t)middle1;
+
+	*high = a1 * b1 + (middle0 >> 32) + (middle1 >> 32) + (carry >> 32);
+	return carry << 32 | (uint32_t)low;
+}
+#endif
+
 /* sum * point + word modulo PRIME, not fully reduced: below 2^62 */
 static uint64_t step(uint64_t sum, uint64_t point, uint64_t word)
 {
-	__extension__ unsigned __int128 product = (unsigned __int128)sum * point + word;
-	uint64_t folded = (uint64_t)(product & PRIME) + (uint64_t)(product >> 61);
+	uint64_t high, low = multiply(sum, point, &high);
+	uint64_t folded = (low & PRIME) + (high << 3 | low >> 61) + word;
 
 	return (folded & PRIME) + (folded >> 61);
 }
