@@ -72,6 +72,14 @@ static int control_SESSION_INIT_PLUGIN(struct call *c VOP_PROTO(SESSION_INIT_PLU
 
 #define PLUGINS_MAX 64
 
+/* The texts of the library are those of the wire. */
+#define SAME_SIZE(text) \
+	_Static_assert(sizeof(((struct virtio_accel_plugin *)0)->text) == \
+		       sizeof(((struct vaccel_plugin_desc *)0)->text), #text)
+SAME_SIZE(name);
+SAME_SIZE(version);
+SAME_SIZE(engine);
+
 static int control_PLUGIN_LIST(struct call *c VOP_PROTO(PLUGIN_LIST))
 {
 	struct vaccel_plugin_desc descs[PLUGINS_MAX];

@@ -129,3 +129,33 @@ uint8_t *read_whole(const char *path, size_t *size)
 	fclose(file);
 	return data;
 }
+
+struct attempt {
+	const char *plugin;
+	int code;
+};
+
+static void attempt(void *arg)
+{
+	struct attempt *a = arg;
+
+	a->code = plugin_starts(a->plugin);
+}
+
+void expect_start(const char *plugin, int code, const char *message)
+{
+	struct attempt a = {plugin, 0};
+	char *text = captured(attempt, &a);
+
+	assert_int_equal(a.code, code);
+	if (message && !strstr(text, message))
+		fail_msg("\"%s\" is missing in: %s", message, text);
+	free(text);
+}
+
+struct vaccel_resource *with_both(struct engines *e, struct vaccel_resource *res)
+{
+	for (int i = 0; i < NR_PLACES; i++)
+		assert_int_equal(vaccel_resource_register(res, &e->sess[i]), 0);
+	return res;
+}

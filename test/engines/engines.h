@@ -37,6 +37,12 @@ void engines_stop(struct engines *e);
 /** plugin_starts() - the code with which the library starts with a plugin in a process of its own */
 int plugin_starts(const char *plugin);
 
+/** expect_start() - checks that code, and that what is printed then has the message, unless it is NULL */
+void expect_start(const char *plugin, int code, const char *message);
+
+/** with_both() - registers a resource with both sessions. Return: the resource */
+struct vaccel_resource *with_both(struct engines *e, struct vaccel_resource *res);
+
 /** captured() - what the function prints to standard output and error, to be freed by the caller */
 char *captured(void (*function)(void *arg), void *arg);
 

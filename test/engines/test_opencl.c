@@ -260,36 +260,20 @@ static void threads(void **state)
 
 /* ---- What the operator sets ------------------------------------------------------------------ */
 
-static void start_alone(void *arg)
-{
-	*(int *)arg = plugin_starts(ENGINE_PLUGIN);
-}
-
-static void expect_start(int code, const char *message)
-{
-	int ret = 0;
-	char *text = captured(start_alone, &ret);
-
-	assert_int_equal(ret, code);
-	if (message && !strstr(text, message))
-		fail_msg("\"%s\" is missing in: %s", message, text);
-	free(text);
-}
-
 static void devices(void **state)
 {
 	(void)state;
 	setenv("VACCEL_OPENCL_DEVICE", "0", 1);
-	expect_start(0, NULL);
+	expect_start(ENGINE_PLUGIN, 0, NULL);
 	setenv("VACCEL_OPENCL_DEVICE", "portable computing", 1);
-	expect_start(0, NULL);
+	expect_start(ENGINE_PLUGIN, 0, NULL);
 	setenv("VACCEL_OPENCL_DEVICE", "999", 1);
-	expect_start(VACCEL_ENODEV, "VACCEL_OPENCL_DEVICE=999: there is no such device");
+	expect_start(ENGINE_PLUGIN, VACCEL_ENODEV, "VACCEL_OPENCL_DEVICE=999: there is no such device");
 	setenv("VACCEL_OPENCL_DEVICE", "no such name", 1);
-	expect_start(VACCEL_ENODEV, "device 0: ");
+	expect_start(ENGINE_PLUGIN, VACCEL_ENODEV, "device 0: ");
 	unsetenv("VACCEL_OPENCL_DEVICE");
 	setenv("OCL_ICD_VENDORS", "/nonexistent", 1);
-	expect_start(VACCEL_ENODEV, "There is no OpenCL device");
+	expect_start(ENGINE_PLUGIN, VACCEL_ENODEV, "There is no OpenCL device");
 	unsetenv("OCL_ICD_VENDORS");
 }
 
@@ -301,10 +285,10 @@ static void caches(void **state)
 
 	(void)state;
 	setenv("POCL_CACHE_DIR", "/proc/nothing", 1);
-	expect_start(VACCEL_EACCES, "POCL_CACHE_DIR=/proc/nothing");
+	expect_start(ENGINE_PLUGIN, VACCEL_EACCES, "POCL_CACHE_DIR=/proc/nothing");
 	unsetenv("POCL_CACHE_DIR");
 	setenv("HOME", "/nonexistent", 1);
-	expect_start(0, NULL);
+	expect_start(ENGINE_PLUGIN, 0, NULL);
 	if (before)
 		setenv("HOME", before, 1);
 	free(before);

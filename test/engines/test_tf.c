@@ -55,19 +55,12 @@ static int stop(void **state)
 
 /* ---- Models and tensors ---------------------------------------------------------------------- */
 
-static struct vaccel_resource *with_both(struct vaccel_resource *model)
-{
-	for (int i = 0; i < NR_PLACES; i++)
-		assert_int_equal(vaccel_resource_register(model, &e.sess[i]), 0);
-	return model;
-}
-
 static struct vaccel_resource *model_of_path(const char *path)
 {
 	struct vaccel_resource *model;
 
 	assert_int_equal(vaccel_resource_new(&model, path, VACCEL_RESOURCE_MODEL), 0);
-	return with_both(model);
+	return with_both(&e, model);
 }
 
 static struct vaccel_resource *model_of_paths(const char **paths, size_t nr)
@@ -75,7 +68,7 @@ static struct vaccel_resource *model_of_paths(const char **paths, size_t nr)
 	struct vaccel_resource *model;
 
 	assert_int_equal(vaccel_resource_multi_new(&model, paths, nr, VACCEL_RESOURCE_MODEL), 0);
-	return with_both(model);
+	return with_both(&e, model);
 }
 
 static struct vaccel_resource *model_of_bytes(const void *data, size_t size, const char *name)
@@ -83,7 +76,7 @@ static struct vaccel_resource *model_of_bytes(const void *data, size_t size, con
 	struct vaccel_resource *model;
 
 	assert_int_equal(vaccel_resource_from_buf(&model, data, size, VACCEL_RESOURCE_MODEL, name, true), 0);
-	return with_both(model);
+	return with_both(&e, model);
 }
 
 static int load_at(int place, struct vaccel_resource *model)

@@ -65,19 +65,12 @@ static int stop(void **state)
 
 /* ---- Models and tensors ---------------------------------------------------------------------- */
 
-static struct vaccel_resource *with_both(struct vaccel_resource *model)
-{
-	for (int i = 0; i < NR_PLACES; i++)
-		assert_int_equal(vaccel_resource_register(model, &e.sess[i]), 0);
-	return model;
-}
-
 static struct vaccel_resource *model_of_bytes(const void *data, size_t size, const char *name)
 {
 	struct vaccel_resource *model;
 
 	assert_int_equal(vaccel_resource_from_buf(&model, data, size, VACCEL_RESOURCE_MODEL, name, true), 0);
-	return with_both(model);
+	return with_both(&e, model);
 }
 
 static struct vaccel_resource *model_of_file(const char *path)
@@ -85,7 +78,7 @@ static struct vaccel_resource *model_of_file(const char *path)
 	struct vaccel_resource *model;
 
 	assert_int_equal(vaccel_resource_new(&model, path, VACCEL_RESOURCE_MODEL), 0);
-	return with_both(model);
+	return with_both(&e, model);
 }
 
 /* The bytes of the model live until the resource is deleted. */
