@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "group.h"
 #include "log.h"
 #include "streams.h"
 #include "syscalls.h"
@@ -307,7 +308,7 @@ static void end_child(pid_t pid)
 	if (pid <= 0)
 		return;
 	kill(pid, SIGKILL);
-	for (int waited = 0; waited < END_MS && waitpid(pid, NULL, WNOHANG) == 0; waited += 10)
+	for (int waited = 0; waited < END_MS && group_reap(pid, NULL) == 0; waited += 10)
 		poll(NULL, 0, 10);
 }
 

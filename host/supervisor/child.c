@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "forker.h"
+#include "group.h"
 #include "log.h"
 #include "log_relay.h"
 #include "transport/clock.h"
@@ -127,19 +128,11 @@ static bool reap(struct child *c, int timeout_ms, int *status)
 	struct pollfd pfd = { .fd = c->pidfd, .events = POLLIN };
 
 	for (int waited = 0;; waited += 10) {
-		siginfo_t info = { 0 };
-		pid_t pid;
+		pid_t pid = group_reap(c->pid, status);
 
-		/*
-		 * What the worker started is in its group, whose number is ours as long as the worker was
-		 * not waited for. Nothing guarantees that there is any.
-		 */
-		if (!waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid)
-			kill(-c->pid, SIGKILL);
-		pid = waitpid(c->pid, status, WNOHANG);
 		if (pid == c->pid)
 			return true;
-		if (pid < 0 && errno != EINTR) {
+		if (pid < 0) {
 			*status = 0;
 			return true;
 		}
@@ -183,7 +176,7 @@ void child_reap(void)
 
 		if (!e->pid)
 			continue;
-		if (waitpid(e->pid, NULL, WNOHANG) != 0) {
+		if (group_reap(e->pid, NULL) != 0) {
 			e->pid = 0;
 		} else if (!e->told && now_ms() - e->since_ms >= STUCK_MS) {
 			e->told = true;
@@ -213,7 +206,7 @@ void child_kill(struct child *c, char *how, size_t how_size)
 	if (!reap(c, 0, &status)) {
 		kill(c->pid, SIGKILL);
 		if (!reap(c, REAP_MS, &status)) {
-			/* It still has its number, see reap(). */
+			/* The group still has its number, see group_reap(). */
 			kill(-c->pid, SIGKILL);
 			remember(c->pid);
 			snprintf(how, how_size, "killed, and not gone yet");
