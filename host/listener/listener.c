@@ -191,14 +191,28 @@ static void report_end(struct listener *l, const struct place *p, int status)
 	l->start_ms = now_ms() + (delay < MAX_DELAY_MS ? delay : MAX_DELAY_MS);
 }
 
+/* One that is stopped serves nobody. Who has a client is the operator's to stop. */
+static void on_stopped(struct place *p)
+{
+	if (p->state != STARTING && p->state != READY)
+		return;
+	log_warn("a supervisor was stopped before it had a client; another one takes its place");
+	kill(p->pid, SIGKILL);
+	dismiss(p);
+}
+
 static void reap(struct listener *l)
 {
 	for (unsigned int i = 0; i < l->nr_places; i++) {
 		struct place *p = &l->places[i];
 		int status;
 
-		if (p->state == FREE || waitpid(p->pid, &status, WNOHANG) != p->pid)
+		if (p->state == FREE || waitpid(p->pid, &status, WNOHANG | WUNTRACED) != p->pid)
 			continue;
+		if (WIFSTOPPED(status)) {
+			on_stopped(p);
+			continue;
+		}
 		report_end(l, p, status);
 		if (p->sock >= 0)
 			close(p->sock);

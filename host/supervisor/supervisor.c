@@ -30,6 +30,8 @@
 
 /* How long the end waits until all that workers have left is removed */
 #define CLEAN_MS 2000
+/* How long a message of the front end may take to come: it is sent at once, if not always in one piece */
+#define MESSAGE_MS 10000
 /* Connections that may wait to be turned away */
 #define BACKLOG 4
 
@@ -44,6 +46,7 @@ struct supervisor {
 	uint64_t accept_ms; /* not before: there were no descriptors left */
 	uint64_t turned_away; /* for want of them */
 	struct vhost_user vu; /* while connected */
+	uint64_t message_ms;  /* when the message that is being received began; 0: there is none */
 	struct device dev;
 	struct forker forker;
 	struct cleaner cleaner;
@@ -172,6 +175,19 @@ static void on_connection(struct supervisor *s)
 	disconnect(s);
 }
 
+/* One who stops in the middle of a message has the place of another client. */
+static void watch_message(struct supervisor *s)
+{
+	if (!s->connected || !vhost_user_is_midway(&s->vu)) {
+		s->message_ms = 0;
+	} else if (!s->message_ms) {
+		s->message_ms = now_ms();
+	} else if (now_ms() - s->message_ms >= MESSAGE_MS) {
+		log_error("the front end has stopped in the middle of a message; its connection is given up");
+		disconnect(s);
+	}
+}
+
 static void on_signal(struct supervisor *s)
 {
 	struct signalfd_siginfo info;
@@ -191,6 +207,13 @@ static int loop_timeout(const struct supervisor *s)
 
 	if (s->accept_ms && (timeout < 0 || timeout > SOCKET_PAUSE_MS))
 		timeout = SOCKET_PAUSE_MS;
+	if (s->message_ms) {
+		uint64_t gone = now_ms() - s->message_ms;
+		int left = gone < MESSAGE_MS ? (int)(MESSAGE_MS - gone) : 0;
+
+		if (timeout < 0 || timeout > left)
+			timeout = left;
+	}
 	return timeout;
 }
 
@@ -235,6 +258,7 @@ static int loop(struct supervisor *s)
 			device_worker_event(&s->dev);
 		if (fds[CONNECTION].revents)
 			on_connection(s);
+		watch_message(s);
 		if (fds[LISTENER].revents)
 			on_listener(s);
 		if (fds[HANDOFF].revents)

@@ -51,6 +51,12 @@ void vhost_user_init(struct vhost_user *vu, struct device *dev, int sock);
  */
 int vhost_user_receive(struct vhost_user *vu);
 
+/** vhost_user_is_midway() - whether a part of a message has come, and the rest has not */
+static inline bool vhost_user_is_midway(const struct vhost_user *vu)
+{
+	return vu->received > 0;
+}
+
 /** vhost_user_close() - closes the socket and what came of a message; the device is not touched */
 void vhost_user_close(struct vhost_user *vu);
 

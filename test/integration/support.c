@@ -156,6 +156,9 @@ void start_daemon(struct daemon *d, const char *plugins, const char *const *args
 	char *log;
 
 	memset(d, 0, sizeof(*d));
+	for (const char *const *arg = args; arg && *arg; arg++)
+		if (!strncmp(*arg, "--max-clients=", 14))
+			d->many = strcmp(*arg + 14, "1") != 0;
 	started++;
 	snprintf(d->socket, sizeof(d->socket), "%s/accel-%u.sock", dir, started);
 	snprintf(d->log, sizeof(d->log), "%s/accel-%u.log", dir, started);
@@ -291,40 +294,31 @@ struct stats_wait {
 	char *line;
 };
 
+/* Reads the daemon's own lines of statistics, not those of its clients. @nth: receives one; may be NULL */
+static unsigned int read_stats(const struct daemon *d, unsigned int n, char **nth)
+{
+	const char *begin = d->many ? "{\"clients\":" : "{";
+	char *log = daemon_log(d), *end;
+	unsigned int seen = 0;
+
+	for (char *p = log; p && (end = strchr(p, '\n')); p = end + 1)
+		if (!strncmp(p, begin, strlen(begin)) && seen++ == n && nth)
+			*nth = strndup(p, (size_t)(end - p));
+	free(log);
+	return seen;
+}
+
 static bool has_stats(void *arg)
 {
 	struct stats_wait *w = arg;
-	char *log = daemon_log(w->d);
-	unsigned int seen = 0;
-	char *p = log;
 
-	while (p && *p) {
-		char *end = strchr(p, '\n');
-
-		if (!end)
-			break;
-		if (*p == '{' && seen++ == w->skip && w->line == NULL)
-			w->line = strndup(p, (size_t)(end - p));
-		p = end + 1;
-	}
-	free(log);
+	read_stats(w->d, w->skip, &w->line);
 	return w->line != NULL;
-}
-
-static unsigned int count_stats(const struct daemon *d)
-{
-	char *log = daemon_log(d);
-	unsigned int n = 0;
-
-	for (char *p = log; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
-		n += *p == '{' && strchr(p, '\n');
-	free(log);
-	return n;
 }
 
 char *daemon_stats(const struct daemon *d)
 {
-	struct stats_wait w = { .d = d, .skip = count_stats(d) };
+	struct stats_wait w = { .d = d, .skip = read_stats(d, 0, NULL) };
 
 	kill(d->pid, SIGUSR1);
 	if (!test_wait(has_stats, &w, STATS_TIMEOUT_MS))

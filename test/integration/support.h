@@ -35,6 +35,7 @@ struct daemon {
 	pid_t pid;		/* of the supervisor; 0 when it was stopped */
 	char socket[108];
 	char log[128];		/* file with its standard output and error */
+	bool many;		/* it serves many clients, each of which has statistics of its own */
 };
 
 /**
