@@ -59,6 +59,14 @@ transcript_in_image() {
 		diff "$here/../../test/vm/classify.transcript" -
 }
 
+# Two containers, neither of them root's
+containers_in_image() {
+	image_page "$work/image" 'Containers that share an accelerator' amd64 >"$work/containers.out"
+	local status=$?
+	cat "$work/containers.out"
+	[ $status = 0 ] && has "$work/containers.out" 'This is a dummy classification tag!'
+}
+
 # image_program ARCH PROGRAM: runs in what the image holds, where podman does not run that ARCH.
 image_program() {
 	local tree=$work/image-$1
@@ -84,6 +92,7 @@ check_image() {
 	amd64)
 		check "amd64 image: podman" make_podman
 		check "amd64 image: loaded" image_page "$dist" Load amd64
+		check "amd64 image: two containers" containers_in_image
 		check "amd64 image: VM artifacts" vm_artifacts amd64
 		check "amd64 image: a shell in a VM" shell_in_image
 		check "amd64 image: the page's example" transcript_in_image 'Single command' amd64
