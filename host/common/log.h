@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lines of the log of the host's processes, on standard error, in the format of libvaccel's log:
+ * Lines of the log of the host's processes, on standard error, in one of three formats; that of libvaccel's log is
  *
  *   DATE - <level> FROM: text
  *
@@ -31,6 +31,12 @@ struct log_record {
 	const char *text; /* of anybody */
 	size_t len;
 };
+
+/** How lines look: for people, for systemd's journal (sd-daemon(3)), one JSON object each */
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_SYSTEMD, LOG_FORMAT_JSON };
+
+/** log_set_format() - "text" (at start), "systemd" or "json". Return: whether it is one of them */
+bool log_set_format(const char *name);
 
 /** log_set_verbose() - whether log_info() prints; off at start */
 void log_set_verbose(bool verbose);

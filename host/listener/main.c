@@ -48,6 +48,7 @@ static const char doc[] =
 enum {
 	OPT_CAPABILITIES = 0x100,
 	OPT_CONFIG,
+	OPT_LOG_FORMAT,
 	OPT_MAX_CLIENTS,
 	OPT_NAME,
 	OPT_ONCE,
@@ -67,6 +68,8 @@ static const struct argp_option fixed_options[] = {
 	{ "once", OPT_ONCE, NULL, 0, "Exit when the front end disconnects", 2 },
 	{ "worker", OPT_WORKER, "PATH", 0, "Executable of the worker", 2 },
 	{ "verbose", 'v', NULL, 0, "Log connections, refusals and the worker's life", 2 },
+	{ "log-format", OPT_LOG_FORMAT, "FORMAT", 0,
+	  "How lines of the log look: text (the default), systemd (with priorities, for the journal), or json", 2 },
 	{ "config", OPT_CONFIG, "FILE", 0, "Read the rules below from FILE first", 3 },
 	{ "name", OPT_NAME, "VM", 0,
 	  "Name of the VM: its section in FILE, and in the log (default: from the socket's name)",
@@ -136,6 +139,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--max-clients=%s: a number from 1 to %d is expected", arg,
 				   LISTENER_MAX_CLIENTS);
 		args->max_clients = (unsigned int)fd;
+		break;
+	case OPT_LOG_FORMAT:
+		if (!log_set_format(arg))
+			argp_error(state, "--log-format=%s: text, systemd or json is expected", arg);
 		break;
 	case OPT_ONCE:
 		opts->once = true;
