@@ -22,6 +22,7 @@ struct loaded {
 	pthread_mutex_t loading; /* held by the call that loads */
 	bool ready;
 	void *model;
+	struct bytes bytes; /* that the engine uses */
 };
 
 struct key {
@@ -80,6 +81,7 @@ static void loaded_put(struct loaded *loaded)
 		return;
 	if (loaded->ready)
 		engine.unload(loaded->model);
+	bytes_release(&loaded->bytes);
 	pthread_mutex_destroy(&loaded->loading);
 	free(loaded);
 }
@@ -122,13 +124,29 @@ static struct loaded *find_loaded(const struct content_id *state, const struct c
 	return loaded;
 }
 
-static int load_once(const struct engine_source *source, struct loaded *loaded)
+/* @bytes: the source's; all zero when they have become the model's */
+static int load_new(struct engine_source *source, struct bytes *bytes, struct loaded *loaded)
+{
+	int ret = engine.uses_data ? bytes_own(bytes) : VACCEL_OK;
+
+	if (ret)
+		return ret;
+	source->data = bytes->data;
+	ret = engine.load(source, &loaded->model);
+	if (ret || !engine.uses_data)
+		return ret;
+	loaded->bytes = *bytes;
+	*bytes = (struct bytes){0};
+	return VACCEL_OK;
+}
+
+static int load_once(struct engine_source *source, struct bytes *bytes, struct loaded *loaded)
 {
 	int ret = VACCEL_OK;
 
 	pthread_mutex_lock(&loaded->loading);
 	if (!loaded->ready) {
-		ret = engine.load(source, &loaded->model);
+		ret = load_new(source, bytes, loaded);
 		loaded->ready = !ret;
 	}
 	pthread_mutex_unlock(&loaded->loading);
@@ -167,7 +185,7 @@ static int load(struct engine_source *source, struct loaded **out)
 			return ret;
 		source_content(source, &content);
 		loaded = find_loaded(&state, &content);
-		ret = loaded ? load_once(source, loaded) : VACCEL_ENOMEM;
+		ret = loaded ? load_once(source, &bytes, loaded) : VACCEL_ENOMEM;
 		bytes_release(&bytes);
 	}
 	if (!ret)

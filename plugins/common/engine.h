@@ -63,6 +63,7 @@ struct engine {
 	const char *const *suffixes; /* of names of models, the likeliest first; NULL ends the list */
 	const char *env_model;	     /* environment variable with a model for sessions that have none, or NULL */
 	const char *env_labels;	     /* the same for labels; or NULL */
+	bool uses_data; /* source.data is used where it is until unload() */
 	bool by_path; /* load() takes source.path where there is one, and needs no data then */
 	/* Neither a layout nor sizes are known of a model that does not say them: */
 	bool channels_last; /* what is usual with this engine */

@@ -3,10 +3,20 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "files.h"
+
+/* Whether it stays as it is, and as long. */
+static bool is_sealed(int fd)
+{
+	const int needed = F_SEAL_WRITE | F_SEAL_SHRINK;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && (seals & needed) == needed;
+}
 
 /* Reads and does not map: a file that shrinks meanwhile must not end the process. */
 static int read_all(int fd, char *data, size_t size)
@@ -48,6 +58,15 @@ int bytes_of_file(const char *path, struct bytes *bytes)
 	if ((uint64_t)st.st_size > FILE_MAX_SIZE)
 		goto fail;
 	ret = ENOMEM;
+	if (is_sealed(fd)) {
+		void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+
+		if (map == MAP_FAILED)
+			goto fail;
+		close(fd);
+		*bytes = (struct bytes){map, (size_t)st.st_size, map, true};
+		return 0;
+	}
 	data = malloc((size_t)st.st_size);
 	if (!data)
 		goto fail;
@@ -55,7 +74,7 @@ int bytes_of_file(const char *path, struct bytes *bytes)
 	if (ret)
 		goto fail;
 	close(fd);
-	*bytes = (struct bytes){data, (size_t)st.st_size, data};
+	*bytes = (struct bytes){data, (size_t)st.st_size, data, false};
 	return 0;
 
 fail:
@@ -68,15 +87,32 @@ int bytes_of_blob(const struct vaccel_blob *blob, struct bytes *bytes)
 {
 	/* A file of somebody else may be mapped and become shorter; it is read. */
 	if (blob->data && blob->size && (!blob->path || blob->path_owned)) {
-		*bytes = (struct bytes){blob->data, blob->size, NULL};
+		*bytes = (struct bytes){blob->data, blob->size, NULL, false};
 		return 0;
 	}
 	return blob->path ? bytes_of_file(blob->path, bytes) : EINVAL;
 }
 
+int bytes_own(struct bytes *bytes)
+{
+	void *copy;
+
+	if (bytes->owned)
+		return 0;
+	copy = malloc(bytes->size + 1);
+	if (!copy)
+		return ENOMEM;
+	memcpy(copy, bytes->data, bytes->size);
+	*bytes = (struct bytes){copy, bytes->size, copy, false};
+	return 0;
+}
+
 void bytes_release(struct bytes *bytes)
 {
-	free(bytes->owned);
+	if (bytes->mapped)
+		munmap(bytes->owned, bytes->size);
+	else
+		free(bytes->owned);
 	*bytes = (struct bytes){0};
 }
 

@@ -3,6 +3,7 @@
 #ifndef PLUGINS_COMMON_FILES_H
 #define PLUGINS_COMMON_FILES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,14 +18,23 @@ extern "C" {
 struct bytes {
 	const void *data;
 	size_t size;
-	void *owned; /* malloc()ed, or NULL when data is a blob's */
+	void *owned; /* malloc()ed or mapped, or NULL when data is a blob's */
+	bool mapped;
 };
 
-/** The bytes of a regular file of up to FILE_MAX_SIZE. Return: 0 or the errno. */
+/**
+ * The bytes of a regular file of up to FILE_MAX_SIZE. Memory that nobody can change any more (memfd_create(2), sealed),
+ * as the host's process has what guests send, is mapped: all processes that use it share it. Others are read.
+ *
+ * Return: 0 or the errno.
+ */
 int bytes_of_file(const char *path, struct bytes *bytes);
 
 /** The bytes of a blob, which stays as it is: several threads may read it. Return: as above. */
 int bytes_of_blob(const struct vaccel_blob *blob, struct bytes *bytes);
+
+/** Makes bytes that are a blob's a copy, which lives until bytes_release(). Return: 0 or the errno. */
+int bytes_own(struct bytes *bytes);
 
 void bytes_release(struct bytes *bytes);
 

@@ -14,7 +14,6 @@ struct tflite_api lite;
 
 struct model {
 	char *name;
-	void *data; /* the file, which TensorFlow Lite uses where it is */
 	TfLiteModel *tflite;
 	struct pool *pool;
 	struct tensor *tensors[2]; /* descriptions of the inputs and of the outputs */
@@ -132,7 +131,7 @@ static int load(struct model *model, const struct engine_source *source)
 	struct interpreter *interpreter;
 	int ret;
 
-	model->tflite = lite.TfLiteModelCreateWithErrorReporter(model->data, source->size, report_line,
+	model->tflite = lite.TfLiteModelCreateWithErrorReporter(source->data, source->size, report_line,
 								&model->report);
 	if (!model->tflite) {
 		engine_error("Could not load %s: it is no TensorFlow Lite model, or damaged%s%s", source->name,
@@ -159,11 +158,8 @@ int model_load(const struct engine_source *source, void **out)
 	if (!model)
 		return VACCEL_ENOMEM;
 	model->name = strdup(source->name);
-	model->data = malloc(source->size + 1);
-	if (model->name && model->data) {
-		memcpy(model->data, source->data, source->size);
+	if (model->name)
 		ret = load(model, source);
-	}
 	if (ret) {
 		model_unload(model);
 		return ret;
@@ -186,7 +182,6 @@ void model_unload(void *arg)
 			free((char *)model->tensors[output][i].name);
 		free(model->tensors[output]);
 	}
-	free(model->data);
 	free(model->name);
 	free(model);
 }

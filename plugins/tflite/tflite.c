@@ -13,6 +13,7 @@ const struct engine engine = {
 	.suffixes = suffixes,
 	.env_model = "VACCEL_TFLITE_MODEL",
 	.env_labels = "VACCEL_TFLITE_LABELS",
+	.uses_data = true,
 	.channels_last = true,
 	.load = model_load,
 	.unload = model_unload,

@@ -109,7 +109,7 @@ static void check(bool right)
 
 static void parse(enum action action, const uint8_t *data, size_t size)
 {
-	struct bytes bytes = {data, size, NULL};
+	struct bytes bytes = {data, size, NULL, false};
 	struct description d;
 
 	description_init(&d);

@@ -63,7 +63,7 @@ static void add(const char *name, enum tensor_type type, int64_t a, int64_t b, i
 
 static void describe_by(const char *json)
 {
-	struct bytes bytes = {json, strlen(json), NULL};
+	struct bytes bytes = {json, strlen(json), NULL, false};
 
 	assert_int_equal(description_parse_preprocessor("m", &bytes, &d), 0);
 }
