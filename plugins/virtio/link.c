@@ -10,9 +10,8 @@
 
 #include "transport/clock.h"
 #include "transport/fd.h"
+#include "transport/target.h"
 #include "vaccel.h"
-
-#define DEFAULT_DEVICE "/dev/virtio-accel0"
 
 /* After an attempt in vain, those who do not wait make none for this long. */
 #define RETRY_MS 100
@@ -77,21 +76,14 @@ bool link_lost(const struct remote_link *l)
 
 /* ---- Opening -------------------------------------------------------------------------------- */
 
-static const char *env(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && *value ? value : NULL;
-}
-
 const char *link_path(void)
 {
-	return env("VACCEL_VIRTIO_SOCKET") ?: env("VACCEL_VIRTIO_DEVICE") ?: DEFAULT_DEVICE;
+	return target_path();
 }
 
 static int set_target(void)
 {
-	target.native = env("VACCEL_VIRTIO_SOCKET");
+	target.native = target_is_native();
 	target.path = strdup(link_path());
 	return target.path ? VACCEL_OK : VACCEL_ENOMEM;
 }

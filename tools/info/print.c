@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "info.h"
 
+#include <ctype.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,13 @@ static bool offers(const struct vaccel_plugin_desc *d, unsigned int op)
 
 static const char *op_name(unsigned int op, char *name, size_t size)
 {
-	return vaccel_op_type_name((vaccel_op_type_t)op, name, size);
+	size_t len = 0;
+
+	/* Not vaccel_op_type_name(), which is the library's. */
+	for (const char *p = vaccel_op_type_to_base_str((vaccel_op_type_t)op); *p && len + 1 < size; p++)
+		name[len++] = (char)tolower((unsigned char)*p);
+	name[len] = '\0';
+	return name;
 }
 
 /* The operations, in lines that fit a terminal. */
@@ -48,14 +55,32 @@ static void print_plugins(const struct plugins *plugins, int indent)
 	}
 }
 
+static void print_transport(const struct info *info)
+{
+	const struct virtio_accel_info *l = &info->limits;
+
+	if (info->native) {
+		printf("transport: vhost-user, without a VM: %s\n", info->target);
+		return;
+	}
+	printf("transport: driver " SYSTEM_MODULE " %s, device %s %s\n", info->device.version,
+	       info->device.bus, info->target);
+	if (info->limits_known)
+		printf("device: version %u, %u queues; at most %u segments, messages of %u bytes, replies of %u "
+		       "bytes%s\n", l->version, l->num_queues, l->max_segments, l->max_message, l->max_reply,
+		       l->features & UINT64_C(1) << VIRTIO_ACCEL_F_MEMORY ? "; registered memory" : "");
+}
+
 void print_text(const struct info *info)
 {
 	printf("vAccel %s\n", VACCEL_VERSION);
+	printf("library: %s\nrun directory: %s\n", info->lib.path, info->lib.vaccel_rundir());
 	print_plugins(&info->local, 0);
 	if (!info->local.nr)
 		printf("no plugins: name some in VACCEL_PLUGINS\n");
 	if (!info->host_asked)
 		return;
+	print_transport(info);
 	if (info->host_error) {
 		printf("host: cannot be asked: %s (%d)\n", strerror(info->host_error),
 		       info->host_error);
@@ -89,12 +114,54 @@ static struct json_object *to_json(const struct plugins *plugins)
 	return array;
 }
 
+static void add_text(struct json_object *to, const char *key, const char *text)
+{
+	json_object_object_add(to, key, json_object_new_string(text));
+}
+
+static struct json_object *limits_to_json(const struct virtio_accel_info *l)
+{
+	struct json_object *limits = json_object_new_object();
+	const struct {
+		const char *key;
+		int64_t value;
+	} numbers[] = {
+		{ "version", l->version }, { "queues", l->num_queues }, { "segments", l->max_segments },
+		{ "message_bytes", l->max_message }, { "reply_bytes", l->max_reply },
+	};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		json_object_object_add(limits, numbers[i].key, json_object_new_int64(numbers[i].value));
+	json_object_object_add(limits, "registered_memory", json_object_new_boolean(
+		!!(l->features & UINT64_C(1) << VIRTIO_ACCEL_F_MEMORY)));
+	return limits;
+}
+
+static struct json_object *transport_to_json(const struct info *info)
+{
+	struct json_object *transport = json_object_new_object();
+
+	add_text(transport, "kind", info->native ? "vhost-user" : "driver");
+	add_text(transport, "path", info->target);
+	if (info->native)
+		return transport;
+	add_text(transport, "driver_version", info->device.version);
+	add_text(transport, "device", info->device.bus);
+	if (info->limits_known)
+		json_object_object_add(transport, "limits", limits_to_json(&info->limits));
+	return transport;
+}
+
 void print_json(const struct info *info)
 {
 	struct json_object *root = json_object_new_object();
 
 	json_object_object_add(root, "version", json_object_new_string(VACCEL_VERSION));
+	add_text(root, "library", info->lib.path);
+	add_text(root, "run_directory", info->lib.vaccel_rundir());
 	json_object_object_add(root, "plugins", to_json(&info->local));
+	if (info->host_asked)
+		json_object_object_add(root, "transport", transport_to_json(info));
 	if (info->host_asked && info->host_error)
 		json_object_object_add(root, "host_error", json_object_new_int(info->host_error));
 	else if (info->host_asked)

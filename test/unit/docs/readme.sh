@@ -49,7 +49,7 @@ done >"$work/links"
 [ ! -s "$work/links" ] || fail "$(cat "$work/links")"
 
 # Literals that the compiler joins are joined here, too.
-find src plugins host examples packaging/vm -name '*.[ch]' -o -name qemu-vaccel | xargs cat | tr '\n\t' '  ' |
+find src plugins host tools examples packaging/vm -name '*.[ch]' -o -name qemu-vaccel | xargs cat | tr '\n\t' '  ' |
 	sed -E 's/" *" *//g; s/" \\ *"/ /g' >"$work/code"
 
 # The first column of the tables of messages: what stands between its placeholders must be in the code.
