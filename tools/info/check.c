@@ -52,6 +52,17 @@ void check_add(struct checks *c, enum check_state state, const char *name, const
 	va_end(args);
 }
 
+void check_explain(struct checks *c, const char *format, ...)
+{
+	struct check *last = &c->list[c->nr - 1];
+	size_t len = strlen(last->text);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(last->text + len, sizeof(last->text) - len, format, args);
+	va_end(args);
+}
+
 /* Why a child that did not end with status 0 did not: what it has logged, or how it ended. */
 static void add_failure(struct checks *c, const char *name)
 {

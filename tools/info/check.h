@@ -44,6 +44,9 @@ struct checks {
 void check_add(struct checks *c, enum check_state state, const char *name, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/** check_explain() - adds to the text of the last result */
+void check_explain(struct checks *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /** check_run() - does all steps. Return: 0, or 1 when something is wrong. */
 int check_run(struct checks *c);
 

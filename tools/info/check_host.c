@@ -86,6 +86,19 @@ static int run_host(void *arg)
 	return 127;
 }
 
+/* What is not needed, since something else makes up for it, is no warning of the host's, but one here. */
+static void add_warnings(struct checks *c)
+{
+	char text[CHECK_TEXT], *rest = text, *line;
+
+	if (probe_lines(&c->probe, "ew", text, sizeof(text)))
+		check_add(c, CHECK_WARNING, "host", "%s", text);
+	probe_lines(&c->probe, "i", text, sizeof(text));
+	while ((line = strsep(&rest, "\n")))
+		if (strstr(line, "sandbox lacks: "))
+			check_add(c, CHECK_WARNING, "host", "%s", line);
+}
+
 static void run(struct checks *c, struct host *h)
 {
 	char text[CHECK_TEXT];
@@ -106,8 +119,7 @@ static void run(struct checks *c, struct host *h)
 			  "(--timeout): " : "", text);
 		return;
 	}
-	if (probe_lines(&c->probe, "ew", text, sizeof(text)))
-		check_add(c, CHECK_WARNING, "host", "%s", text);
+	add_warnings(c);
 	check_add(c, CHECK_OK, "host", "%s starts workers with these plugins", h->program);
 }
 

@@ -216,13 +216,23 @@ static int call(void *arg)
 
 /* ---- Steps ----------------------------------------------------------------------------------- */
 
-/* What the library says without being wrong */
+static bool said_before(const struct checks *c, const char *line)
+{
+	for (size_t i = 0; i < c->nr; i++)
+		if (strstr(c->list[i].text, line))
+			return true;
+	return false;
+}
+
+/* What the library says without being wrong, each line once */
 static void add_warnings(struct checks *c, const char *name)
 {
-	char text[CHECK_TEXT];
+	char text[CHECK_TEXT], *rest = text, *line;
 
-	if (probe_lines(&c->probe, "ew", text, sizeof(text)))
-		check_add(c, CHECK_WARNING, name, "%s", text);
+	probe_lines(&c->probe, "ew", text, sizeof(text));
+	while ((line = strsep(&rest, "\n")))
+		if (*line && !said_before(c, line))
+			check_add(c, CHECK_WARNING, name, "%s", line);
 }
 
 /* A child that was killed leaves its run directory, which is empty. */
@@ -322,8 +332,7 @@ void check_rundir(struct checks *c)
 			  RUNDIR_LEAST >> 20);
 	else if (answer->noexec)
 		check_add(c, CHECK_WARNING, "run directory", "%s is on a file system that lets nothing be run "
-			  "(noexec): functions of libraries that come from memory, and not from a file, cannot "
-			  "be called; mount it without noexec if you need them", answer->rundir);
+			  "(noexec): functions of a resource's library are called in a copy of it in memory", answer->rundir);
 	else
 		check_add(c, CHECK_OK, "run directory", "%s", answer->rundir);
 }
@@ -332,6 +341,7 @@ void check_rundir(struct checks *c)
 static void check_plugin(struct checks *c, const char *file)
 {
 	char name[CHECK_NAME];
+	struct statvfs fs;
 
 	snprintf(name, sizeof(name), "plugin %s", file);
 	answer->file = file;
@@ -342,8 +352,14 @@ static void check_plugin(struct checks *c, const char *file)
 		c->remote = true;
 		check_device(c);
 	}
-	if (c->failed || !probe_library(c, name, start_plugin))
+	if (c->failed)
 		return;
+	if (!probe_library(c, name, start_plugin)) {
+		if (strchr(file, '/') && !statvfs(file, &fs) && fs.f_flag & ST_NOEXEC)
+			check_explain(c, "\n%s is on a file system that lets nothing be run (noexec): put it "
+				      "elsewhere, or mount that without noexec", file);
+		return;
+	}
 	add_warnings(c, name);
 	check_add(c, CHECK_OK, name, "%s", answer->name);
 }
@@ -359,24 +375,24 @@ void check_plugins(struct checks *c)
 	free(copy);
 }
 
-/* Where the device of the plugin virtio does not answer, nothing else can say so. */
-static void explain_silence(struct checks *c)
+/* What was under way when a call failed; where the device of the plugin virtio is silent nothing else says so. */
+static void explain_call(struct checks *c)
 {
-	struct check *last = &c->list[c->nr - 1];
-	size_t len = strlen(last->text);
-
-	if (c->probe.timed_out && answer->at)
-		snprintf(last->text + len, sizeof(last->text) - len, "\nit was at %s%s", answer->at,
-			 !c->remote ? "" : ": the host's process is stopped (its log says why), or the VM was "
-			 "started with memory that it does not share: QEMU needs share=on, see "
-			 "vhost-user-accel(8)");
+	if (!answer->at)
+		return;
+	check_explain(c, "\nthis was at %s", answer->at);
+	if (answer->err)
+		check_explain(c, ": %s (%d)", strerror(answer->err), answer->err);
+	if (c->probe.timed_out && c->remote)
+		check_explain(c, ": the host's process is stopped (its log says why), or the VM was started with "
+			      "memory that it does not share: QEMU needs share=on, see vhost-user-accel(8)");
 }
 
 void check_call(struct checks *c)
 {
 	answer->at = NULL;
 	if (!probe_library(c, "call", call)) {
-		explain_silence(c);
+		explain_call(c);
 		return;
 	}
 	add_warnings(c, "call");
