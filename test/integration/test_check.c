@@ -545,6 +545,8 @@ static const struct fault faults[] = {
 	  FAILS("host", "--allow-path=/nowhere: there is no such file") },
 	{ "a cache directory for all", NOOP, shared_cache, NULL, "-- --cache-dir=@/cache",
 	  FAILS("host", "others may use it") },
+	{ "no control group, said in another way", NOOP, NULL, NULL, "-- --cgroup=/nowhere --log-format=json",
+	  FAILS("host", "limits that the policy asks for cannot be set: --cgroup") },
 	{ "a wrong rule", NOOP, wrong_config, NULL, "-- --config=@/config",
 	  FAILS("host", "there is no rule 'no-such-rule'") },
 };

@@ -71,15 +71,18 @@ struct host {
 	char **options;
 };
 
+/* Of two options of a kind the last one counts. */
 static int run_host(void *arg)
 {
 	struct host *h = arg;
-	char option[160];
-	char *argv[MAX_OPTIONS + 8] = { (char *)h->program, option, "--max-clients=1", "-v" };
-	size_t n = 4;
+	char option[160], *argv[MAX_OPTIONS + 8] = { (char *)h->program };
+	char *const own[] = { option, "--max-clients=1", "--log-format=text", "-v" };
+	size_t n = 1;
 
 	for (size_t i = 0; h->options[i] && i < MAX_OPTIONS; i++)
 		argv[n++] = h->options[i];
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		argv[n++] = own[i];
 	snprintf(option, sizeof(option), "--socket-path=%s", h->socket);
 	execv(h->program, argv);
 	fprintf(stderr, "%s cannot be run: %m: install the package vhost-user-accel\n", h->program);
