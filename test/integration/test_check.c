@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -29,6 +30,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fake_backend.h"
 #include "support.h"
 #include "vaccel.h"
 
@@ -359,6 +361,55 @@ static void silent_service(void)
 	listen_at(socket_path, true);
 }
 
+/* A device that is not what it ought to be, in a companion */
+static void use_fake(const struct fake_options *options)
+{
+	static struct fake_backend fake;
+	int ready[2];
+
+	must(!pipe2(ready, O_CLOEXEC));
+	if (!companion()) {
+		close(ready[1]);
+		must(read(ready[0], fake.path, sizeof(fake.path)) == sizeof(fake.path));
+		use_socket(fake.path);
+		return;
+	}
+	/* The name is the same in each companion. */
+	snprintf(fake.path, sizeof(fake.path), "%s/fake-1.sock", test_dir());
+	unlink(fake.path);
+	fake_start(&fake, options);
+	must(write(ready[1], fake.path, sizeof(fake.path)) == sizeof(fake.path));
+	for (;;)
+		pause();
+}
+
+static const struct virtio_accel_config good_config = {
+	.magic = VIRTIO_ACCEL_MAGIC, .version = VIRTIO_ACCEL_VERSION, .num_queues = 1, .max_segments = 16,
+	.max_message = 4096, .max_reply = 4096,
+};
+
+static void later_device(void)
+{
+	struct fake_options options = { .config = good_config };
+
+	options.config.version = htole32(VIRTIO_ACCEL_VERSION + 1);
+	use_fake(&options);
+}
+
+static void other_device(void)
+{
+	struct fake_options options = { .config = good_config };
+
+	options.config.magic = 5;
+	use_fake(&options);
+}
+
+/* It takes requests and does not answer, as where its worker is stopped. */
+static void silent_device(void)
+{
+	use_fake(&(struct fake_options){ .hold = true });
+}
+
 static void used_host(void)
 {
 	struct vaccel_config config;
@@ -520,6 +571,12 @@ static const struct fault faults[] = {
 	  FAILS("plugin", "closed or refused the connection") },
 	{ "a service that is stopped", VIRTIO, silent_service, NULL, "--timeout=2",
 	  FAILS("plugin", "no end in 2 s") },
+	{ "a device of a later version", VIRTIO, later_device, NULL, "",
+	  FAILS("plugin", "has version 2 and this plugin knows 1") },
+	{ "a device of another kind", VIRTIO, other_device, NULL, "",
+	  FAILS("plugin", "is not a virtio accelerator") },
+	{ "a device that does not answer", VIRTIO, silent_device, NULL, "--timeout=2",
+	  FAILS("call", "this was at a session: the host's process is stopped") },
 	{ "a service with no room", VIRTIO, used_host, NULL, "",
 	  FAILS("plugin", "serves 1 client already") },
 	{ "a plugin that the host lacks", VIRTIO, use_host, "VACCEL_VIRTIO_PLUGIN=nobody", "",
@@ -528,12 +585,18 @@ static const struct fault faults[] = {
 	  FAILS("plugin", "cannot reserve 4096 MiB of address space") },
 	{ "little address space", VIRTIO, less_space, NULL, "",
 	  WARNS("plugin", "MiB of address space are reserved") },
+	{ "no room for registered memory", VIRTIO, use_host, "VACCEL_VIRTIO_MEMORY=2", "",
+	  WARNS("call", "can be registered") },
 	/* A host */
 	{ "no KVM", NOOP, no_kvm, NULL, "", WARNS("KVM", "VMs are emulated and slow") },
 	{ "no host program", NOOP, NULL, "VHOST_USER_ACCEL=/nowhere", "",
 	  FAILS("host", "/nowhere cannot be run") },
 	{ "a library that may not start", NOOP, NULL, "VACCEL_BOOTSTRAP_ENABLED=0", "",
 	  FAILS("host", "unset VACCEL_BOOTSTRAP_ENABLED") },
+	{ "a socket that is used", NOOP, NULL, NULL, "-- --socket-path=@/accel-1.sock",
+	  FAILS("host", "is used by another process") },
+	{ "a socket that is a file", NOOP, wrong_config, NULL, "-- --socket-path=@/config",
+	  FAILS("host", "exists and is not a socket") },
 	{ "no Landlock", NOOP, no_landlock, NULL, "", WARNS("host", "sandbox lacks: access") },
 	{ "no Landlock, which must be", NOOP, no_landlock, NULL, "-- --sandbox=strict",
 	  FAILS("host", "sandbox lacks: access") },

@@ -14,8 +14,9 @@
 
 #define PROGRAM	     "vhost-user-accel"
 #define MAX_OPTIONS  64
-/* What it logs with -v when a worker can take calls */
+/* What it logs with -v when a worker can take calls, and then a client can come */
 #define READY	     " is ready"
+#define LISTENS	     " listening on "
 /* A worker that serves has said all; the rest of the log is taken with it. */
 #define END_TIMEOUT_S 10
 
@@ -71,13 +72,13 @@ struct host {
 	char **options;
 };
 
-/* Of two options of a kind the last one counts. */
+/* Of two options of a kind the last one counts: the socket may be the operator's, which has to be free. */
 static int run_host(void *arg)
 {
 	struct host *h = arg;
-	char option[160], *argv[MAX_OPTIONS + 8] = { (char *)h->program };
-	char *const own[] = { option, "--max-clients=1", "--log-format=text", "-v" };
-	size_t n = 1;
+	char option[160], *argv[MAX_OPTIONS + 8] = { (char *)h->program, option };
+	char *const own[] = { "--max-clients=1", "--log-format=text", "-v" };
+	size_t n = 2;
 
 	for (size_t i = 0; h->options[i] && i < MAX_OPTIONS; i++)
 		argv[n++] = h->options[i];
@@ -112,7 +113,7 @@ static void run(struct checks *c, struct host *h)
 			  "(ulimit -u)");
 		return;
 	}
-	ready = probe_wait(&c->probe, READY, c->timeout_s);
+	ready = probe_wait(&c->probe, READY, c->timeout_s) && probe_wait(&c->probe, LISTENS, c->timeout_s);
 	if (ready)
 		probe_end(&c->probe, END_TIMEOUT_S);
 	if (!ready) {
