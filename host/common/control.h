@@ -52,6 +52,7 @@ struct control_setup {
 	bool verbose;
 	bool has_keeper;
 	bool has_model_dir;
+	bool has_counters;
 	struct policy policy;
 };
 
@@ -104,7 +105,7 @@ struct control_msg {
 	};
 };
 
-#define CONTROL_MAX_FDS 3
+#define CONTROL_MAX_FDS 4
 
 /**
  * control_send() - sends a message; @fds, CONTROL_MAX_FDS at most, stay the caller's

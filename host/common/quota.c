@@ -7,33 +7,14 @@
 #include <time.h>
 
 #include "log.h"
-#include "ops/optable.h"
 
 /* A guest cannot fill the log: of a rule and operation there is one line in this time. */
 #define LOG_MS 60000
 
-/* The place of an operation in the counts. Unknown ones share the last. */
-static unsigned int slot(unsigned int op)
+static const char *name_of(unsigned int op)
 {
-	const unsigned int half = QUOTA_OPS / 2, base = VIRTIO_ACCEL_OP_SESSION_INIT;
+	const char *name = op_name(op);
 
-	if (op < half)
-		return op;
-	return op >= base && op - base < half ? half + op - base : QUOTA_OPS - 1;
-}
-
-static const char *op_name(unsigned int op)
-{
-#define X_NAME(NAME, number) { #NAME, number },
-	static const struct {
-		const char *name;
-		unsigned int op;
-	} control[] = { CONTROL_OPS(X_NAME) };
-	const char *name = policy_op_name(op);
-
-	for (size_t i = 0; !name && i < sizeof(control) / sizeof(control[0]); i++)
-		if (control[i].op == op)
-			name = control[i].name;
 	return name ? name : "a request";
 }
 
@@ -68,18 +49,18 @@ void quota_refuse(struct quota *l, enum policy_rule rule, unsigned int op)
 	const char *name = policy_rules[rule].name;
 	uint64_t refused, last, now = now_ms();
 
-	refused = atomic_fetch_add(&l->counts->rules[rule][slot(op)].refused, 1) + 1;
-	last = atomic_load(&l->counts->rules[rule][slot(op)].logged_ms);
+	refused = atomic_fetch_add(&l->counts->rules[rule][op_slot(op)].refused, 1) + 1;
+	last = atomic_load(&l->counts->rules[rule][op_slot(op)].logged_ms);
 	if (last && now - last < LOG_MS)
 		return;
-	if (!atomic_compare_exchange_strong(&l->counts->rules[rule][slot(op)].logged_ms, &last,
+	if (!atomic_compare_exchange_strong(&l->counts->rules[rule][op_slot(op)].logged_ms, &last,
 					    now))
 		return;
 	if (rule == POLICY_allow)
 		log_warn("refused %s (%" PRIu64 " times): the policy does not allow it, see --allow",
-			 op_name(op), refused);
+			 name_of(op), refused);
 	else
-		log_warn("refused %s (%" PRIu64 " times): --%s=%" PRIu64 " was reached", op_name(op),
+		log_warn("refused %s (%" PRIu64 " times): --%s=%" PRIu64 " was reached", name_of(op),
 			 refused, name, policy_number(&l->policy, rule));
 }
 
@@ -129,7 +110,7 @@ uint64_t quota_refused(const struct quota_counts *counts, enum policy_rule rule)
 {
 	uint64_t sum = 0;
 
-	for (unsigned int i = 0; i < QUOTA_OPS; i++)
+	for (unsigned int i = 0; i < OP_SLOTS; i++)
 		sum += atomic_load(&counts->rules[rule][i].refused);
 	return sum;
 }

@@ -14,17 +14,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "op_slot.h"
 #include "policy.h"
-
-/** Operations of the table (codes below 64) and the device's own (from 0x8000 on) */
-#define QUOTA_OPS 128
 
 struct quota_counts {
 	/* What was refused to the VM, since the supervisor has started */
 	struct {
 		_Atomic uint64_t refused;
 		_Atomic uint64_t logged_ms; /* CLOCK_MONOTONIC of the last log line, 0: none */
-	} rules[POLICY_NR_RULES][QUOTA_OPS];
+	} rules[POLICY_NR_RULES][OP_SLOTS];
 	_Atomic uint64_t used[POLICY_NR_RULES]; /* by the worker */
 	_Atomic uint64_t left[POLICY_NR_RULES]; /* by dead ones: what of theirs is not removed yet */
 	_Atomic uint64_t file_bytes; /* of max_resource_bytes, what the worker's death does not free */

@@ -574,21 +574,34 @@ void sandbox_cleaner(const struct policy *p, const char *dir, const char *other)
 	syscalls_deny_processes();
 }
 
-void sandbox_keeper(int dir)
+/* @path: NULL, or a directory that it may write to */
+static void confine_helper(const char *path)
 {
 	struct landlock l;
-	char path[64];
 
-	/* It parses nothing, and what the supervisor could not do was reported. */
+	/* It runs nothing, and what the supervisor could not do was reported. */
 	set_limit(RLIMIT_CORE, 0);
 	enter_namespaces(false);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
 	if (!landlock_begin(&l, false, false)) {
-		landlock_allow(&l, path, LANDLOCK_READ | LANDLOCK_WRITE);
+		if (path)
+			landlock_allow(&l, path, LANDLOCK_READ | LANDLOCK_WRITE);
 		landlock_enforce(&l);
 	}
 	drop_capabilities();
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	syscalls_deny_dangerous(false);
 	syscalls_deny_processes();
+}
+
+void sandbox_keeper(int dir)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
+	confine_helper(path);
+}
+
+void sandbox_observer(void)
+{
+	confine_helper(NULL);
 }

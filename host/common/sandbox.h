@@ -84,4 +84,7 @@ void sandbox_cleaner(const struct policy *p, const char *dir, const char *other)
 /** sandbox_keeper() - confines the keeper to its directory, at all levels; before its threads start */
 void sandbox_keeper(int dir);
 
+/** sandbox_observer() - confines the observer to the sockets and the memory that it has, at all levels */
+void sandbox_observer(void);
+
 #endif

@@ -25,6 +25,7 @@
 #include "transport/clock.h"
 #include "transport/refusal.h"
 #include "waiting.h"
+#include "watcher.h"
 
 /* Connections that may wait to be accepted */
 #define BACKLOG 128
@@ -41,6 +42,8 @@
 #define MAX_DELAY_MS 2000
 /* A supervisor that nobody needs is kept for so long */
 #define SPARE_MS 5000
+/* How often the observer is tried when it does not run, or does not listen */
+#define OBSERVER_MS 100
 /* Supervisors end within ten seconds; who does not is killed. */
 #define STOP_MS 12000
 
@@ -57,6 +60,9 @@ struct place {
 	enum state state;
 	pid_t pid;
 	int sock; /* handoff; -1: it has closed its end */
+	int counters; /* -1: nobody wants them */
+	time_t since; /* that it serves its client */
+	bool told;    /* the observer knows of the client; also while FREE: not yet that it has gone */
 	uint64_t sections; /* of the policy, that it was started with */
 	struct peer peer;
 	char name[HANDOFF_CLIENT_SIZE];
@@ -68,6 +74,7 @@ struct listener {
 	bool bound, stop, has_started;
 	int status; /* to exit with */
 	struct waiting_list waiting;
+	struct watcher watcher;
 	struct place *places;
 	unsigned int nr_places;
 	unsigned int failures; /* starts in a row that failed, and since when */
@@ -90,53 +97,81 @@ static unsigned int count(const struct listener *l, enum state state)
 	return nr;
 }
 
-static struct place *find(const struct listener *l, enum state state)
-{
-	for (unsigned int i = 0; i < l->nr_places; i++)
-		if (l->places[i].state == state)
-			return &l->places[i];
-	return NULL;
-}
-
 /* ---- Supervisors ---------------------------------------------------------------------------- */
 
-/* In the new process */
-static void become_supervisor(struct listener *l, int sock, uint64_t sections)
+/* In the new process. @counters: -1, or above @sock */
+static void become_supervisor(struct listener *l, int sock, int counters, uint64_t sections)
 {
 	int fd = sock;
 
 	if (fd != STDERR_FILENO + 1)
 		fd = dup2(sock, STDERR_FILENO + 1);
-	syscall(SYS_close_range, STDERR_FILENO + 2, ~0u, 0);
+	if (counters > fd + 1)
+		counters = dup2(counters, fd + 1);
+	syscall(SYS_close_range, fd + 1 + (counters >= 0), ~0u, 0);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	if (counters >= 0)
+		fcntl(counters, F_SETFD, FD_CLOEXEC);
 	sigprocmask(SIG_SETMASK, &l->old_signals, NULL);
 	setrlimit(RLIMIT_NOFILE, &l->old_limit);
 	prctl(PR_SET_NAME, "accel-client");
-	exit(l->opts->serve(l->opts->arg, fd, sections));
+	exit(l->opts->serve(l->opts->arg, fd, counters, sections));
+}
+
+static void clear_place(struct place *p)
+{
+	if (p->sock >= 0)
+		close(p->sock);
+	if (p->counters >= 0)
+		close(p->counters);
+	*p = (struct place){ .sock = -1, .counters = -1, .told = p->told };
+}
+
+/* Of a place that nobody has, and of which the observer knows that. NULL: there is none */
+static struct place *find_place(const struct listener *l)
+{
+	for (unsigned int i = 0; i < l->nr_places; i++)
+		if (l->places[i].state == FREE && !l->places[i].told)
+			return &l->places[i];
+	return NULL;
+}
+
+/* Return: 0 or -errno, with nothing started */
+static int fork_supervisor(struct listener *l, struct place *p, uint64_t sections)
+{
+	int socks[2], ret;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, socks))
+		return -errno;
+	p->sock = socks[0];
+	/* After the pair: its number is the larger one. */
+	p->counters = watcher_is_wanted(&l->watcher) ? counters_create(sizeof(struct counters)) : -1;
+	ret = watcher_is_wanted(&l->watcher) && p->counters < 0 ? p->counters : 0;
+	if (!ret) {
+		fflush(NULL);
+		p->pid = fork();
+		if (p->pid == 0)
+			become_supervisor(l, socks[1], p->counters, sections);
+		ret = p->pid < 0 ? -errno : 0;
+	}
+	close(socks[1]);
+	if (ret)
+		clear_place(p);
+	return ret;
 }
 
 /* Return: whether one starts */
 static bool start_supervisor(struct listener *l, uint64_t sections)
 {
-	struct place *p = find(l, FREE);
-	int socks[2];
+	struct place *p = find_place(l);
+	int ret = p ? fork_supervisor(l, p, sections) : 0;
 
-	if (!p || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, socks)) {
+	if (!p || ret) {
+		if (ret)
+			log_error("cannot start a process: %s", strerror(-ret));
 		l->start_ms = now_ms() + SOCKET_PAUSE_MS;
 		return false;
 	}
-	fflush(NULL);
-	p->pid = fork();
-	if (p->pid == 0)
-		become_supervisor(l, socks[1], sections);
-	close(socks[1]);
-	if (p->pid < 0) {
-		log_error("cannot start a process: %s", strerror(errno));
-		close(socks[0]);
-		l->start_ms = now_ms() + SOCKET_PAUSE_MS;
-		return false;
-	}
-	p->sock = socks[0];
 	p->state = STARTING;
 	p->sections = sections;
 	*p->name = '\0';
@@ -214,10 +249,70 @@ static void reap(struct listener *l)
 			continue;
 		}
 		report_end(l, p, status);
-		if (p->sock >= 0)
-			close(p->sock);
-		*p = (struct place){ .sock = -1 };
+		clear_place(p);
 	}
+	if (watcher_reap(&l->watcher, now_ms()))
+		for (unsigned int i = 0; i < l->nr_places; i++)
+			l->places[i].told = false;
+}
+
+_Static_assert(LISTENER_MAX_CLIENTS + 1 + MAX_ENDING <= OBSERVE_MAX_PLACES, "the observer has a row for each place");
+_Static_assert(HANDOFF_CLIENT_SIZE == OBSERVE_NAME_SIZE, "names are not cut");
+
+/* ---- The observer --------------------------------------------------------------------------- */
+
+/* Return: whether there is something that the observer does not know yet */
+static bool is_news(const struct place *p)
+{
+	return p->state == FREE ? p->told : *p->name && !p->told;
+}
+
+static bool tell_of(struct listener *l, unsigned int place, uint64_t now)
+{
+	struct place *p = &l->places[place];
+	struct observe_msg msg = { .type = p->state == FREE ? OBSERVE_GONE : OBSERVE_CLIENT,
+				   .client.place = place };
+
+	msg.client.uid = p->peer.uid;
+	msg.client.pid = p->peer.pid;
+	msg.client.since = p->since;
+	snprintf(msg.client.name, sizeof(msg.client.name), "%s", p->name);
+	if (!watcher_tell(&l->watcher, &msg, p->state == FREE ? -1 : p->counters, now))
+		return false;
+	p->told = !p->told;
+	return true;
+}
+
+/* Tells the observer what has changed, as far as it listens. */
+static void update_observer(struct listener *l, uint64_t now)
+{
+	struct counters_service *s = l->watcher.service;
+
+	if (!watcher_start(&l->watcher, now))
+		return;
+	counters_set(&s->clients, count(l, SERVING));
+	counters_set(&s->waiting, l->waiting.nr);
+	counters_set(&s->ready, count(l, READY));
+	counters_set(&s->served, l->served);
+	counters_set(&s->turned_away, l->refused);
+	counters_set(&s->dropped, l->waiting.turned_away);
+	counters_set(&s->max_clients, l->opts->max_clients);
+	for (unsigned int i = 0; i < l->nr_places; i++)
+		if (is_news(&l->places[i]) && !tell_of(l, i, now))
+			return;
+}
+
+/* Milliseconds until update_observer() has something to do without an event; -1: never */
+static int observer_timeout(const struct listener *l)
+{
+	if (!watcher_is_wanted(&l->watcher))
+		return -1;
+	if (!l->watcher.pid)
+		return OBSERVER_MS;
+	for (unsigned int i = 0; i < l->nr_places; i++)
+		if (is_news(&l->places[i]))
+			return OBSERVER_MS;
+	return -1;
 }
 
 /* ---- Clients -------------------------------------------------------------------------------- */
@@ -237,6 +332,7 @@ static bool serve_client(struct listener *l, struct place *p, const struct waiti
 		return false;
 	}
 	p->state = SERVING;
+	p->since = time(NULL);
 	p->peer = w->peer;
 	memcpy(p->name, msg.client, sizeof(p->name));
 	l->served++;
@@ -489,8 +585,10 @@ static void shorten(int *timeout, uint64_t until, uint64_t now)
 
 static int loop_timeout(const struct listener *l, uint64_t now)
 {
-	int timeout = waiting_timeout(&l->waiting, now);
+	int timeout = waiting_timeout(&l->waiting, now), observer = observer_timeout(l);
 
+	if (observer >= 0)
+		shorten(&timeout, now + (uint64_t)observer, now);
 	if (l->accept_ms > now)
 		shorten(&timeout, l->accept_ms, now);
 	if (l->start_ms > now)
@@ -556,6 +654,7 @@ static int turn(struct listener *l, struct pollfd *fds)
 		return 0;
 	serve_clients(l, now);
 	start_supervisors(l, now);
+	update_observer(l, now);
 	return 0;
 }
 
@@ -579,7 +678,7 @@ static int start_listening(struct listener *l)
 		l->sock = l->opts->fd;
 		return socket_use(l->sock, &listening);
 	}
-	ret = socket_listen(l->opts->socket_path, BACKLOG, &l->sock);
+	ret = socket_listen("socket-path", l->opts->socket_path, BACKLOG, &l->sock);
 	l->bound = !ret;
 	return ret;
 }
@@ -609,7 +708,8 @@ static void stop_supervisors(struct listener *l)
 static void raise_limit(struct listener *l)
 {
 	struct rlimit limit;
-	rlim_t wanted = STDERR_FILENO + 16 + l->nr_places + WAITING_MAX;
+	/* A connection and a page of counters for each place */
+	rlim_t wanted = STDERR_FILENO + 16 + 2 * l->nr_places + WAITING_MAX;
 
 	if (getrlimit(RLIMIT_NOFILE, &l->old_limit))
 		return;
@@ -637,10 +737,13 @@ int listener_run(const struct listener_options *opts)
 	}
 	l->opts = opts;
 	l->sock = -1;
+	watcher_init(&l->watcher);
 	for (unsigned int i = 0; i < l->nr_places; i++)
-		l->places[i].sock = -1;
+		l->places[i] = (struct place){ .sock = -1, .counters = -1 };
 	raise_limit(l);
 	ret = catch_signals(l);
+	if (!ret)
+		ret = watcher_open(&l->watcher, opts->observer, opts->metrics);
 	if (!ret)
 		ret = start_first(l, fds);
 	if (!ret && !l->stop)
@@ -653,6 +756,7 @@ int listener_run(const struct listener_options *opts)
 		unlink(opts->socket_path);
 	waiting_clear(&l->waiting);
 	stop_supervisors(l);
+	watcher_close(&l->watcher);
 	ret = ret ? ret : l->status;
 	close(l->signals);
 out:

@@ -23,12 +23,14 @@ struct listener_options {
 	unsigned int max_clients;
 	const struct config_clients *clients; /* the policy's sections for users and groups */
 	const char *name;	 /* of the service, in the log; "" */
+	const char *metrics;	 /* as watcher_open() has it; NULL: none */
+	const char *observer;	 /* its executable, for those */
 	/*
-	 * The supervisor's program, in a new process that has nothing open but the standard streams and
-	 * @handoff (handoff.h). @sections: the policy's sections that are for the client, as bits.
-	 * Return: its exit status.
+	 * The supervisor's program, in a new process that has nothing open but the standard streams,
+	 * @handoff (handoff.h), and @counters (counters.h), if that is not -1. @sections: the policy's
+	 * sections that are for the client, as bits. Return: its exit status.
 	 */
-	int (*serve)(void *arg, int handoff, uint64_t sections);
+	int (*serve)(void *arg, int handoff, int counters, uint64_t sections);
 	void *arg;
 };
 

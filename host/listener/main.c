@@ -28,6 +28,7 @@
 #include "supervisor.h"
 
 #define WORKER_NAME "vhost-user-accel-worker"
+#define OBSERVER_NAME "vhost-user-accel-observer"
 #define DEFAULT_CLIENTS 64
 
 const char *argp_program_version = "vhost-user-accel " VACCEL_PROJECT_VERSION;
@@ -50,6 +51,7 @@ enum {
 	OPT_CONFIG,
 	OPT_LOG_FORMAT,
 	OPT_MAX_CLIENTS,
+	OPT_METRICS,
 	OPT_NAME,
 	OPT_ONCE,
 	OPT_PRINT_POLICY,
@@ -65,6 +67,8 @@ static const struct argp_option fixed_options[] = {
 	{ "max-clients", OPT_MAX_CLIENTS, "N", 0,
 	  "Serve up to N front ends at a time, each with a worker of its own and the limits below "
 	  "(default: 64; 1 with --name, with --once, and for a connected --fd)", 2 },
+	{ "metrics", OPT_METRICS, "WHERE", 0,
+	  "Serve metrics for Prometheus by HTTP at unix:PATH or ADDRESS:PORT", 2 },
 	{ "once", OPT_ONCE, NULL, 0, "Exit when the front end disconnects", 2 },
 	{ "worker", OPT_WORKER, "PATH", 0, "Executable of the worker", 2 },
 	{ "verbose", 'v', NULL, 0, "Log connections, refusals and the worker's life", 2 },
@@ -90,6 +94,7 @@ struct arguments {
 	const char *config;
 	struct config_clients clients; /* of that file */
 	const char *name;
+	const char *metrics;
 	bool print_policy;
 	unsigned int max_clients; /* 0: not given */
 	struct policy checked; /* the command line's alone, to find what is wrong in it */
@@ -105,6 +110,15 @@ static void parse_rule(struct argp_state *state, enum policy_rule rule, const ch
 	if (policy_set(&args->checked, rule, value, why, sizeof(why)))
 		argp_error(state, "--%s=%s: %s", policy_rules[rule].name, value, why);
 	args->given[args->nr_given++] = (struct given){ rule, value };
+}
+
+/* Whether it is a socket that does not listen */
+static bool is_connected(int fd)
+{
+	int listening = 0;
+	socklen_t len = sizeof(listening);
+
+	return fd >= 0 && (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) || !listening);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -144,6 +158,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (!log_set_format(arg))
 			argp_error(state, "--log-format=%s: text, systemd or json is expected", arg);
 		break;
+	case OPT_METRICS:
+		args->metrics = arg;
+		break;
 	case OPT_ONCE:
 		opts->once = true;
 		break;
@@ -172,6 +189,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "either --socket-path or --fd is needed");
 		if (opts->once && args->max_clients > 1)
 			argp_error(state, "--once serves one front end: leave out --max-clients");
+		if (args->metrics && (opts->once || is_connected(opts->fd)))
+			argp_error(state, "--metrics is for a service: leave out --once, and a connected --fd");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -344,22 +363,21 @@ static bool own_path(char self[PATH_MAX])
 	return true;
 }
 
-/* The worker beside this program, as in a build tree, else where it is installed: the way there from
+/* A program beside this one, as in a build tree, else where it is installed: the way there from
  * this program is the same under every prefix. */
-static const char *find_worker(void)
+static const char *find_program(const char *name, char path[PATH_MAX])
 {
 	static const char *const places[] = { ".", WORKER_DIR };
-	static char path[PATH_MAX];
 	char self[PATH_MAX];
 	const char *dir;
 	ssize_t len;
 
 	if (!own_path(self))
-		return WORKER_NAME;
+		return name;
 	dir = dirname(self);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		len = snprintf(path, sizeof(path), "%s/%s/" WORKER_NAME, dir, places[i]);
-		if (len < (ssize_t)sizeof(path) && access(path, X_OK) == 0)
+		len = snprintf(path, PATH_MAX, "%s/%s/%s", dir, places[i], name);
+		if (len < PATH_MAX && access(path, X_OK) == 0)
 			break;
 	}
 	return path;
@@ -380,7 +398,7 @@ static int supervise(struct arguments *args)
 }
 
 /* In a process of its own */
-static int serve_one(void *arg, int handoff, uint64_t sections)
+static int serve_one(void *arg, int handoff, int counters, uint64_t sections)
 {
 	struct arguments *args = arg;
 	int ret = sections ? make_policy(args, sections) : 0;
@@ -391,17 +409,14 @@ static int serve_one(void *arg, int handoff, uint64_t sections)
 	args->opts.socket_path = NULL;
 	args->opts.fd = -1;
 	args->opts.handoff = handoff;
+	args->opts.device.counters = counters;
 	return supervise(args);
 }
 
 /* How many front ends are served at a time */
 static unsigned int max_clients(const struct arguments *args)
 {
-	int listening = 0;
-	socklen_t len = sizeof(listening);
-
-	if (args->opts.fd >= 0 &&
-	    (getsockopt(args->opts.fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) || !listening))
+	if (is_connected(args->opts.fd))
 		return 1;
 	/* A name, and the limits that go with it, are one VM's. */
 	if (!args->max_clients)
@@ -411,13 +426,15 @@ static unsigned int max_clients(const struct arguments *args)
 
 static int serve_many(struct arguments *args)
 {
-	char name[LOG_NAME_SIZE];
+	char name[LOG_NAME_SIZE], observer[PATH_MAX];
 	const struct listener_options opts = {
 		.socket_path = args->opts.socket_path,
 		.fd = args->opts.fd,
 		.max_clients = max_clients(args),
 		.clients = &args->clients,
 		.name = name,
+		.metrics = args->metrics,
+		.observer = find_program(OBSERVER_NAME, observer),
 		.serve = serve_one,
 		.arg = args,
 	};
@@ -431,7 +448,8 @@ int main(int argc, char **argv)
 {
 	const struct argp argp = { make_options(), parse, NULL, doc, NULL, NULL, NULL };
 	/* Supervisors of later clients need all of it. */
-	static struct arguments args = { .opts = { .fd = -1, .handoff = -1 } };
+	static struct arguments args = { .opts = { .fd = -1, .handoff = -1, .device.counters = -1 } };
+	static char worker[PATH_MAX];
 	struct control_setup *setup = &args.opts.device.setup;
 	int ret;
 
@@ -466,6 +484,7 @@ int main(int argc, char **argv)
 	}
 	close_others(args.opts.fd);
 	if (!args.opts.worker_path)
-		args.opts.worker_path = find_worker();
-	return max_clients(&args) == 1 ? supervise(&args) : serve_many(&args);
+		args.opts.worker_path = find_program(WORKER_NAME, worker);
+	/* Who observes is the listener's. */
+	return max_clients(&args) == 1 && !args.metrics ? supervise(&args) : serve_many(&args);
 }

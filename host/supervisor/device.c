@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "device_counters.h"
 #include "device_worker.h"
 #include "guard.h"
 #include "log.h"
@@ -422,6 +423,8 @@ static void renew_area(struct device *dev)
 
 void device_disconnect(struct device *dev)
 {
+	/* What is never again as it is now */
+	device_counters_update(dev);
 	device_reset(dev);
 	while (dev->mem.nr_regions) {
 		const struct memory_region *r = &dev->mem.regions[0];
@@ -462,4 +465,5 @@ void device_exit(struct device *dev)
 {
 	device_disconnect(dev);
 	device_worker_exit(dev);
+	counters_unmap(dev->counters, sizeof(*dev->counters));
 }

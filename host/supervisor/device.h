@@ -15,6 +15,7 @@
 
 #include "child.h"
 #include "cleaner.h"
+#include "counters.h"
 #include "inflight.h"
 #include "memory.h"
 #include "virtqueue.h"
@@ -26,6 +27,7 @@ struct device_options {
 	unsigned int op_timeout_s; /* 0: operations may take for ever */
 	int keeper;		   /* -1: none; stays the caller's, as model_dir */
 	int model_dir;		   /* -1: none */
+	int counters;		   /* of the client, for workers to add to; -1: nobody wants them */
 	struct control_setup setup;
 };
 
@@ -55,6 +57,8 @@ struct device {
 	int area_fd;
 	bool area_shared; /* the front end has it, too */
 	bool area_untold; /* the worker has another one */
+	struct counters *counters; /* NULL: nobody wants them */
+	uint64_t counted_ms; /* when they were last brought up to date */
 	struct quota quota; /* for refusals of the supervisor's own, and the names of things */
 	struct child worker;
 	/* What dead workers left that the cleaner has not removed yet, the oldest first */

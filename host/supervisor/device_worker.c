@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "device_counters.h"
 #include "eventfd.h"
 #include "guard.h"
 #include "log.h"
@@ -169,6 +170,9 @@ static int start_worker(struct device *dev)
 		fds[nr++] = dev->opts.keeper;
 	if (setup->has_model_dir)
 		fds[nr++] = dev->opts.model_dir;
+	setup->has_counters = dev->opts.counters >= 0;
+	if (setup->has_counters)
+		fds[nr++] = dev->opts.counters;
 	return child_start(&dev->worker, dev->opts.forker, setup, fds, nr);
 }
 
@@ -288,6 +292,13 @@ int device_worker_init(struct device *dev)
 		return EX_OSERR;
 	}
 	quota_init(&dev->quota, &dev->opts.setup.policy, &dev->area->counts);
+	if (dev->opts.counters >= 0) {
+		dev->counters = counters_map(dev->opts.counters, sizeof(*dev->counters), true);
+		if (!dev->counters) {
+			log_error("cannot map the counters: %s", strerror(errno));
+			return EX_OSERR;
+		}
+	}
 	ret = start_first_worker(dev);
 	if (ret) {
 		log_error("cannot start the worker: %s", strerror(-ret));
@@ -506,18 +517,9 @@ void device_worker_remove_region(struct device *dev, const struct control_mem *r
 		lose_worker(dev, "memory could not be removed");
 }
 
-/* The sum over all queues of what the worker counts in inflight.h. */
-#define COUNT(dev, field)                                                          \
-	({                                                                         \
-		uint64_t nr_ = 0;                                                  \
-		for (unsigned int i_ = 0; i_ < (dev)->opts.num_queues; i_++)       \
-			nr_ += atomic_load(&(dev)->area->queues[i_].field);        \
-		nr_;                                                               \
-	})
-
 void device_worker_set_area(struct device *dev)
 {
-	dev->requests_at_reset = COUNT(dev, requests);
+	dev->requests_at_reset = DEVICE_COUNT(dev, requests);
 	count_leftovers(dev);
 	if (!dev->worker.ready) {
 		dev->area_untold = true;
@@ -535,7 +537,7 @@ void device_worker_reset(struct device *dev)
 	/* A worker that is not ready yet has no sessions, and neither has one without requests. */
 	if (!dev->worker.ready)
 		return;
-	requests = COUNT(dev, requests);
+	requests = DEVICE_COUNT(dev, requests);
 	if (requests == dev->requests_at_reset)
 		return;
 	dev->requests_at_reset = requests;
@@ -691,7 +693,7 @@ int device_worker_timeout(const struct device *dev)
 
 	if (dev->worker.ready && dev->opts.op_timeout_s)
 		timeout = (int)check_ms(dev);
-	else if (child_nr_ending())
+	else if (child_nr_ending() || dev->counters)
 		timeout = MAX_CHECK_MS;
 	if (dev->worker.ready)
 		return timeout;
@@ -713,6 +715,8 @@ void device_worker_tick(struct device *dev)
 
 	child_reap();
 	take_in_leftovers(dev);
+	if (now - dev->counted_ms >= DEVICE_COUNTERS_MS)
+		device_counters_update(dev);
 	if (dev->worker.ready) {
 		if (!dev->opts.op_timeout_s || now - dev->last_check_ms < check_ms(dev))
 			return;
@@ -763,9 +767,9 @@ void device_worker_print_stats(struct device *dev)
 		",\"bytes_snapshot\":%" PRIu64 ",\"bytes_gathered\":%" PRIu64
 		",\"bytes_written_back\":%" PRIu64 ",\"resource_bytes_received\":%" PRIu64
 		",\"resource_bytes_claimed\":%" PRIu64 ",\"cache_bytes\":%" PRIu64 ",\"refused\":{",
-		dev->client, msg.stats.sessions, msg.stats.resources, inflight, COUNT(dev, requests),
-		COUNT(dev, kicks), COUNT(dev, calls), COUNT(dev, handovers),
-		COUNT(dev, malformed), dev->bad_messages, dev->restarts, msg.stats.memories,
+		dev->client, msg.stats.sessions, msg.stats.resources, inflight, DEVICE_COUNT(dev, requests),
+		DEVICE_COUNT(dev, kicks), DEVICE_COUNT(dev, calls), DEVICE_COUNT(dev, handovers),
+		DEVICE_COUNT(dev, malformed), dev->bad_messages, dev->restarts, msg.stats.memories,
 		msg.stats.memory_bytes, msg.stats.in_place, msg.stats.snapshot,
 		msg.stats.gathered, msg.stats.written_back, msg.stats.received, msg.stats.claimed,
 		msg.stats.kept);

@@ -30,7 +30,7 @@ static bool is_alive(const struct sockaddr_un *addr)
 	return ret;
 }
 
-int socket_listen(const char *path, int backlog, int *listener)
+int socket_listen(const char *option, const char *path, int backlog, int *listener)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	size_t len = strlen(path);
@@ -45,13 +45,12 @@ int socket_listen(const char *path, int backlog, int *listener)
 	memcpy(addr.sun_path, path, len);
 	if (lstat(path, &st) == 0) {
 		if (!S_ISSOCK(st.st_mode)) {
-			log_error("%s exists and is not a socket; choose another --socket-path",
-				  path);
+			log_error("%s exists and is not a socket; choose another --%s", path, option);
 			return EX_CANTCREAT;
 		}
 		if (is_alive(&addr)) {
-			log_error("%s is used by another process; stop it or choose another "
-				  "--socket-path", path);
+			log_error("%s is used by another process; stop it or choose another --%s", path,
+				  option);
 			return EX_CANTCREAT;
 		}
 	}

@@ -11,12 +11,13 @@
 
 /**
  * socket_listen() - makes a socket that listens, in the place of one that nobody listens at
+ * @option:   whose value the path is, for what is said when it is wrong
  * @backlog:  connections that may wait to be accepted
  * @listener: receives it, non-blocking; the caller's, as is the file at @path
  *
  * Return: 0, or an exit status after logging what is wrong.
  */
-int socket_listen(const char *path, int backlog, int *listener);
+int socket_listen(const char *option, const char *path, int backlog, int *listener);
 
 /**
  * socket_use() - makes a socket that somebody else made fit for use here: non-blocking, and not inherited

@@ -83,7 +83,7 @@ static int make_listener(struct supervisor *s)
 		return 0;
 	if (!path)
 		return use_fd(s, s->opts->fd);
-	ret = socket_listen(path, BACKLOG, &s->listener);
+	ret = socket_listen("socket-path", path, BACKLOG, &s->listener);
 	s->bound = !ret;
 	return ret;
 }

@@ -22,6 +22,7 @@
 
 struct dispatch {
 	struct quota *quota;
+	struct counters *counters; /* may be NULL */
 	struct objects *objects;
 	_Atomic bool was_long[VACCEL_OP_MAX]; /* the last time, in whatever session */
 	struct {
@@ -34,6 +35,7 @@ struct call {
 	struct dispatch *d;
 	uint64_t context;
 	uint16_t op;
+	uint64_t popped_ns;
 	struct guest_session *session; /* NULL for operations that need none */
 	struct guest_resource *held;   /* the resource of the op's parameter */
 };
@@ -279,6 +281,28 @@ static struct vop_arena *thread_arena(void)
 	return arena;
 }
 
+static void count_times(const struct call *c, uint16_t code, uint64_t start, uint64_t ns)
+{
+	struct counters_op *op;
+
+	if (!c->d->counters)
+		return;
+	op = &c->d->counters->ops[op_slot(code)];
+	counters_add_time(&op->service, ns);
+	counters_add_time(&op->wait, start > c->popped_ns ? start - c->popped_ns : 0);
+}
+
+static int run_control(struct call *c, struct vop_decoder *dec)
+{
+	uint16_t code = dec->desc->code;
+	uint64_t start = c->d->counters ? now_ns() : 0;
+	int ret = call_op(c, code, dec->vals);
+
+	if (start)
+		count_times(c, code, start, now_ns() - start);
+	return ret;
+}
+
 static int run(struct call *c, struct vop_decoder *dec)
 {
 	uint16_t code = dec->desc->code;
@@ -286,7 +310,7 @@ static int run(struct call *c, struct vop_decoder *dec)
 	int ret;
 
 	if (code >= VACCEL_OP_MAX)
-		return call_op(c, code, dec->vals);
+		return run_control(c, dec);
 
 	if (code == VACCEL_OP_IMAGE_CLASSIFY && (!dec->vals[IMAGE_CLASSIFY_out_text].p ||
 						 !dec->vals[IMAGE_CLASSIFY_len_out_text].i)) {
@@ -304,6 +328,7 @@ static int run(struct call *c, struct vop_decoder *dec)
 	ret = call_op(c, code, dec->vals);
 	ns = now_ns() - start + 1;
 	session_add_time(c->session, code, ns);
+	count_times(c, code, start, ns);
 	if ((ns >= LONG_NS) != atomic_load_explicit(&c->d->was_long[code], memory_order_relaxed))
 		atomic_store_explicit(&c->d->was_long[code], ns >= LONG_NS, memory_order_relaxed);
 	/* To the guest this would mean that the operation has not begun. */
@@ -322,11 +347,28 @@ static void add_traffic(struct dispatch *d, const struct vop_traffic *t)
 	add(&d->traffic.snapshot, t->snapshot);
 	add(&d->traffic.gathered, t->gathered);
 	add(&d->traffic.written_back, t->written_back);
+	if (!d->counters)
+		return;
+	counters_add(&d->counters->bytes[COUNTERS_IN_PLACE], t->in_place);
+	counters_add(&d->counters->bytes[COUNTERS_SNAPSHOT], t->snapshot);
+	counters_add(&d->counters->bytes[COUNTERS_GATHERED], t->gathered);
+	counters_add(&d->counters->bytes[COUNTERS_WRITTEN_BACK], t->written_back);
+}
+
+static void count_call(struct dispatch *d, const struct vop_desc *desc, const struct host_request *rq,
+		       enum counters_result result)
+{
+	unsigned int slot = desc ? op_slot(desc->code) : OP_SLOTS - 1;
+
+	if (!d->counters)
+		return;
+	counters_add(&d->counters->ops[slot].results[result], 1);
+	counters_add(&d->counters->bytes[COUNTERS_MESSAGE], (uint64_t)rq->message_len + rq->reply_len);
 }
 
 uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
 {
-	struct call c = {.d = d, .context = rq->context};
+	struct call c = {.d = d, .context = rq->context, .popped_ns = rq->popped_ns};
 	bool counted = false;
 	struct vop_decoder dec = {
 		.arena = thread_arena(), .ops = &host_ops, .opaque = &c,
@@ -345,8 +387,10 @@ uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
 		ret = quota_allow(d->quota, UINT64_C(1) << desc->code, desc->code);
 		if (!ret)
 			ret = quota_take(d->quota, POLICY_max_inflight, 1, desc->code);
-		if (ret)
+		if (ret) {
+			count_call(d, desc, rq, COUNTERS_REFUSED);
 			return (uint32_t)ret;
+		}
 		counted = true;
 	}
 	if (desc && vop_needs_session(desc->code)) {
@@ -377,6 +421,7 @@ uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
 	if (c.session)
 		session_unhold(d->objects, c.session);
 out:
+	count_call(d, desc, rq, ret ? COUNTERS_ERROR : COUNTERS_OK);
 	if (counted)
 		quota_give(d->quota, POLICY_max_inflight, 1);
 	return (uint32_t)ret;
@@ -435,13 +480,14 @@ void dispatch_files(struct dispatch *d, struct host_files *f)
 }
 
 struct dispatch *dispatch_new(struct quota *quota, const struct host_dirs *dirs,
-			      uint32_t generation)
+			      struct counters *counters, uint32_t generation)
 {
 	struct dispatch *d = calloc(1, sizeof(*d));
 
 	if (!d)
 		return NULL;
 	d->quota = quota;
+	d->counters = counters;
 	d->objects = objects_new(quota, dirs, generation);
 	if (!d->objects) {
 		free(d);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "counters.h"
 #include "quota.h"
 #include "wire/codec.h"
 
@@ -20,6 +21,7 @@ struct host_request {
 	uint64_t context;
 	const uint8_t *message;
 	uint32_t message_len;
+	uint64_t popped_ns; /* CLOCK_MONOTONIC, when it left the queue */
 	const struct host_segment *segments;
 	uint32_t nr_segments;
 	uint8_t *reply;		  /* private memory, reply_cap bytes */
@@ -44,13 +46,14 @@ struct host_files {
 /**
  * dispatch_new() - a VM's sessions and resources, all empty
  * @quota:     of the VM; stays the caller's, and is used until dispatch_delete()
+ * @counters:  what is added to, or NULL; as @quota
  * @dirs:      copied; the descriptors stay the caller's, and open as long
  * @generation: counts the workers of this VM; ids of another generation are unknown ids
  *
  * Return: NULL when out of memory. libvaccel must be initialised.
  */
 struct dispatch *dispatch_new(struct quota *quota, const struct host_dirs *dirs,
-			      uint32_t generation);
+			      struct counters *counters, uint32_t generation);
 
 /** dispatch_delete() - frees all sessions and resources; no call may be running */
 void dispatch_delete(struct dispatch *d);

@@ -199,10 +199,13 @@ static int pop(struct serve_queue *q, struct request *r, uint32_t *status)
 	pthread_mutex_lock(&q->pop_lock);
 	n = virtqueue_pop(&q->vq, &q->serve->mem, &r->chain);
 	if (n == 1) {
+		uint64_t now = now_ns();
+
 		pthread_mutex_lock(&q->used_lock);
-		virtqueue_track(&q->vq, &r->chain, now_ns());
+		virtqueue_track(&q->vq, &r->chain, now);
 		pthread_mutex_unlock(&q->used_lock);
 		*status = request_parse(r, &q->serve->mem, q->serve->registered);
+		r->rq.popped_ns = now;
 	}
 	pthread_mutex_unlock(&q->pop_lock);
 

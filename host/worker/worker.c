@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "counters.h"
 #include "dispatch.h"
 #include "join.h"
 #include "log.h"
@@ -31,6 +32,14 @@ static struct serve serve;
 static struct quota quota;
 static int area_fd = -1; /* open as long as its area is used, see inflight_area_own() */
 static struct host_dirs dirs;
+static struct counters *counters; /* NULL: nobody wants them */
+
+/* Return: 0 or -errno; the descriptor stays the caller's. */
+static int map_counters(int fd)
+{
+	counters = counters_map(fd, sizeof(*counters), true);
+	return counters ? 0 : -errno;
+}
 
 /* The first message: settings and the shared memory. Tells the supervisor when all is ready. */
 static int set_up(void)
@@ -61,7 +70,15 @@ static int set_up(void)
 	join_limit(&quota);
 	dirs.keeper = msg.setup.has_keeper ? fds[1] : -1;
 	dirs.models = msg.setup.has_model_dir ? fds[1 + msg.setup.has_keeper] : -1;
-	serve.dispatch = dispatch_new(&quota, &dirs, msg.setup.generation);
+	if (msg.setup.has_counters) {
+		int at = 1 + msg.setup.has_keeper + msg.setup.has_model_dir;
+
+		ret = map_counters(fds[at]);
+		close(fds[at]);
+		if (ret)
+			return ret;
+	}
+	serve.dispatch = dispatch_new(&quota, &dirs, counters, msg.setup.generation);
 	serve.registered = registered_new();
 	if (!serve.dispatch || !serve.registered)
 		return -ENOMEM;
@@ -90,7 +107,7 @@ static int set_area(int *fd)
 
 static int reset(uint32_t generation)
 {
-	struct dispatch *fresh = dispatch_new(&quota, &dirs, generation);
+	struct dispatch *fresh = dispatch_new(&quota, &dirs, counters, generation);
 
 	if (!fresh)
 		return -ENOMEM;

@@ -330,7 +330,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct cleaner no_cleaner = { .sock = -1 };
 	const struct device_options opts = { .cleaner = &no_cleaner, .num_queues = QUEUES, .op_timeout_s = 1,
-					     .keeper = -1, .model_dir = -1 };
+					     .keeper = -1, .model_dir = -1, .counters = -1 };
 	struct input in = { data, size };
 	static struct front f;
 	static bool started;

@@ -24,6 +24,7 @@ forker     host/common host/forker include/uapi
 keeper     host/common host/keeper include/uapi src/wire/possession.h
 supervisor host/common host/cleaner host/forker host/keeper host/supervisor include/uapi src/loglines src/transport src/wire/possession.h
 listener   host/common host/cleaner host/forker host/keeper host/listener host/supervisor include/uapi src/loglines src/transport src/wire/possession.h
+observer   host/common host/observer include/uapi src/transport
 worker     host/common host/worker include src/ops src/transport src/wire
 '
 # Room, and the rooms whose functions it may call
@@ -34,9 +35,12 @@ forker     common forker
 keeper     common keeper
 supervisor common cleaner forker keeper supervisor
 listener   common keeper supervisor listener
+observer   common observer
 worker     common worker
 '
 rooms=$(awk 'NF { print $1 }' <<<"$walls")
+# Without libmicrohttpd there is no observer.
+[ -e host/vhost-user-accel-observer ] || rooms=${rooms/observer/}
 prefix=$(realpath --relative-to="$build" "$source")/
 
 # objects ROOM: the objects of its library and its program
@@ -99,6 +103,7 @@ for room in $rooms; do
 	[ -z "$out" ] || fail "$out"
 done
 needed() { readelf -d "$1" | grep NEEDED; }
+needed host/vhost-user-accel | grep microhttpd && fail "vhost-user-accel links libmicrohttpd"
 needed host/vhost-user-accel | grep vaccel && fail "vhost-user-accel links libvaccel"
 needed host/vhost-user-accel-worker | grep -q vaccel || fail "this check no longer sees what a program links"
 
@@ -113,6 +118,7 @@ compile() {
 	$command "$@" -x c - 2>"$work/errors"
 }
 while read -r room header; do
+	grep -qx "$room" <<<"$rooms" || continue
 	if echo "#include \"$header\"" | compile "$room" -fsyntax-only; then
 		fail "the compiler lets $room include $header"
 	fi
@@ -127,6 +133,8 @@ keeper serve.h
 keeper forker.h
 supervisor serve.h
 supervisor keeper_client.h
+observer device.h
+observer serve.h
 worker device.h
 worker cache_dir.h
 END

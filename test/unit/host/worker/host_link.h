@@ -29,7 +29,7 @@ static void host_start(const struct policy *policy, const struct host_dirs *dirs
 		       uint32_t generation)
 {
 	quota_init(&quota, policy, &counts);
-	host = dispatch_new(&quota, dirs, generation);
+	host = dispatch_new(&quota, dirs, NULL, generation);
 	assert_non_null(host);
 }
 

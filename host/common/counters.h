@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an operator wants to know of a client, in a page of memory that its supervisor, its workers and
+ * the observer share: nobody is asked, and nobody waits. The listener makes it; workers add to it, so that
+ * numbers go on where a dead one stopped; the supervisor writes once a second what only it knows.
+ *
+ * A worker may have been taken over and write anything anywhere here. That spoils the numbers of its own
+ * client, and no more: they are only read by the functions below, which bound each of them, and nobody
+ * but the observer uses what is read.
+ */
+#ifndef HOST_COUNTERS_H
+#define HOST_COUNTERS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "op_slot.h"
+#include "policy.h"
+
+/** Upper limits of times: 1, 2, 5, 10, ... us up to 100 s; one more is for those that take longer */
+#define COUNTERS_BOUNDS	 25
+#define COUNTERS_BUCKETS (COUNTERS_BOUNDS + 1)
+
+/** The largest number that is read: of two of them there is a sum. In nanoseconds it is 146 years. */
+#define COUNTERS_MAX (UINT64_C(1) << 62)
+
+struct counters_times {
+	_Atomic uint64_t buckets[COUNTERS_BUCKETS]; /* each for itself */
+	_Atomic uint64_t sum_ns;
+};
+
+enum counters_result {
+	COUNTERS_OK,
+	COUNTERS_ERROR,	  /* of the operation, or its parameters are wrong */
+	COUNTERS_REFUSED, /* by the policy, before it began */
+	COUNTERS_RESULTS,
+};
+
+/** How bytes get to an operation and back; see struct vop_traffic */
+enum counters_path {
+	COUNTERS_MESSAGE, /* in the message and the reply themselves */
+	COUNTERS_IN_PLACE,
+	COUNTERS_SNAPSHOT,
+	COUNTERS_GATHERED,
+	COUNTERS_WRITTEN_BACK,
+	COUNTERS_PATHS,
+};
+
+/** What the supervisor knows: first what only grows, then how it is now */
+enum counters_number {
+	COUNTERS_REQUESTS,
+	COUNTERS_MALFORMED,
+	COUNTERS_KICKS,
+	COUNTERS_CALLS,
+	COUNTERS_HANDOVERS,
+	COUNTERS_BAD_MESSAGES,
+	COUNTERS_RESTARTS,
+	COUNTERS_INFLIGHT,
+	COUNTERS_OLDEST_NS, /* of these: since when, CLOCK_MONOTONIC; 0: none */
+	COUNTERS_NUMBERS,
+};
+
+struct counters {
+	/* Written by workers */
+	struct counters_op {
+		_Atomic uint64_t results[COUNTERS_RESULTS];
+		struct counters_times service; /* while it ran */
+		struct counters_times wait;    /* from the queue to its begin */
+	} ops[OP_SLOTS];
+	_Atomic uint64_t bytes[COUNTERS_PATHS];
+	/* Written by the supervisor */
+	_Atomic uint64_t numbers[COUNTERS_NUMBERS];
+	_Atomic uint64_t refused[POLICY_NR_RULES];
+	_Atomic uint64_t used[POLICY_NR_RULES];
+	_Atomic uint64_t limit[POLICY_NR_RULES];
+};
+
+/** struct counters_service - how the service is, written by the listener */
+struct counters_service {
+	_Atomic uint64_t clients, waiting, ready; /* now; ready: supervisors for the next ones */
+	_Atomic uint64_t served, turned_away, dropped;
+	_Atomic uint64_t max_clients;
+};
+
+/**
+ * counters_create() - makes a page, all zero, whose size is sealed
+ * @size: of one of the structs above
+ *
+ * Return: its descriptor, the caller's, or -errno.
+ */
+int counters_create(size_t size);
+
+/**
+ * counters_map() - maps a page
+ * @fd: stays the caller's, and need not stay open
+ * @writable: else it can only be read
+ *
+ * Return: NULL with errno: EINVAL when it is none of this size, or its size can change.
+ */
+void *counters_map(int fd, size_t size, bool writable);
+
+/** counters_unmap() - NULL is fine */
+void counters_unmap(const void *page, size_t size);
+
+/** counters_add() - any thread; cheap */
+static inline void counters_add(_Atomic uint64_t *number, uint64_t amount)
+{
+	if (amount)
+		atomic_fetch_add_explicit(number, amount, memory_order_relaxed);
+}
+
+/** counters_set() - for who is the only one to write it */
+static inline void counters_set(_Atomic uint64_t *number, uint64_t value)
+{
+	atomic_store_explicit(number, value, memory_order_relaxed);
+}
+
+/** counters_add_time() - any thread; cheap */
+void counters_add_time(struct counters_times *t, uint64_t ns);
+
+/** counters_get() - reads a number once. Return: it, COUNTERS_MAX at most */
+static inline uint64_t counters_get(const _Atomic uint64_t *number)
+{
+	uint64_t value = atomic_load_explicit(number, memory_order_relaxed);
+
+	return value < COUNTERS_MAX ? value : COUNTERS_MAX;
+}
+
+/** struct counters_sums - times as they are told: each bucket with all that are below it */
+struct counters_sums {
+	uint64_t buckets[COUNTERS_BUCKETS]; /* the last one is the number of all */
+	uint64_t sum_ns;
+};
+
+/** counters_sum() - reads times. The result grows from bucket to bucket, whatever is there. */
+void counters_sum(const struct counters_times *t, struct counters_sums *sums);
+
+/**
+ * counters_merge() - adds the numbers of a client that has gone, but not what it has at present
+ * @sum: nobody else's. A number that would exceed COUNTERS_MAX begins anew, as after a restart
+ */
+void counters_merge(struct counters *sum, const struct counters *gone);
+
+/** counters_bound_ns() - the upper limit of a bucket but the last */
+uint64_t counters_bound_ns(unsigned int bucket);
+
+#endif

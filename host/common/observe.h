@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the listener and the observer say to each other, over a SOCK_SEQPACKET pair. The listener waits for
+ * nothing: it says who comes and goes, and what can be counted lies in memory (counters.h).
+ */
+#ifndef HOST_OBSERVE_H
+#define HOST_OBSERVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** The observer's end of the pair */
+#define OBSERVE_FD 3
+
+enum observe_type {
+	OBSERVE_SETUP = 1, /* setup; fds: the service's page, and the sockets that has_* says */
+	OBSERVE_CLIENT,	   /* client, which has come; fd: its page */
+	OBSERVE_GONE,	   /* client.place: it has gone */
+};
+
+/** Clients are known by their place, which is used again. Places are below this. */
+#define OBSERVE_MAX_PLACES 2048
+#define OBSERVE_NAME_SIZE 48
+
+struct observe_msg {
+	uint32_t type;
+	union {
+		struct {
+			char version[32]; /* of the listener's program */
+			bool has_metrics;
+		} setup;
+		struct {
+			uint32_t place;
+			uint32_t uid;
+			int32_t pid;
+			int64_t since; /* time(2) */
+			char name[OBSERVE_NAME_SIZE]; /* as in the log */
+		} client;
+	};
+};
+
+#define OBSERVE_MAX_FDS 3
+
+#endif

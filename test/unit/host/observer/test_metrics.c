@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The metrics of clients of which one does its worst while it is looked at. */
+#include "util.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "clients.h"
+#include "metrics.h"
+
+static struct counters_service service;
+static struct clients clients;
+
+static char *print(void)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *to = open_memstream(&text, &len);
+
+	assert_non_null(to);
+	metrics_print(&clients, to);
+	assert_int_equal(fclose(to), 0);
+	assert_int_equal(strlen(text), len);
+	return text;
+}
+
+static struct counters *add(uint32_t place, const char *name)
+{
+	struct observe_msg msg = { .type = OBSERVE_CLIENT, .client = { .place = place, .uid = 7 } };
+	struct counters *page;
+	int fd = counters_create(sizeof(*page));
+
+	snprintf(msg.client.name, sizeof(msg.client.name), "%s", name);
+	page = counters_map(fd, sizeof(*page), true);
+	assert_non_null(page);
+	assert_int_equal(clients_add(&clients, &msg, fd), 0);
+	assert_int_equal(clients_add(&clients, &msg, fd), -EINVAL);
+	close(fd);
+	return page;
+}
+
+/* A name, perhaps labels, a number */
+static void check_line(const char *line, size_t len)
+{
+	const char *space = memrchr(line, ' ', len);
+	char *end;
+
+	assert_non_null(space);
+	assert_int_equal(strncmp(line, "vaccel_", 7), 0);
+	for (const char *c = line; c < space && *c != '{'; c++)
+		assert_true(islower((unsigned char)*c) || *c == '_');
+	strtod(space + 1, &end);
+	assert_ptr_equal(end, line + len);
+}
+
+/* Return: the number of lines of numbers */
+static unsigned int check(const char *text)
+{
+	unsigned int nr = 0;
+
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+
+		if (*text != '#') {
+			check_line(text, len);
+			nr++;
+		}
+		text += len + 1;
+	}
+	return nr;
+}
+
+static void test_text(void **state)
+{
+	struct counters *page;
+	char *text;
+
+	(void)state;
+	clients.service = &service;
+	counters_set(&service.clients, 2);
+	page = add(3, "a\"b\\c\nd");
+	counters_add(&page->ops[0].results[COUNTERS_OK], 5);
+	counters_add_time(&page->ops[0].service, 1500000000);
+	counters_set(&page->used[POLICY_max_sessions], 9);
+	text = print();
+	check(text);
+	assert_contains(text, "\nvaccel_clients 2\n");
+	assert_contains(text, "vaccel_client_info{client=\"3\",name=\"a\\\"b\\\\c_d\",uid=\"7\"} 1\n");
+	assert_contains(text, "vaccel_operations_total{client=\"3\",op=\"noop\",result=\"ok\"} 5\n");
+	assert_contains(text, "_seconds_bucket{client=\"3\",op=\"noop\",le=\"1\"} 0\n");
+	assert_contains(text, "_seconds_bucket{client=\"3\",op=\"noop\",le=\"2\"} 1\n");
+	assert_contains(text, "_seconds_sum{client=\"3\",op=\"noop\"} 1.500000000\n");
+	assert_contains(text, "vaccel_sessions{client=\"3\"} 9\n");
+	assert_lacks(text, "session_init");
+	/* A family is there once, with all its lines. */
+	assert_int_equal(count(text, "# TYPE vaccel_operations_total "), 1);
+	free(text);
+
+	clients_remove(&clients, 3);
+	clients_remove(&clients, 3);
+	clients_remove(&clients, UINT32_MAX);
+	text = print();
+	assert_contains(text, "vaccel_operations_total{client=\"gone\",op=\"noop\",result=\"ok\"} 5\n");
+	assert_lacks(text, "client=\"3\"");
+	free(text);
+	counters_unmap(page, sizeof(*page));
+}
+
+static atomic_bool stop;
+
+static void *scribble(void *arg)
+{
+	uint64_t *words = arg, x = 88172645463325252u;
+
+	while (!atomic_load(&stop))
+		for (size_t i = 0; i < sizeof(struct counters) / sizeof(*words); i++) {
+			x ^= x << 13;
+			x ^= x >> 7;
+			x ^= x << 17;
+			__atomic_store_n(&words[i], x, __ATOMIC_RELAXED);
+		}
+	return NULL;
+}
+
+/* The buckets of a histogram grow, and the last one is the count, whoever writes meanwhile. */
+static void check_histograms(const char *text)
+{
+	unsigned long long last = 0;
+	unsigned int nr = 0;
+
+	for (; (text = strstr(text, "vaccel_operation_")); text++) {
+		unsigned long long value = strtoull(strchr(strchr(text, '}'), ' '), NULL, 10);
+		size_t name = strcspn(text, "{");
+
+		if (memcmp(text + name - 7, "_bucket", 7) == 0) {
+			assert_true(strstr(text, "le=\"1e-06\"") < strchr(text, '\n') || value >= last);
+			last = value;
+			nr++;
+		} else if (memcmp(text + name - 6, "_count", 6) == 0) {
+			assert_true(value == last);
+			last = 0;
+		}
+	}
+	assert_true(nr > 100);
+}
+
+static void test_hostile(void **state)
+{
+	struct counters *page = add(0, "hostile"), *other = add(1, "other");
+	unsigned int lines = 0;
+	pthread_t thread;
+	char *text;
+
+	(void)state;
+	counters_add(&other->ops[0].results[COUNTERS_OK], 1);
+	/* All that there can be */
+	memset((void *)page, 0xff, sizeof(*page));
+	text = print();
+	lines = check(text);
+	free(text);
+	assert_int_equal(pthread_create(&thread, NULL, scribble, page), 0);
+	for (int i = 0; i < 50; i++) {
+		text = print();
+		assert_true(check(text) <= lines);
+		check_histograms(text);
+		assert_contains(text, "vaccel_operations_total{client=\"1\",op=\"noop\",result=\"ok\"} 1\n");
+		free(text);
+	}
+	atomic_store(&stop, true);
+	pthread_join(thread, NULL);
+	clients_remove(&clients, 0);
+	free(print());
+	clients_remove(&clients, 1);
+	counters_unmap(page, sizeof(*page));
+	counters_unmap(other, sizeof(*other));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_hostile),
+	};
+
+	return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
+}
