@@ -23,19 +23,24 @@ static bool log_verbose;
 static char log_name[LOG_NAME_SIZE];
 static bool (*log_sink)(const char *line, size_t len, bool relayed);
 
+static const char *const format_names[] = {
+	[LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_SYSTEMD] = "systemd", [LOG_FORMAT_JSON] = "json",
+};
+
 bool log_set_format(const char *name)
 {
-	static const char *const names[] = {
-		[LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_SYSTEMD] = "systemd", [LOG_FORMAT_JSON] = "json",
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(name, names[i]) != 0)
+	for (size_t i = 0; i < sizeof(format_names) / sizeof(format_names[0]); i++) {
+		if (strcmp(name, format_names[i]) != 0)
 			continue;
 		log_format = (enum log_format)i;
 		return true;
 	}
 	return false;
+}
+
+const char *log_format_name(void)
+{
+	return format_names[log_format];
 }
 
 void log_set_verbose(bool verbose)

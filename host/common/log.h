@@ -38,6 +38,9 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_SYSTEMD, LOG_FORMAT_JSON };
 /** log_set_format() - "text" (at start), "systemd" or "json". Return: whether it is one of them */
 bool log_set_format(const char *name);
 
+/** log_format_name() - the one in use */
+const char *log_format_name(void);
+
 /** log_set_verbose() - whether log_info() prints; off at start */
 void log_set_verbose(bool verbose);
 

@@ -27,6 +27,7 @@ struct observe_msg {
 	union {
 		struct {
 			char version[32]; /* of the listener's program */
+			char log_format[16];
 			bool has_metrics;
 		} setup;
 		struct {

@@ -124,6 +124,7 @@ static bool set_up(struct watcher *w)
 	const struct iovec iov = { &msg, sizeof(msg) };
 
 	snprintf(msg.setup.version, sizeof(msg.setup.version), "%s", VACCEL_PROJECT_VERSION);
+	snprintf(msg.setup.log_format, sizeof(msg.setup.log_format), "%s", log_format_name());
 	return fdpass_send(w->sock, &iov, 1, fds, 1 + msg.setup.has_metrics, MSG_DONTWAIT) == sizeof(msg);
 }
 

@@ -57,6 +57,8 @@ static int set_up(void)
 			  ", and of no other version");
 		return -EPROTO;
 	}
+	msg.setup.log_format[sizeof(msg.setup.log_format) - 1] = '\0';
+	log_set_format(msg.setup.log_format);
 	clients.service = counters_map(fds[0], sizeof(*clients.service), false);
 	if (!clients.service)
 		return -errno;
