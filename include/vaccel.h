@@ -16,6 +16,7 @@
 #include "vaccel/core.h"
 #include "vaccel/error.h"
 #include "vaccel/id.h"
+#include "vaccel/infer.h"
 #include "vaccel/log.h"
 #include "vaccel/memory.h"
 #include "vaccel/op.h"

@@ -24,6 +24,9 @@
 #include "vaccel/resource.h"
 #include "vaccel/session.h"
 
+/* The name of an operation in messages. */
+const char *op_text(vaccel_op_type_t type);
+
 /*
  * op_begin - find the plugin function for an op of a session
  *

@@ -12,6 +12,8 @@
 #include "async.h"
 #include "list.h"
 #include "memory.h"
+#include "op.h"
+#include "ops/vop.h"
 #include "process.h"
 #include "session.h"
 #include "vaccel.h"
@@ -416,18 +418,44 @@ static bool can_stand_in(const struct vaccel_plugin *plugin)
 	return !plugin->info->is_virtio && !plugin->info->resource_register;
 }
 
-static bool has_op(const struct vaccel_plugin *plugin, vaccel_op_type_t type)
+/* What a plugin offers for an operation of an extension, or NULL. */
+static void *ext_op(const struct vaccel_plugin_ext *ext, unsigned int type)
 {
-	return type < VACCEL_OP_MAX && plugin->ops[type] && plugin->ops[type]->func;
+	if (!ext->infer)
+		return NULL;
+	switch (type) {
+	case VACCEL_OP_INFER_LOAD:
+		return (void *)ext->infer->load;
+	case VACCEL_OP_INFER_UNLOAD:
+		return (void *)ext->infer->unload;
+	case VACCEL_OP_INFER_METADATA:
+		return (void *)ext->infer->metadata;
+	case VACCEL_OP_INFER_RUN:
+		return (void *)ext->infer->run;
+	default:
+		return NULL;
+	}
+}
+
+/* A plugin's function for an operation, or NULL. */
+static void *op_of(const struct vaccel_plugin *plugin, vaccel_op_type_t type,
+		   const struct vaccel_plugin_ext *ext)
+{
+	if (type < VACCEL_OP_MAX)
+		return plugin->ops[type] ? plugin->ops[type]->func : NULL;
+	return ext_op(ext, type);
 }
 
 static struct vaccel_plugin *find_stand_in(vaccel_op_type_t type)
 {
+	static const struct vaccel_plugin_ext none;
 	struct vaccel_plugin *found = NULL;
 
 	pthread_mutex_lock(&lock);
 	list_for_each(plugin, &plugins, struct vaccel_plugin, entry) {
-		if (can_stand_in(plugin) && has_op(plugin, type)) {
+		const struct extension *extension = *find_extension(plugin);
+
+		if (can_stand_in(plugin) && op_of(plugin, type, extension ? &extension->ext : &none)) {
 			found = plugin;
 			break;
 		}
@@ -464,31 +492,42 @@ void plugin_forget_resource(struct vaccel_resource *res, struct vaccel_session *
 			plugin->info->resource_unregister(res, sess);
 }
 
+/* The same from outside of the lock. Only operations of extensions need to look for more. */
+static void *plugin_op(const struct vaccel_plugin *plugin, vaccel_op_type_t type)
+{
+	struct vaccel_plugin_ext ext = { 0 };
+
+	if (type >= VACCEL_OP_MAX)
+		ext = plugin_ext(plugin);
+	return op_of(plugin, type, &ext);
+}
+
 void *vaccel_plugin_op_func(struct vaccel_session *sess, vaccel_op_type_t type)
 {
 	const struct vaccel_plugin *plugin = sess->plugin, *other = NULL;
 	const char *name = plugin->info->name;
+	void *func = plugin_op(plugin, type);
 
 	vaccel_debug("session:%" PRId64 " Looking for plugin implementing %s", sess->id,
-		     vaccel_op_type_to_str(type));
-	if (!has_op(plugin, type)) {
+		     op_text(type));
+	if (!func) {
 		if (!sess->is_virtio && !session_is_exclusive(sess))
 			other = find_stand_in(type);
 		if (!other) {
 			vaccel_error("Could not return func, plugin %s does not implement %s: name "
 				     "one that does in VACCEL_PLUGINS",
-				     name, vaccel_op_type_to_str(type));
+				     name, op_text(type));
 			return NULL;
 		}
 		vaccel_debug("Plugin %s does not implement %s, plugin %s does", name,
-			     vaccel_op_type_to_str(type), other->info->name);
-		plugin = other;
-		name = plugin->info->name;
+			     op_text(type), other->info->name);
+		name = other->info->name;
+		func = plugin_op(other, type);
 	} else {
 		vaccel_debug("Returning func from hint plugin %s", name);
 	}
 	vaccel_debug("Found implementation in %s plugin", name);
-	return plugin->ops[type]->func;
+	return func;
 }
 
 /* ---- What there is ---------------------------------------------------------------------------- */
@@ -505,9 +544,9 @@ static void describe(const struct vaccel_plugin *plugin, struct vaccel_plugin_de
 	snprintf(d->engine, sizeof(d->engine), "%s", engine ? engine : "");
 	d->type = info->type;
 	d->is_virtio = info->is_virtio;
-	for (unsigned int op = 0; op < VACCEL_OP_MAX; op++)
-		if (has_op(plugin, (vaccel_op_type_t)op))
-			d->ops |= UINT64_C(1) << op;
+	for (unsigned int slot = 0; slot < VOP_NR_OPS; slot++)
+		if (op_of(plugin, (vaccel_op_type_t)vop_of_slot(slot), &ext))
+			d->ops |= UINT64_C(1) << vop_of_slot(slot);
 }
 
 int vaccel_plugin_list(struct vaccel_plugin_desc *descs, size_t *nr)

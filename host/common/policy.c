@@ -25,7 +25,7 @@ static const struct {
 static const struct {
 	const char *name; /* in capitals */
 	unsigned int op;
-} ops[] = { OPS(X_OP) };
+} ops[] = { OPS(X_OP) EXT_OPS(X_OP) };
 /* clang-format on */
 
 static const char *const levels[SANDBOX_NR] = { "auto", "strict", "basic", "none" };

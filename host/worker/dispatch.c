@@ -24,7 +24,7 @@ struct dispatch {
 	struct quota *quota;
 	struct counters *counters; /* may be NULL */
 	struct objects *objects;
-	_Atomic bool was_long[VACCEL_OP_MAX]; /* the last time, in whatever session */
+	_Atomic bool was_long[VOP_NR_OPS]; /* by vop_slot(): the last time, in whatever session */
 	struct {
 		_Atomic uint64_t in_place, snapshot, gathered, written_back;
 	} traffic; /* see struct vop_traffic */
@@ -191,6 +191,7 @@ static int call_op(struct call *c, uint16_t code, const union vop_val *v)
 {
 	switch (code) {
 		OPS(X_CALL_OP)
+		EXT_OPS(X_CALL_OP)
 		CONTROL_OPS(X_CALL_CONTROL)
 	}
 	return VACCEL_ENOTSUP;
@@ -306,10 +307,11 @@ static int run_control(struct call *c, struct vop_decoder *dec)
 static int run(struct call *c, struct vop_decoder *dec)
 {
 	uint16_t code = dec->desc->code;
+	_Atomic bool *was_long;
 	uint64_t start, ns;
 	int ret;
 
-	if (code >= VACCEL_OP_MAX)
+	if (!vop_is_op(code))
 		return run_control(c, dec);
 
 	if (code == VACCEL_OP_IMAGE_CLASSIFY && (!dec->vals[IMAGE_CLASSIFY_out_text].p ||
@@ -329,8 +331,9 @@ static int run(struct call *c, struct vop_decoder *dec)
 	ns = now_ns() - start + 1;
 	session_add_time(c->session, code, ns);
 	count_times(c, code, start, ns);
-	if ((ns >= LONG_NS) != atomic_load_explicit(&c->d->was_long[code], memory_order_relaxed))
-		atomic_store_explicit(&c->d->was_long[code], ns >= LONG_NS, memory_order_relaxed);
+	was_long = &c->d->was_long[vop_slot(code)];
+	if ((ns >= LONG_NS) != atomic_load_explicit(was_long, memory_order_relaxed))
+		atomic_store_explicit(was_long, ns >= LONG_NS, memory_order_relaxed);
 	/* To the guest this would mean that the operation has not begun. */
 	return ret == VIRTIO_ACCEL_S_STALE ? VACCEL_EIO : ret;
 }
@@ -383,7 +386,7 @@ uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
 	if (!dec.arena)
 		return VIRTIO_ACCEL_S_NOMEM;
 	desc = vop_peek(rq->message, rq->message_len, &session);
-	if (desc && desc->code < VACCEL_OP_MAX) {
+	if (desc && vop_is_op(desc->code)) {
 		ret = quota_allow(d->quota, UINT64_C(1) << desc->code, desc->code);
 		if (!ret)
 			ret = quota_take(d->quota, POLICY_max_inflight, 1, desc->code);
@@ -444,14 +447,14 @@ enum dispatch_length dispatch_length(struct dispatch *d, const struct host_reque
 	case VIRTIO_ACCEL_OP_OUTPUT_DROP:
 		return DISPATCH_SHORT;
 	}
-	if (desc->code >= VACCEL_OP_MAX)
+	if (!vop_is_op(desc->code))
 		return DISPATCH_UNKNOWN;
 	s = session_hold(d->objects, rq->context, id);
 	if (!s)
 		return DISPATCH_SHORT;
 	ns = session_last_ns(s, desc->code);
 	session_unhold(d->objects, s);
-	if (ns ? ns >= LONG_NS : atomic_load_explicit(&d->was_long[desc->code], memory_order_relaxed))
+	if (ns ? ns >= LONG_NS : atomic_load_explicit(&d->was_long[vop_slot(desc->code)], memory_order_relaxed))
 		return DISPATCH_LONG;
 	return ns && ns < SHORT_NS ? DISPATCH_SHORT : DISPATCH_UNKNOWN;
 }

@@ -21,7 +21,7 @@ struct guest_session {
 		_Atomic uint64_t last_ns;
 		_Atomic uint64_t total_ns;
 		_Atomic uint64_t calls;
-	} ops[VACCEL_OP_MAX];
+	} ops[VOP_NR_OPS]; /* by vop_slot() */
 };
 
 int session_open(struct objects *o, uint64_t context, const char *plugin, uint32_t flags,
@@ -113,14 +113,14 @@ struct vaccel_session *session_vaccel(struct guest_session *s)
 
 void session_add_time(struct guest_session *s, unsigned int op, uint64_t ns)
 {
-	atomic_store_explicit(&s->ops[op].last_ns, ns, memory_order_relaxed);
-	atomic_fetch_add_explicit(&s->ops[op].total_ns, ns, memory_order_relaxed);
-	atomic_fetch_add_explicit(&s->ops[op].calls, 1, memory_order_relaxed);
+	atomic_store_explicit(&s->ops[vop_slot(op)].last_ns, ns, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->ops[vop_slot(op)].total_ns, ns, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->ops[vop_slot(op)].calls, 1, memory_order_relaxed);
 }
 
 uint64_t session_last_ns(struct guest_session *s, unsigned int op)
 {
-	return atomic_load_explicit(&s->ops[op].last_ns, memory_order_relaxed);
+	return atomic_load_explicit(&s->ops[vop_slot(op)].last_ns, memory_order_relaxed);
 }
 
 void session_profile(struct guest_session *s, uint32_t nr_ops, uint64_t *calls, uint64_t *times)

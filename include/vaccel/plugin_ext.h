@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vaccel/infer.h"
 #include "vaccel/plugin.h"
 #include "vaccel/session.h"
 
@@ -28,7 +29,8 @@ extern "C" {
  *                 "ONNX Runtime 1.21.0; devices: cpu"; empty when the plugin does not say
  *  type           or of VACCEL_PLUGIN_*
  *  is_virtio      1 when it forwards operations to a host, else 0
- *  ops            bit n is set when it offers the operation of number n (vaccel_op_type_t)
+ *  ops            bit n is set when it offers the operation of number n (vaccel_op_type_t, or
+ *                 vaccel_op_infer_t)
  */
 struct vaccel_plugin_desc {
 	char name[32];
@@ -87,6 +89,7 @@ int vaccel_session_new_with_plugin(struct vaccel_session **sess, const char *plu
  *                            the result must stay valid while the plugin is loaded
  *  session_init_with_plugin  virtio plugins: as session_init, on the host's plugin of this name
  *  host_plugins              virtio plugins: does vaccel_session_host_plugins(); arguments are checked
+ *  infer                     the operations of vaccel/infer.h; must stay valid while the plugin is loaded
  * Each may be NULL.
  */
 struct vaccel_plugin_ext {
@@ -95,6 +98,7 @@ struct vaccel_plugin_ext {
 	int (*session_init_with_plugin)(struct vaccel_session *sess, const char *name);
 	int (*host_plugins)(struct vaccel_session *sess, struct vaccel_plugin_desc *descs,
 			    size_t *nr);
+	const struct vaccel_infer_ops *infer;
 };
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What vaccel-info says of a plugin's engine. To be included by one file of a plugin. */
+/* What vaccel-info says of a plugin's engine. To be included by one file of a plugin, after engine.h if it has that. */
 #ifndef PLUGINS_COMMON_INTRODUCE_H
 #define PLUGINS_COMMON_INTRODUCE_H
 
@@ -22,12 +22,15 @@ static const char *introduction(void)
  */
 __attribute__((format(printf, 1, 2))) static int introduce(const char *format, ...)
 {
-	static const struct vaccel_plugin_ext ext = {.size = sizeof(ext), .engine = introduction};
+	static struct vaccel_plugin_ext ext = {.size = sizeof(ext), .engine = introduction};
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(introduction_text, sizeof(introduction_text), format, args);
 	va_end(args);
+#ifdef PLUGINS_COMMON_ENGINE_H
+	ext.infer = engine.infer;
+#endif
 	return vaccel_plugin_register_ext(&vaccel_this_plugin, &ext);
 }
 

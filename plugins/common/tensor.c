@@ -24,6 +24,8 @@ static const struct {
 	[TENSOR_U64] = {"uint64", 8},
 	[TENSOR_I64] = {"int64", 8},
 	[TENSOR_BOOL] = {"bool", 1},
+	[TENSOR_BF16] = {"bfloat16", 2},
+	[TENSOR_BYTES] = {"bytes", 0},
 	[TENSOR_OTHER] = {"of another type", 0},
 };
 
@@ -162,6 +164,13 @@ static void convert(const struct tensor *tensor, float *out, size_t count)
 	case TENSOR_F16:
 		for (size_t i = 0; i < count; i++)
 			out[i] = half_to_float(((const uint16_t *)tensor->data)[i]);
+		break;
+	case TENSOR_BF16:
+		for (size_t i = 0; i < count; i++) {
+			uint32_t bits = (uint32_t)((const uint16_t *)tensor->data)[i] << 16;
+
+			memcpy(&out[i], &bits, sizeof(bits));
+		}
 		break;
 	default: /* bool, a byte that is 0 or not */
 		for (size_t i = 0; i < count; i++)

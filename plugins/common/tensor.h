@@ -27,7 +27,9 @@ enum tensor_type {
 	TENSOR_U64,
 	TENSOR_I64,
 	TENSOR_BOOL,
-	TENSOR_OTHER, /* strings, sequences, bfloat16, ... */
+	TENSOR_BF16,  /* the upper half of a float */
+	TENSOR_BYTES, /* strings: of each the length, 4 bytes, and its bytes */
+	TENSOR_OTHER, /* sequences, ... */
 	TENSOR_TYPES
 };
 

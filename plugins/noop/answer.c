@@ -245,6 +245,53 @@ static int answer_torch_run(struct vaccel_session *sess, const union vop_val *v)
 			  v[TORCH_MODEL_RUN_outputs].p, v[TORCH_MODEL_RUN_nr_outputs].i);
 }
 
+/* ---- Inference ------------------------------------------------------------------------------ */
+
+/* A model with an input and an output of any shape, of which run does not insist. */
+static int answer_infer_metadata(struct vaccel_session *sess, const union vop_val *v)
+{
+	struct vaccel_infer_model *info = v[INFER_METADATA_info].p;
+	struct vaccel_infer_desc *descs = v[INFER_METADATA_descs].p;
+	int64_t nr = v[INFER_METADATA_nr].i;
+
+	(void)sess;
+	memset(info, 0, sizeof(*info));
+	snprintf(info->name, sizeof(info->name), "noop");
+	snprintf(info->version, sizeof(info->version), "1");
+	snprintf(info->platform, sizeof(info->platform), "noop");
+	info->nr_inputs = info->nr_outputs = 1;
+	if (nr)
+		memset(descs, 0, (size_t)nr * sizeof(*descs));
+	for (int64_t i = 0; i < 2 && i < nr; i++) {
+		snprintf(descs[i].name, sizeof(descs[i].name), i ? "output" : "input");
+		descs[i].datatype = VACCEL_INFER_FP32;
+		descs[i].nr_dims = 1;
+		descs[i].shape[0] = -1;
+	}
+	return VACCEL_OK;
+}
+
+/* Each output is a copy of the input in the same place. */
+static int answer_infer_run(struct vaccel_session *sess, const union vop_val *v)
+{
+	const struct vaccel_infer_tensor *in = v[INFER_RUN_inputs].p;
+	struct vaccel_infer_tensor *out = v[INFER_RUN_outputs].p;
+	int ret = VACCEL_OK;
+
+	(void)sess;
+	if (v[INFER_RUN_nr_outputs].i > v[INFER_RUN_nr_inputs].i) {
+		noop_error("There are more outputs than inputs to copy");
+		return VACCEL_EINVAL;
+	}
+	for (int64_t i = 0; i < v[INFER_RUN_nr_outputs].i; i++) {
+		int failed = vaccel_infer_output(&out[i], &in[i]);
+
+		if (failed)
+			ret = failed;
+	}
+	return ret;
+}
+
 /* ---- FPGA, minmax --------------------------------------------------------------------------- */
 
 static int answer_arraycopy(struct vaccel_session *sess, const union vop_val *v)
@@ -307,7 +354,7 @@ static int answer_minmax(struct vaccel_session *sess, const union vop_val *v)
 
 /* ---- All ------------------------------------------------------------------------------------ */
 
-static const answer_fn answers[VACCEL_OP_MAX] = {
+static const answer_fn answers[] = {
 	[VACCEL_OP_NOOP] = nothing,
 	[VACCEL_OP_EXEC] = answer_exec,
 	[VACCEL_OP_EXEC_WITH_RESOURCE] = answer_exec_with_resource,
@@ -332,6 +379,10 @@ static const answer_fn answers[VACCEL_OP_MAX] = {
 	[VACCEL_OP_FPGA_VECTORADD] = answer_vectoradd,
 	[VACCEL_OP_MINMAX] = answer_minmax,
 	[VACCEL_OP_OPENCV] = answer_opencv,
+	[VACCEL_OP_INFER_LOAD] = nothing,
+	[VACCEL_OP_INFER_UNLOAD] = nothing,
+	[VACCEL_OP_INFER_METADATA] = answer_infer_metadata,
+	[VACCEL_OP_INFER_RUN] = answer_infer_run,
 };
 
 int noop_answer(struct vaccel_session *sess, const struct vop_desc *desc, const union vop_val *vals)

@@ -54,6 +54,17 @@ static void dump_nodes(const char *name, const struct vaccel_tf_node *nodes, uin
 			   one_line(nodes[i].name, line, sizeof(line)), nodes[i].id);
 }
 
+static void dump_infer(const char *name, const struct vaccel_infer_tensor *tensors, uint64_t count)
+{
+	char line[MAX_TEXT];
+
+	for (uint64_t i = 0; i < count; i++)
+		noop_debug("%s[%" PRIu64 "]: name: %s datatype: %s nr_dims: %" PRIu32 " size: %zu", name, i,
+			   one_line(tensors[i].name, line, sizeof(line)),
+			   vaccel_infer_datatype_to_base_str((vaccel_infer_datatype_t)tensors[i].datatype),
+			   tensors[i].nr_dims, tensors[i].size);
+}
+
 static void dump_tensor(const char *name, uint64_t index, int type, int64_t nr_dims, size_t size)
 {
 	noop_debug("%s[%" PRIu64 "]: type: %d nr_dims: %" PRId64 " size: %zu", name, index, type,
@@ -88,6 +99,9 @@ static void dump_array(const struct vop_param *p, const void *array, uint64_t co
 		return;
 	case VOP_NODES:
 		dump_nodes(p->name, array, count);
+		return;
+	case VOP_INFER_IN:
+		dump_infer(p->name, array, count);
 		return;
 	default:
 		break;
@@ -130,6 +144,7 @@ static void dump_param(const struct vop_desc *desc, unsigned int index, const un
 	case VOP_ARGS_INOUT:
 	case VOP_NODES:
 	case VOP_TENSORS_IN:
+	case VOP_INFER_IN:
 		if (!vop_count(desc, index, vals, &count))
 			dump_array(p, vals[index].p, count);
 		return;

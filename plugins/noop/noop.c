@@ -23,13 +23,14 @@ static int run(struct vaccel_session *sess, vaccel_op_type_t type, const union v
 	return noop_answer(sess, desc, vals);
 }
 
-#define X_FUNC(NAME, ...)                                                                         \
+#define X_FUNC(NAME, number, ...)                                                                 \
 	static int noop_##NAME(struct vaccel_session *sess VOP_PROTO(NAME))                       \
 	{                                                                                         \
 		const union vop_val vals[] = VOP_VALS(NAME);                                      \
-		return run(sess, VACCEL_OP_##NAME, vals);                                         \
+		return run(sess, (vaccel_op_type_t)number, vals);                                 \
 	}
 OPS(X_FUNC)
+EXT_OPS(X_FUNC)
 
 /* The order is that of the log on the project's page. */
 #define OP(NAME) VACCEL_OP_INIT(, VACCEL_OP_##NAME, noop_##NAME)
@@ -61,9 +62,20 @@ static struct vaccel_op ops[] = {
 };
 _Static_assert(sizeof(ops) / sizeof(ops[0]) == VACCEL_OP_MAX, "an op is missing");
 
+static const struct vaccel_infer_ops infer = {
+	.load = noop_INFER_LOAD,
+	.unload = noop_INFER_UNLOAD,
+	.metadata = noop_INFER_METADATA,
+	.run = noop_INFER_RUN,
+};
+
+static const struct vaccel_plugin_ext extension = {.size = sizeof(extension), .infer = &infer};
+
 static int init(void)
 {
-	return vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
+	int ret = vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
+
+	return ret ? ret : vaccel_plugin_register_ext(&vaccel_this_plugin, &extension);
 }
 
 static int fini(void)

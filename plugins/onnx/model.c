@@ -7,8 +7,8 @@
 #include <onnxruntime_c_api.h>
 #include <onnxruntime_session_options_config_keys.h>
 
-#include "introduce.h"
 #include "onnx.h"
+#include "introduce.h"
 #include "quiet.h"
 #include "weights.h"
 
@@ -292,6 +292,7 @@ static const struct {
 	{ONNX_TENSOR_ELEMENT_DATA_TYPE_INT16, TENSOR_I16},  {ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32, TENSOR_U32},
 	{ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32, TENSOR_I32},  {ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT64, TENSOR_U64},
 	{ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64, TENSOR_I64},  {ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL, TENSOR_BOOL},
+	{ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16, TENSOR_BF16}, {ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING, TENSOR_BYTES},
 };
 #define NR_TYPES (sizeof(types) / sizeof(types[0]))
 
@@ -341,10 +342,49 @@ int model_describe(void *arg, bool output, size_t index, struct tensor *tensor)
 
 /* ---- Running --------------------------------------------------------------------------------- */
 
+/* What a run has, until its outputs are released. */
+struct run {
+	OrtValue *values[ENGINE_MAX_OUTPUTS];
+	uint8_t *bytes[ENGINE_MAX_OUTPUTS]; /* of outputs that are strings */
+};
+
+/* Strings are copied into memory of ONNX Runtime. */
+static int make_strings(const struct model *model, const struct tensor *input, OrtValue **value)
+{
+	const uint8_t *at = input->data, *end = at + input->size;
+	OrtAllocator *allocator;
+	uint64_t count;
+	char *to;
+	int ret;
+
+	if (!tensor_count(input, &count))
+		return VACCEL_EINVAL;
+	ret = check("Could not run", model->name, ort->GetAllocatorWithDefaultOptions(&allocator));
+	if (!ret)
+		ret = check("Could not run", model->name,
+			    ort->CreateTensorAsOrtValue(allocator, input->dims, (size_t)input->nr_dims,
+							ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING, value));
+	for (uint64_t i = 0; i < count && !ret; i++) {
+		size_t len = end - at < 4 ? SIZE_MAX : (size_t)at[0] | (size_t)at[1] << 8 |
+						       (size_t)at[2] << 16 | (size_t)at[3] << 24;
+
+		if (len > (size_t)(end - at) - 4)
+			return VACCEL_EINVAL;
+		ret = check("Could not run", model->name,
+			    ort->GetResizedStringTensorElementBuffer(*value, (size_t)i, len, &to));
+		if (!ret && len)
+			memcpy(to, at + 4, len);
+		at += 4 + len;
+	}
+	return ret;
+}
+
 static int make_input(const struct model *model, const struct tensor *input, OrtValue **value)
 {
 	ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
 
+	if (input->type == TENSOR_BYTES)
+		return make_strings(model, input, value);
 	for (size_t i = 0; i < NR_TYPES; i++)
 		if (types[i].type == input->type)
 			type = types[i].onnx;
@@ -354,7 +394,47 @@ static int make_input(const struct model *model, const struct tensor *input, Ort
 							 value));
 }
 
-static int read_output(const struct model *model, OrtValue *value, struct tensor *tensor)
+/* Makes the protocol's form of a tensor of strings, in memory of its own. */
+static int read_strings(const struct model *model, const OrtValue *value, uint64_t count,
+			struct tensor *tensor, uint8_t **bytes)
+{
+	size_t length, size, *offsets = NULL, at = 0;
+	char *text = NULL;
+	int ret;
+
+	ret = check("Could not run", model->name, ort->GetStringTensorDataLength(value, &length));
+	if (ret)
+		return ret;
+	if (count > SIZE_MAX / 16 || length > SIZE_MAX / 2 - 4 * (size_t)count)
+		return VACCEL_EINVAL;
+	size = length + 4 * (size_t)count;
+	*bytes = malloc(size + 1);
+	text = malloc(length + 1);
+	offsets = calloc((size_t)count + 1, sizeof(*offsets));
+	ret = *bytes && text && offsets ? VACCEL_OK : VACCEL_ENOMEM;
+	if (!ret && count)
+		ret = check("Could not run", model->name,
+			    ort->GetStringTensorContent(value, text, length, offsets, (size_t)count));
+	for (size_t i = 0; i < count && !ret; i++) {
+		size_t len = (i + 1 < count ? offsets[i + 1] : length) - offsets[i];
+
+		if (len > UINT32_MAX) {
+			ret = VACCEL_EINVAL;
+			break;
+		}
+		for (int k = 0; k < 4; k++)
+			(*bytes)[at++] = (uint8_t)(len >> 8 * k);
+		memcpy(*bytes + at, text + offsets[i], len);
+		at += len;
+	}
+	free(offsets);
+	free(text);
+	tensor->data = *bytes;
+	tensor->size = size;
+	return ret;
+}
+
+static int read_output(const struct model *model, OrtValue *value, struct tensor *tensor, uint8_t **bytes)
 {
 	OrtTensorTypeAndShapeInfo *info = NULL;
 	int is_tensor = 0, ret;
@@ -367,21 +447,25 @@ static int read_output(const struct model *model, OrtValue *value, struct tensor
 		ret = read_info("Could not run", model, info, tensor);
 	if (info)
 		ort->ReleaseTensorTypeAndShapeInfo(info);
-	if (ret || !tensor_element_size(tensor->type) || !tensor_count(tensor, &count))
+	if (ret || !tensor_count(tensor, &count))
 		return ret;
+	if (tensor->type == TENSOR_BYTES)
+		return read_strings(model, value, count, tensor, bytes);
+	if (!tensor_element_size(tensor->type))
+		return VACCEL_OK;
 	tensor->size = (size_t)count * tensor_element_size(tensor->type);
 	return check("Could not run", model->name, ort->GetTensorMutableData(value, &tensor->data));
 }
 
-static int read_outputs(const struct model *model, OrtValue **values, struct engine_outputs *outputs)
+static int read_outputs(const struct model *model, struct run *run, struct engine_outputs *outputs)
 {
 	int ret = VACCEL_OK;
 
-	outputs->owner = values;
+	outputs->owner = run;
 	outputs->nr = model->nr_outputs;
 	for (size_t i = 0; i < outputs->nr && !ret; i++) {
 		outputs->tensors[i] = (struct tensor){.name = model->outputs[i]};
-		ret = read_output(model, values[i], &outputs->tensors[i]);
+		ret = read_output(model, run->values[i], &outputs->tensors[i], &run->bytes[i]);
 	}
 	if (ret)
 		model_release(outputs);
@@ -390,12 +474,13 @@ static int read_outputs(const struct model *model, OrtValue **values, struct eng
 
 int model_run(void *arg, const struct tensor *tensors, size_t nr_inputs, struct engine_outputs *outputs)
 {
-	OrtValue *inputs[MAX_INPUTS] = {NULL}, **values;
+	OrtValue *inputs[MAX_INPUTS] = {NULL};
 	struct model *model = arg;
+	struct run *run;
 	int ret = VACCEL_OK;
 
-	values = calloc(ENGINE_MAX_OUTPUTS, sizeof(OrtValue *));
-	if (!values)
+	run = calloc(1, sizeof(*run));
+	if (!run)
 		return VACCEL_ENOMEM;
 	for (size_t i = 0; i < nr_inputs && !ret; i++)
 		ret = make_input(model, &tensors[i], &inputs[i]);
@@ -403,24 +488,26 @@ int model_run(void *arg, const struct tensor *tensors, size_t nr_inputs, struct 
 		ret = check("Could not run", model->name,
 			    ort->Run(model->session, NULL, (const char *const *)model->inputs,
 				     (const OrtValue *const *)inputs, nr_inputs,
-				     (const char *const *)model->outputs, model->nr_outputs, values));
+				     (const char *const *)model->outputs, model->nr_outputs, run->values));
 	for (size_t i = 0; i < nr_inputs; i++)
 		if (inputs[i])
 			ort->ReleaseValue(inputs[i]);
 	if (ret) {
-		free(values);
+		free(run);
 		return ret;
 	}
-	return read_outputs(model, values, outputs);
+	return read_outputs(model, run, outputs);
 }
 
 void model_release(struct engine_outputs *outputs)
 {
-	OrtValue **values = outputs->owner;
+	struct run *run = outputs->owner;
 
-	for (size_t i = 0; i < outputs->nr; i++)
-		if (values[i])
-			ort->ReleaseValue(values[i]);
-	free(values);
+	for (size_t i = 0; i < outputs->nr; i++) {
+		if (run->values[i])
+			ort->ReleaseValue(run->values[i]);
+		free(run->bytes[i]);
+	}
+	free(run);
 	*outputs = (struct engine_outputs){0};
 }

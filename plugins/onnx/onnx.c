@@ -2,10 +2,15 @@
 /* The onnx plugin: the image operations with ONNX Runtime. */
 #include "onnx.h"
 
+#include "held.h"
+#include "infer_ops.h"
+
 static const char *const suffixes[] = {".onnx", NULL};
 
 const struct engine engine = {
 	.name = "onnx",
+	.platform = "onnx_onnxv1",
+	.infer = &engine_infer,
 	.file = "an ONNX file",
 	.suffixes = suffixes,
 	.env_model = "VACCEL_ONNX_MODEL",
@@ -27,6 +32,7 @@ static int init(void)
 
 static int fini(void)
 {
+	held_clear();
 	engine_fini();
 	model_runtime_stop();
 	return VACCEL_OK;
@@ -34,4 +40,4 @@ static int fini(void)
 
 VACCEL_PLUGIN(.name = "onnx", .version = VACCEL_VERSION, .vaccel_version = VACCEL_VERSION,
 	      .type = VACCEL_PLUGIN_SOFTWARE | VACCEL_PLUGIN_CPU, .init = init, .fini = fini,
-	      .resource_unregister = engine_resource_unregister)
+	      .resource_unregister = held_unregister)

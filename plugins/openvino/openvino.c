@@ -6,6 +6,7 @@
 #include "openvino.h"
 
 #include "held.h"
+#include "infer_ops.h"
 #include "tf_ops.h"
 #include "tflite_ops.h"
 
@@ -13,6 +14,8 @@ static const char *const suffixes[] = {".xml", ".onnx", ".tflite", "saved_model.
 
 const struct engine engine = {
 	.name = "openvino",
+	.platform = "openvino",
+	.infer = &engine_infer,
 	.file = "OpenVINO's IR, ONNX, TensorFlow Lite, a SavedModel or a frozen graph",
 	.suffixes = suffixes,
 	.env_model = "VACCEL_OPENVINO_MODEL",

@@ -3,12 +3,15 @@
 #include "tflite.h"
 
 #include "held.h"
+#include "infer_ops.h"
 #include "tflite_ops.h"
 
 static const char *const suffixes[] = {".tflite", ".lite", NULL};
 
 const struct engine engine = {
 	.name = "tflite",
+	.platform = "tensorflowlite_flatbuffer",
+	.infer = &engine_infer,
 	.file = "a TensorFlow Lite file",
 	.suffixes = suffixes,
 	.env_model = "VACCEL_TFLITE_MODEL",

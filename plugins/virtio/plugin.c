@@ -127,6 +127,7 @@ static int virtio_session_update(struct vaccel_session *sess, uint32_t flags)
 		return remote_call(sess, number, vals);                                           \
 	}
 OPS(X_OP_FUNCTION)
+EXT_OPS(X_OP_FUNCTION)
 
 #define X_OP_INIT(NAME, number, ...) VACCEL_OP_INIT(virtio_##NAME, VACCEL_OP_##NAME, virtio_##NAME),
 static struct vaccel_op ops[] = {OPS(X_OP_INIT)};
@@ -156,11 +157,19 @@ static const char *engine(void)
 	return engine_text;
 }
 
+static const struct vaccel_infer_ops infer = {
+	.load = virtio_INFER_LOAD,
+	.unload = virtio_INFER_UNLOAD,
+	.metadata = virtio_INFER_METADATA,
+	.run = virtio_INFER_RUN,
+};
+
 static const struct vaccel_plugin_ext extension = {
 	.size = sizeof(extension),
 	.engine = engine,
 	.session_init_with_plugin = virtio_session_init_with_plugin,
 	.host_plugins = virtio_host_plugins,
+	.infer = &infer,
 };
 
 static int init(void)

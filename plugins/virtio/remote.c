@@ -15,7 +15,7 @@
  */
 static int check_process(const struct remote_link *l, const struct vop_desc *desc)
 {
-	if (!l->inherited || desc->code < VACCEL_OP_MAX ||
+	if (!l->inherited || vop_is_op(desc->code) ||
 	    desc->code == VIRTIO_ACCEL_OP_OUTPUT_FETCH || desc->code == VIRTIO_ACCEL_OP_OUTPUT_DROP)
 		return VACCEL_OK;
 	vaccel_error("[virtio] %s: the connection to the device is the parent process's; call "
@@ -211,6 +211,22 @@ static int send_call(struct remote_call *c, uint32_t *status)
 				    &c->reply_len, status);
 }
 
+/* Texts of the host end, and nothing has more dimensions than there is room for. */
+static void tidy_metadata(const union vop_val *vals)
+{
+	struct vaccel_infer_model *info = vals[INFER_METADATA_info].p;
+	struct vaccel_infer_desc *d = vals[INFER_METADATA_descs].p;
+
+	info->name[sizeof(info->name) - 1] = '\0';
+	info->version[sizeof(info->version) - 1] = '\0';
+	info->platform[sizeof(info->platform) - 1] = '\0';
+	for (uint32_t i = 0; i < (uint32_t)vals[INFER_METADATA_nr].i; i++) {
+		d[i].name[sizeof(d[i].name) - 1] = '\0';
+		if (d[i].nr_dims > VACCEL_INFER_MAX_DIMS)
+			d[i].nr_dims = UINT32_MAX;
+	}
+}
+
 /* What the host's log says does not reach the program: say what to do where it is not obvious. */
 static void explain(const struct remote_call *c, int ret)
 {
@@ -240,13 +256,17 @@ int remote_call_end(struct remote_call *c, int ret, uint32_t status)
 			int decoded = vop_decode_reply(&c->encoder, c->desc, c->wire, c->reply,
 						       c->reply_len, &fetcher);
 
+			if (!ret && !decoded && c->encoder.incomplete)
+				decoded = VACCEL_EIO;
 			if (decoded == VACCEL_EIO)
 				vaccel_error("[virtio] The device sent a malformed reply to %s",
 					     c->desc->name);
+			if (!ret)
+				ret = decoded;
 			if (ret)
 				vop_drop_outputs(&c->encoder, c->desc, c->wire);
-			else
-				ret = decoded;
+			else if (c->desc->code == VACCEL_OP_INFER_METADATA)
+				tidy_metadata(c->wire);
 		}
 	}
 	explain(c, ret);

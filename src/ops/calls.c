@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The public call of each op, made from the table of operations. */
 #include "async.h"
+#include "infer.h"
 #include "op.h"
 #include "ops/vop.h"
 #include "process.h"
@@ -16,6 +17,8 @@ static int begin(struct vaccel_session *sess, vaccel_op_type_t type, const union
 {
 	const struct vop_desc *desc = vop_find((uint16_t)type);
 
+	if ((int)type == VACCEL_OP_INFER_RUN && infer_check(vals))
+		return VACCEL_EINVAL;
 	for (unsigned int i = 0; i < desc->nr_params; i++)
 		if (desc->params[i].kind == VOP_RES)
 			return op_begin_resource(sess, type, vals[i].p,
@@ -69,9 +72,10 @@ static void leave(bool is_virtio)
 	{                                                                                         \
 		const union vop_val vals[] = VOP_VALS(NAME);                                      \
 		void *func;                                                                       \
-		int ret = begin(sess, VACCEL_OP_##NAME, vals, &func);                             \
+		const vaccel_op_type_t type = (vaccel_op_type_t)number;                           \
+		int ret = begin(sess, type, vals, &func);                                         \
 		if (async_wanted())                                                               \
-			return async_submit(sess, VACCEL_OP_##NAME, vals, ret);                   \
+			return async_submit(sess, type, vals, ret);                               \
 		if (ret)                                                                          \
 			return ret;                                                               \
                                                                                                   \
@@ -81,18 +85,21 @@ static void leave(bool is_virtio)
 		if (!enter(sess))                                                                 \
 			return VACCEL_ESESS;                                                      \
 		start = op_prof_start();                                                          \
-		if (VACCEL_OP_##NAME == VACCEL_OP_IMAGE_CLASSIFY && short_form(sess, vals))       \
+		if (number == VACCEL_OP_IMAGE_CLASSIFY && short_form(sess, vals))                 \
 			ret = classify_without_text(func, sess, vals);                            \
 		else                                                                              \
 			ret = ((int (*)(struct vaccel_session * VOP_TYPES(NAME)))func)(           \
 				sess VOP_ARGS(NAME));                                             \
-		op_prof_stop(VACCEL_OP_##NAME, start);                                            \
+		op_prof_stop(type, start);                                                        \
+		if (ret && number == VACCEL_OP_INFER_RUN)                                         \
+			infer_drop_outputs(vals);                                                 \
 		leave(is_virtio);                                                                 \
 		return ret;                                                                       \
 	}
 
 /* The names of deprecated calls are defined here, not used. */
 OPS(X_CALL)
+EXT_OPS(X_CALL)
 
 /* vAccel 0.8 exports it, and has it in no header. */
 int vaccel_opencv(struct vaccel_session *sess VOP_PROTO(OPENCV))

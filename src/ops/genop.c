@@ -31,15 +31,16 @@ struct call {
 		return call(sess VOP_CALL_ARGS(NAME));                                            \
 	}
 OPS(X_THUNK)
+EXT_OPS(X_THUNK)
 #pragma GCC diagnostic pop
 
-#define X_ENTRY(NAME, ...) [VACCEL_OP_##NAME] = thunk_##NAME,
-static int (*const thunks[VACCEL_OP_MAX])(struct vaccel_session *, const union vop_val *) = {
-	OPS(X_ENTRY)};
+#define X_ENTRY(NAME, ...) thunk_##NAME,
+static int (*const thunks[VOP_NR_OPS])(struct vaccel_session *, const union vop_val *) = {
+	OPS(X_ENTRY) EXT_OPS(X_ENTRY)};
 
 int op_call(struct vaccel_session *sess, vaccel_op_type_t type, const union vop_val *vals)
 {
-	return thunks[type](sess, vals);
+	return thunks[vop_slot(type)](sess, vals);
 }
 
 /* ---- One argument to one parameter ---------------------------------------------------------- */
@@ -239,7 +240,7 @@ static const struct vop_desc *find_op(const struct vaccel_arg *arg)
 	if (arg->type != VACCEL_ARG_UINT8 || arg->size != sizeof(code) || !arg->buf)
 		return NULL;
 	code = *(const uint8_t *)arg->buf;
-	if (code == VACCEL_OP_NOOP || code >= VACCEL_OP_MAX)
+	if (code == VACCEL_OP_NOOP || !vop_is_op(code))
 		return NULL;
 	return vop_find(code);
 }

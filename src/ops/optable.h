@@ -10,6 +10,7 @@
  *             label  how the noop and exec plugins call it in their logs
  *             reads, writes: names of the parameters that vaccel_genop takes, in its order; both
  *             empty: not available through vaccel_genop
+ * EXT_OPS(X): the same for operations that vAccel 0.8 does not have.
  * CONTROL_OPS(X): the same for operations on the device's own objects; no genop, number from the UAPI.
  *
  * PARAMS_NAME(P, O): one P(O, KIND, ctype, name, attributes...) per C parameter after the session.
@@ -20,6 +21,7 @@
  *         RES          struct vaccel_resource *
  *         TENSORS_IN TENSORS_OUT  array of tensor pointers of a framework
  *         NODES        array of struct vaccel_tf_node
+ *         INFER_IN INFER_OUT  array of struct vaccel_infer_tensor
  *         STATUS       struct vaccel_tf_status *, filled by the plugin
  *         DATA         struct with a pointer and a size (run options), may be null
  *   attributes are initialisers of struct vop_param (vop.h): how the length is known (LEN, FIXED,
@@ -62,6 +64,16 @@
 	X(MINMAX, 22, vaccel_minmax, "minmax",                                            \
 	  "indata ndata low_threshold high_threshold", "outdata min max")                 \
 	X(OPENCV, 23, vaccel_opencv_unpack, "opencv", "read", "write")
+
+/*
+ * Operations that vAccel 0.8 does not have. Their numbers are high, as it may get more, and below 62, as sets
+ * of operations are 64 bits with others among them. Plugins offer them by vaccel_plugin_register_ext().
+ */
+#define EXT_OPS(X)                                                                        \
+	X(INFER_LOAD, 56, vaccel_infer_load, "infer_load", "", "")                        \
+	X(INFER_UNLOAD, 57, vaccel_infer_unload, "infer_unload", "", "")                  \
+	X(INFER_METADATA, 58, vaccel_infer_metadata, "infer_metadata", "", "")            \
+	X(INFER_RUN, 59, vaccel_infer_run, "infer_run", "", "")
 
 #define CONTROL_OPS(X)                                                                            \
 	X(SESSION_INIT, VIRTIO_ACCEL_OP_SESSION_INIT)                                             \
@@ -239,6 +251,22 @@
 	P(O, VAL, int, nr_read)                                                                   \
 	P(O, ARGS_INOUT, struct vaccel_arg *, write, LEN(O, nr_write))                            \
 	P(O, VAL, int, nr_write)
+
+#define PARAMS_INFER_LOAD   PARAMS_TFLITE_MODEL_LOAD
+#define PARAMS_INFER_UNLOAD PARAMS_TFLITE_MODEL_LOAD
+
+#define PARAMS_INFER_METADATA(P, O)                                                               \
+	P(O, RES, struct vaccel_resource *, model, .resource_type = VACCEL_RESOURCE_MODEL)        \
+	P(O, OUT, struct vaccel_infer_model *, info, FIXED(1))                                    \
+	P(O, OUT, struct vaccel_infer_desc *, descs, LEN(O, nr))                                  \
+	P(O, VAL, uint32_t, nr)
+
+#define PARAMS_INFER_RUN(P, O)                                                                    \
+	P(O, RES, struct vaccel_resource *, model, .resource_type = VACCEL_RESOURCE_MODEL)        \
+	P(O, INFER_IN, const struct vaccel_infer_tensor *, inputs, LEN(O, nr_inputs))             \
+	P(O, VAL, uint32_t, nr_inputs)                                                            \
+	P(O, INFER_OUT, struct vaccel_infer_tensor *, outputs, LEN(O, nr_outputs))                \
+	P(O, VAL, uint32_t, nr_outputs)
 
 /* ---- Parameters of the control operations --------------------------------------------------- */
 

@@ -24,6 +24,8 @@
 #define ELEM_NODES		ELEM_OF
 #define ELEM_STATUS		ELEM_NONE
 #define ELEM_DATA		ELEM_NONE
+#define ELEM_INFER_IN		ELEM_OF
+#define ELEM_INFER_OUT		ELEM_OF
 /* clang-format on */
 
 #define P_DESC(O, KIND, type, n, ...)                                                             \
@@ -38,6 +40,7 @@
 		PARAMS_##NAME(P_DESC, NAME){.name = NULL}};                                       \
 	_Static_assert(VOP_NR_##NAME <= VOP_MAX_PARAMS, #NAME);
 OPS(X_PARAMS)
+EXT_OPS(X_PARAMS)
 CONTROL_OPS(X_PARAMS)
 
 #define X_OP(NAME, number, call, label_, reads, writes)                                           \
@@ -51,12 +54,13 @@ CONTROL_OPS(X_PARAMS)
 		.nr_params = VOP_NR_##NAME, .params = params_##NAME                               \
 	},
 
-static const struct vop_desc table[] = {OPS(X_OP) CONTROL_OPS(X_CONTROL)};
+static const struct vop_desc table[] = {OPS(X_OP) EXT_OPS(X_OP) CONTROL_OPS(X_CONTROL)};
 
 #define NR_TABLE (sizeof(table) / sizeof(table[0]))
 
 #define X_CHECK(NAME, number, ...) _Static_assert((int)VACCEL_OP_##NAME == (number), #NAME);
 OPS(X_CHECK)
+EXT_OPS(X_CHECK)
 
 const struct vop_desc *vop_at(size_t index)
 {
@@ -82,10 +86,10 @@ bool vop_needs_session(uint16_t code)
 
 const struct vop_desc *vop_find(uint16_t code)
 {
-	if (code < VACCEL_OP_MAX)
-		return &table[code];
+	if (vop_is_op(code))
+		return &table[vop_slot(code)];
 
-	for (size_t i = VACCEL_OP_MAX; i < NR_TABLE; i++)
+	for (size_t i = VOP_NR_OPS; i < NR_TABLE; i++)
 		if (table[i].code == code)
 			return &table[i];
 	return NULL;

@@ -28,6 +28,8 @@ enum vop_kind {
 	VOP_NODES,
 	VOP_STATUS,
 	VOP_DATA,
+	VOP_INFER_IN,
+	VOP_INFER_OUT,
 };
 
 /* C type of a number */
@@ -75,6 +77,28 @@ union vop_val {
 
 /** vop_find() - the entry with this code (vaccel_op_type_t or VIRTIO_ACCEL_OP_*), or NULL */
 const struct vop_desc *vop_find(uint16_t code);
+
+#define VOP_X_COUNT(...) +1
+enum { VOP_EXT_FIRST = VACCEL_OP_INFER_LOAD, VOP_NR_EXT = 0 EXT_OPS(VOP_X_COUNT),
+       VOP_NR_OPS = VACCEL_OP_MAX + VOP_NR_EXT };
+
+/** vop_is_op() - whether it is an operation that plugins offer, and not one of the device's own */
+static inline bool vop_is_op(unsigned int code)
+{
+	return code < VACCEL_OP_MAX || (code >= VOP_EXT_FIRST && code < VOP_EXT_FIRST + VOP_NR_EXT);
+}
+
+/** vop_slot() - the place of an operation in an array of VOP_NR_OPS */
+static inline unsigned int vop_slot(unsigned int code)
+{
+	return code < VACCEL_OP_MAX ? code : VACCEL_OP_MAX + code - VOP_EXT_FIRST;
+}
+
+/** vop_of_slot() - the operation of a place, which is below VOP_NR_OPS */
+static inline unsigned int vop_of_slot(unsigned int slot)
+{
+	return slot < VACCEL_OP_MAX ? slot : VOP_EXT_FIRST + slot - VACCEL_OP_MAX;
+}
 
 /** vop_needs_session() - whether an operation is of a session; of others the wire carries 0 */
 bool vop_needs_session(uint16_t code);
@@ -148,6 +172,8 @@ static inline union vop_val vop_from_ptr(const void *p)
 #define VOP_TO_NODES	   VOP_TO_PTR
 #define VOP_TO_STATUS	   VOP_TO_PTR
 #define VOP_TO_DATA	   VOP_TO_PTR
+#define VOP_TO_INFER_IN	   VOP_TO_PTR
+#define VOP_TO_INFER_OUT   VOP_TO_PTR
 /* clang-format on */
 
 /*
@@ -172,6 +198,7 @@ static inline union vop_val vop_from_ptr(const void *p)
 /* Indices of parameters: enum { BLAS_SGEMM_m, ... } */
 #define VOP_X_INDEX(NAME, ...) enum { PARAMS_##NAME(VOP_P_INDEX, NAME) VOP_NR_##NAME };
 OPS(VOP_X_INDEX)
+EXT_OPS(VOP_X_INDEX)
 CONTROL_OPS(VOP_X_INDEX)
 
 #endif

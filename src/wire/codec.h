@@ -40,6 +40,7 @@ struct vop_encoder {
 	struct vop_out_buffer *outs;
 	uint32_t nr_outs;
 	int error; /* first error; sticky */
+	bool incomplete; /* the reply lacks an output of an inference: right only if the op failed */
 	struct virtio_accel_user_segment seg_buf[16];
 	uint8_t msg_buf[VOP_MESSAGE_ROOM] __attribute__((aligned(8)));
 };
@@ -79,7 +80,7 @@ int vop_encode(struct vop_encoder *e, const struct virtio_accel_info *info,
 int vop_decode_reply(struct vop_encoder *e, const struct vop_desc *desc, const union vop_val *vals,
 		     const uint8_t *reply, uint32_t len, const struct vop_fetcher *fetcher);
 
-/** vop_drop_outputs() - deletes the output tensors that vop_decode_reply() made: for ops that failed */
+/** vop_drop_outputs() - deletes the outputs that vop_decode_reply() allocated: for ops that failed */
 void vop_drop_outputs(struct vop_encoder *e, const struct vop_desc *desc, const union vop_val *vals);
 
 void vop_encoder_release(struct vop_encoder *e);

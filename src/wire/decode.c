@@ -263,6 +263,23 @@ static int take_args(struct vop_decoder *dec, uint64_t count, uint32_t flags, vo
 	return VACCEL_OK;
 }
 
+/* Data type and dimensions, which come before the buffer of a tensor's data. */
+static int take_shape(struct vop_decoder *dec, uint32_t *data_type, uint32_t *nr_dims, int64_t *dims)
+{
+	const struct virtio_accel_tensor *wire = take(dec, sizeof(*wire));
+
+	if (!wire)
+		return refuse(dec, "message ends within a tensor");
+	*data_type = le32toh(wire->data_type);
+	*nr_dims = le32toh(wire->nr_dims);
+	if (*nr_dims > VOP_MAX_DIMS)
+		return refuse(dec, "tensor with too many dimensions");
+	for (uint32_t d = 0; d < *nr_dims; d++)
+		if (!take_u64(dec, (uint64_t *)&dims[d]))
+			return refuse(dec, "message ends within a tensor");
+	return VACCEL_OK;
+}
+
 static int take_tensors_in(struct vop_decoder *dec, enum vop_framework fw, uint64_t count,
 			   void **array)
 {
@@ -277,18 +294,11 @@ static int take_tensors_in(struct vop_decoder *dec, enum vop_framework fw, uint6
 		return out_of_memory(dec, "out of memory");
 
 	for (uint64_t i = 0; i < count; i++) {
-		const struct virtio_accel_tensor *wire = take(dec, sizeof(*wire));
 		struct vop_tensor t;
 
-		if (!wire)
-			return refuse(dec, "message ends within a tensor");
-		t.data_type = le32toh(wire->data_type);
-		t.nr_dims = le32toh(wire->nr_dims);
-		if (t.nr_dims > VOP_MAX_DIMS)
-			return refuse(dec, "tensor with too many dimensions");
-		for (uint32_t d = 0; d < t.nr_dims; d++)
-			if (!take_u64(dec, (uint64_t *)&t.dims[d]))
-				return refuse(dec, "message ends within a tensor");
+		ret = take_shape(dec, &t.data_type, &t.nr_dims, t.dims);
+		if (ret)
+			return ret;
 		ret = take_data(dec, VIRTIO_ACCEL_SEG_READ, false, TENSOR_ALIGN, UINT64_MAX,
 				&t.data, &t.size);
 		if (ret)
@@ -342,6 +352,75 @@ static int take_tensors_out(struct vop_decoder *dec, uint64_t count, void **arra
 		dec->outputs_end = &o->next;
 		dec->reply_min += sizeof(struct virtio_accel_tensor) + 8 * VOP_MAX_DIMS +
 				  sizeof(struct virtio_accel_buf);
+	}
+	return VACCEL_OK;
+}
+
+_Static_assert(VACCEL_INFER_MAX_DIMS == VOP_MAX_DIMS, "shapes of the interface travel");
+
+static int new_infer(struct vop_decoder *dec, uint64_t count, struct vaccel_infer_tensor **tensors)
+{
+	/* Each has at least a name and data. */
+	if (!plausible(dec, count, 2 * sizeof(struct virtio_accel_buf)))
+		return refuse(dec, "more tensors than the message holds");
+	*tensors = vop_arena_alloc(dec->arena, count * sizeof(**tensors));
+	if (!*tensors)
+		return out_of_memory(dec, "out of memory");
+	memset(*tensors, 0, count * sizeof(**tensors));
+	return VACCEL_OK;
+}
+
+/* Tensors with names; whether shape and size belong together is libvaccel's to check. */
+static int take_infer_in(struct vop_decoder *dec, uint64_t count, void **array)
+{
+	struct vaccel_infer_tensor *tensors;
+	int ret;
+
+	ret = new_infer(dec, count, &tensors);
+	if (ret)
+		return ret;
+	for (uint64_t i = 0; i < count; i++) {
+		struct vaccel_infer_tensor *t = &tensors[i];
+		uint64_t len;
+
+		ret = take_string(dec, (char **)&t->name);
+		if (!ret)
+			ret = take_shape(dec, &t->datatype, &t->nr_dims, t->shape);
+		/* Only BYTES have a structure, which must not change after it was checked. */
+		if (!ret)
+			ret = take_data(dec, VIRTIO_ACCEL_SEG_READ,
+					t->datatype == VACCEL_INFER_BYTES, TENSOR_ALIGN, UINT64_MAX,
+					&t->data, &len);
+		if (ret)
+			return ret;
+		t->size = (size_t)len;
+	}
+	*array = count ? tensors : NULL;
+	return VACCEL_OK;
+}
+
+/* The plugin writes to the guest's buffer where there is one, else into memory of its own. */
+static int take_infer_out(struct vop_decoder *dec, uint64_t count, void **array)
+{
+	struct vaccel_infer_tensor *tensors;
+	int ret;
+
+	ret = new_infer(dec, count, &tensors);
+	if (ret)
+		return ret;
+	*array = tensors; /* what is allocated in it is freed with the request */
+	for (uint64_t i = 0; i < count; i++) {
+		struct vaccel_infer_tensor *t = &tensors[i];
+		uint64_t len;
+
+		ret = take_string(dec, (char **)&t->name);
+		if (!ret)
+			ret = take_data(dec, VIRTIO_ACCEL_SEG_WRITE, false, TENSOR_ALIGN, UINT64_MAX,
+					&t->data, &len);
+		if (ret)
+			return ret;
+		t->room = (size_t)len;
+		dec->reply_min += sizeof(struct virtio_accel_tensor) + 8 * VOP_MAX_DIMS;
 	}
 	return VACCEL_OK;
 }
@@ -472,6 +551,10 @@ static int take_param(struct vop_decoder *dec, unsigned int i)
 		return take_tensors_in(dec, p->framework, count, value);
 	case VOP_TENSORS_OUT:
 		return take_tensors_out(dec, count, value);
+	case VOP_INFER_IN:
+		return take_infer_in(dec, count, value);
+	case VOP_INFER_OUT:
+		return take_infer_out(dec, count, value);
 	case VOP_NODES:
 		return take_nodes(dec, count, value);
 	case VOP_STATUS:
@@ -581,14 +664,44 @@ static void put_data(struct vop_decoder *dec, struct writer *w)
 		put(w, o->data, o->len);
 }
 
+static void put_shape(struct writer *w, uint32_t data_type, uint32_t nr_dims, const int64_t *dims)
+{
+	struct virtio_accel_tensor head = {htole32(data_type), htole32(nr_dims)};
+
+	put(w, &head, sizeof(head));
+	for (uint32_t d = 0; d < nr_dims; d++) {
+		uint64_t dim = htole64((uint64_t)dims[d]);
+
+		put(w, &dim, sizeof(dim));
+	}
+}
+
+/* Data for which the guest has no buffer, in the reply if it is small. Return: whether it is there. */
+static bool put_small(struct writer *w, const void *data, uint64_t size)
+{
+	if (size > VOP_OUTPUT_MAX || VOP_ALIGN(size) > w->spare)
+		return false;
+	w->spare -= VOP_ALIGN(size);
+	put_buf(w, size, 0, VIRTIO_ACCEL_BUF_INLINE);
+	put(w, data, size);
+	return true;
+}
+
+/* Takes over data, malloc()ed, which stays until the guest fetches it. NULL: there was no memory for it. */
+static int put_kept(struct vop_decoder *dec, struct writer *w, void *data, uint64_t size)
+{
+	uint64_t id = data ? dec->ops->keep(dec->opaque, data, size) : 0;
+
+	put_buf(w, id ? size : 0, id, id ? VIRTIO_ACCEL_BUF_KEPT : VIRTIO_ACCEL_BUF_NULL);
+	return id ? VACCEL_OK : out_of_memory(dec, "no memory left to keep an output");
+}
+
 static int put_tensor(struct vop_decoder *dec, struct writer *w, enum vop_framework fw,
 		      void *tensor)
 {
 	struct vop_output *o = next_output(dec);
-	struct virtio_accel_tensor head = {0};
 	struct vop_tensor t = {0};
 	int ret = VACCEL_OK;
-	uint64_t id;
 	void *data;
 
 	if (tensor && vop_tensor_get(fw, tensor, &t)) {
@@ -596,41 +709,63 @@ static int put_tensor(struct vop_decoder *dec, struct writer *w, enum vop_framew
 		ret = VACCEL_EBACKEND;
 	}
 	if (!tensor || ret) {
-		put(w, &head, sizeof(head));
+		put_shape(w, 0, 0, NULL);
 		put_buf(w, 0, 0, VIRTIO_ACCEL_BUF_NULL);
 		return ret;
 	}
 
-	head.data_type = htole32(t.data_type);
-	head.nr_dims = htole32(t.nr_dims);
-	put(w, &head, sizeof(head));
-	for (uint32_t d = 0; d < t.nr_dims; d++) {
-		uint64_t dim = htole64((uint64_t)t.dims[d]);
-
-		put(w, &dim, sizeof(dim));
-	}
-
+	put_shape(w, t.data_type, t.nr_dims, t.dims);
 	if (o->where == VIRTIO_ACCEL_BUF_SEGMENT && t.size <= o->len) {
 		copy_to_segment(&dec->segs[o->segment], t.data, t.size);
 		dec->traffic.written_back += t.size;
 		put_buf(w, t.size, 0, VIRTIO_ACCEL_BUF_SEGMENT);
 		return VACCEL_OK;
 	}
-	if (t.size <= VOP_OUTPUT_MAX && VOP_ALIGN(t.size) <= w->spare) {
-		w->spare -= VOP_ALIGN(t.size);
-		put_buf(w, t.size, 0, VIRTIO_ACCEL_BUF_INLINE);
-		put(w, t.data, t.size);
+	if (put_small(w, t.data, t.size))
 		return VACCEL_OK;
-	}
 	data = vop_tensor_take(fw, tensor);
 	if (!data) {
 		data = malloc(t.size ? t.size : 1);
 		if (data)
 			memcpy(data, t.data, t.size);
 	}
-	id = data ? dec->ops->keep(dec->opaque, data, t.size) : 0;
-	put_buf(w, id ? t.size : 0, id, id ? VIRTIO_ACCEL_BUF_KEPT : VIRTIO_ACCEL_BUF_NULL);
-	return id ? VACCEL_OK : out_of_memory(dec, "no memory left to keep an output");
+	return put_kept(dec, w, data, t.size);
+}
+
+/* An output of an inference: in the guest's buffer, or too large for it, or without one. */
+static int put_infer(struct vop_decoder *dec, struct writer *w, struct vaccel_infer_tensor *t)
+{
+	struct vop_output *o = next_output(dec);
+	bool has_buffer = o->where != VIRTIO_ACCEL_BUF_NULL;
+	void *data;
+
+	if (t->nr_dims > VOP_MAX_DIMS || (has_buffer && t->data != o->data)) {
+		put_shape(w, 0, 0, NULL);
+		put_buf(w, 0, 0, VIRTIO_ACCEL_BUF_NULL);
+		dec->why = "the plugin made a malformed tensor";
+		return VACCEL_EBACKEND;
+	}
+	put_shape(w, t->datatype, t->nr_dims, t->shape);
+	if (!t->data || (has_buffer && t->size > o->len)) { /* of one that failed, the size */
+		put_buf(w, t->size, 0, VIRTIO_ACCEL_BUF_NULL);
+		return VACCEL_OK;
+	}
+	if (has_buffer) {
+		if (o->staged) {
+			copy_to_segment(&dec->segs[o->segment], t->data, t->size);
+			dec->traffic.written_back += t->size;
+		}
+		put_buf(w, t->size, 0, o->where);
+		if (o->where == VIRTIO_ACCEL_BUF_INLINE)
+			put(w, t->data, t->size);
+		return VACCEL_OK;
+	}
+	if (put_small(w, t->data, t->size))
+		return VACCEL_OK;
+	data = t->data;
+	t->data = NULL;
+	t->owned = false;
+	return put_kept(dec, w, data, t->size);
 }
 
 static void put_status(struct writer *w, const struct vaccel_tf_status *status)
@@ -678,6 +813,14 @@ int vop_encode_reply(struct vop_decoder *dec, uint8_t *reply, uint32_t cap, uint
 					ret = failed;
 			}
 			break;
+		case VOP_INFER_OUT:
+			for (uint64_t n = 0; n < count; n++) {
+				failed = put_infer(dec, &w,
+						   (struct vaccel_infer_tensor *)dec->vals[i].p + n);
+				if (failed)
+					ret = failed;
+			}
+			break;
 		case VOP_STATUS:
 			put_status(&w, dec->vals[i].p);
 			break;
@@ -702,6 +845,9 @@ void vop_decoder_finish(struct vop_decoder *dec)
 		    !vop_count(dec->desc, i, dec->vals, &count))
 			for (uint64_t n = 0; n < count; n++)
 				vop_tensor_delete(p->framework, ((void **)dec->vals[i].p)[n]);
+		else if (p->kind == VOP_INFER_OUT && !vop_count(dec->desc, i, dec->vals, &count))
+			for (uint64_t n = 0; n < count; n++)
+				vaccel_infer_tensor_release((struct vaccel_infer_tensor *)dec->vals[i].p + n);
 		else if (p->kind == VOP_STATUS)
 			vaccel_tf_status_release(dec->vals[i].p);
 	}

@@ -164,6 +164,36 @@ static void add_tensors_in(struct vop_encoder *e, enum vop_framework fw, void *c
 	}
 }
 
+static void add_infer_in(struct vop_encoder *e, const struct vaccel_infer_tensor *tensors,
+			 uint64_t count)
+{
+	for (uint64_t i = 0; i < count && !e->error; i++) {
+		const struct vaccel_infer_tensor *t = &tensors[i];
+		struct virtio_accel_tensor head = {htole32(t->datatype), htole32(t->nr_dims)};
+
+		if (t->nr_dims > VOP_MAX_DIMS || (t->size && !t->data)) {
+			fail(e, VACCEL_EINVAL);
+			return;
+		}
+		add_string(e, t->name);
+		add(e, &head, sizeof(head));
+		for (uint32_t d = 0; d < t->nr_dims; d++)
+			add_u64(e, (uint64_t)t->shape[d]);
+		add_data(e, t->data, t->size, VIRTIO_ACCEL_SEG_READ);
+	}
+}
+
+static void add_infer_out(struct vop_encoder *e, const struct vaccel_infer_tensor *tensors,
+			  uint64_t count)
+{
+	for (uint64_t i = 0; i < count && !e->error; i++) {
+		e->reply_room += sizeof(struct virtio_accel_tensor) + VOP_MAX_DIMS * 8;
+		add_string(e, tensors[i].name);
+		add_data(e, tensors[i].data, tensors[i].room, VIRTIO_ACCEL_SEG_WRITE);
+	}
+	e->reply_room += REPLY_SLACK;
+}
+
 static void add_tensors_out(struct vop_encoder *e, uint64_t count, const uint64_t *sizes)
 {
 	if (count > e->max_message / sizeof(struct virtio_accel_buf)) {
@@ -231,6 +261,12 @@ static void add_param(struct vop_encoder *e, const struct vop_desc *desc, unsign
 		break;
 	case VOP_TENSORS_OUT:
 		add_tensors_out(e, count, out_sizes);
+		break;
+	case VOP_INFER_IN:
+		add_infer_in(e, vals[i].p, count);
+		break;
+	case VOP_INFER_OUT:
+		add_infer_out(e, vals[i].p, count);
 		break;
 	case VOP_NODES: {
 		const struct vaccel_tf_node *nodes = vals[i].p;
@@ -357,28 +393,53 @@ static int take_data(struct reader *r, void *to, uint64_t size)
 	return VACCEL_OK;
 }
 
+/* Data type and dimensions, which come before the buffer of a tensor's data. */
+static int take_shape(struct reader *r, uint32_t *data_type, uint32_t *nr_dims, int64_t *dims)
+{
+	const struct virtio_accel_tensor *head = take(r, sizeof(*head));
+
+	if (!head)
+		return VACCEL_EIO;
+	*data_type = le32toh(head->data_type);
+	*nr_dims = le32toh(head->nr_dims);
+	if (*nr_dims > VOP_MAX_DIMS) {
+		*nr_dims = 0;
+		return VACCEL_EIO;
+	}
+	for (uint32_t d = 0; d < *nr_dims; d++) {
+		const uint64_t *dim = take(r, sizeof(*dim));
+
+		if (!dim)
+			return VACCEL_EIO;
+		dims[d] = (int64_t)le64toh(*dim);
+	}
+	return VACCEL_OK;
+}
+
+/* Memory for data that is in the reply, or else kept by the device. */
+static int take_loose(const struct virtio_accel_buf *buf, const void *data,
+		      const struct vop_fetcher *fetcher, void **out)
+{
+	*out = buf->len <= PTRDIFF_MAX ? malloc(buf->len ? buf->len : 1) : NULL;
+	if (!*out)
+		return VACCEL_ENOMEM;
+	if (!data)
+		return fetcher->fetch(fetcher->opaque, buf->ref, *out, buf->len);
+	memcpy(*out, data, buf->len);
+	return VACCEL_OK;
+}
+
 static int take_tensor(struct reader *r, enum vop_framework fw, struct vop_out_buffer *out,
 		       const struct vop_fetcher *fetcher, void **tensor)
 {
-	const struct virtio_accel_tensor *head = take(r, sizeof(*head));
 	struct virtio_accel_buf buf;
 	struct vop_tensor t = {0};
 	const void *data;
 	int ret;
 
-	if (!head)
-		return VACCEL_EIO;
-	t.data_type = le32toh(head->data_type);
-	t.nr_dims = le32toh(head->nr_dims);
-	if (t.nr_dims > VOP_MAX_DIMS)
-		return VACCEL_EIO;
-	for (uint32_t d = 0; d < t.nr_dims; d++) {
-		const uint64_t *dim = take(r, sizeof(*dim));
-
-		if (!dim)
-			return VACCEL_EIO;
-		t.dims[d] = (int64_t)le64toh(*dim);
-	}
+	ret = take_shape(r, &t.data_type, &t.nr_dims, t.dims);
+	if (ret)
+		return ret;
 	ret = take_buf(r, &buf, &data);
 	if (ret)
 		return ret;
@@ -394,13 +455,7 @@ static int take_tensor(struct reader *r, enum vop_framework fw, struct vop_out_b
 		t.data = out->data;
 		out->data = NULL;
 	} else {
-		t.data = buf.len <= PTRDIFF_MAX ? malloc(buf.len ? buf.len : 1) : NULL;
-		if (!t.data)
-			return VACCEL_ENOMEM;
-		if (data)
-			memcpy(t.data, data, buf.len);
-		else
-			ret = fetcher->fetch(fetcher->opaque, buf.ref, t.data, buf.len);
+		ret = take_loose(&buf, data, fetcher, &t.data);
 	}
 	if (!ret && !vop_tensor_check(fw, &t))
 		ret = VACCEL_EIO;
@@ -411,6 +466,45 @@ static int take_tensor(struct reader *r, enum vop_framework fw, struct vop_out_b
 	if (ret)
 		free(t.data);
 	return ret;
+}
+
+/*
+ * An output of an inference, in the program's buffer or allocated. One that is not there, since the operation
+ * failed, has at most its size.
+ */
+static int take_infer(struct reader *r, struct vop_encoder *e, struct vaccel_infer_tensor *t,
+		      const struct vop_fetcher *fetcher)
+{
+	struct virtio_accel_buf buf;
+	const void *data;
+	int ret;
+
+	ret = take_shape(r, &t->datatype, &t->nr_dims, t->shape);
+	if (!ret)
+		ret = take_buf(r, &buf, &data);
+	if (ret)
+		return ret;
+	if (buf.len > PTRDIFF_MAX)
+		return VACCEL_EIO;
+	t->size = (size_t)buf.len;
+	if (buf.where == VIRTIO_ACCEL_BUF_NULL) {
+		e->incomplete = true;
+		return VACCEL_OK;
+	}
+	if (!t->data) {
+		if (buf.where == VIRTIO_ACCEL_BUF_SEGMENT)
+			return VACCEL_EIO;
+		ret = take_loose(&buf, data, fetcher, &t->data);
+		t->owned = t->data;
+		if (ret)
+			return ret;
+	} else {
+		if (buf.where == VIRTIO_ACCEL_BUF_KEPT || buf.len > t->room)
+			return VACCEL_EIO;
+		if (data && buf.len)
+			memcpy(t->data, data, buf.len);
+	}
+	return vaccel_infer_tensor_check(t) ? VACCEL_EIO : VACCEL_OK;
 }
 
 static int take_tensors(struct reader *r, struct vop_encoder *e, enum vop_framework fw,
@@ -474,6 +568,14 @@ static int take_param(struct reader *r, struct vop_encoder *e, const struct vop_
 		return take_args(r, vals[i].p, n);
 	case VOP_TENSORS_OUT:
 		return take_tensors(r, e, p->framework, vals[i].p, fetcher);
+	case VOP_INFER_OUT: {
+		struct vaccel_infer_tensor *t = vals[i].p;
+		int ret = vop_count(desc, i, vals, &n);
+
+		for (; !ret && n; n--)
+			ret = take_infer(r, e, t++, fetcher);
+		return ret;
+	}
 	case VOP_STATUS:
 		return take_status(r, vals[i].p);
 	default:
@@ -489,11 +591,28 @@ static void clear_outputs(struct vop_encoder *e, const struct vop_desc *desc,
 			memset(vals[i].p, 0, e->nr_outs * sizeof(void *));
 }
 
+/* Of a call that failed, the sizes stay: they may be what it needs. */
+static void drop_infer(struct vaccel_infer_tensor *t, uint64_t count)
+{
+	for (; count; count--, t++) {
+		size_t size = t->size;
+
+		vaccel_infer_tensor_release(t);
+		t->size = size;
+	}
+}
+
 void vop_drop_outputs(struct vop_encoder *e, const struct vop_desc *desc, const union vop_val *vals)
 {
-	for (unsigned int i = 0; i < desc->nr_params; i++)
-		for (uint32_t n = 0; desc->params[i].kind == VOP_TENSORS_OUT && n < e->nr_outs; n++)
-			vop_tensor_delete(desc->params[i].framework, ((void **)vals[i].p)[n]);
+	for (unsigned int i = 0; i < desc->nr_params; i++) {
+		const struct vop_param *p = &desc->params[i];
+		uint64_t count;
+
+		for (uint32_t n = 0; p->kind == VOP_TENSORS_OUT && n < e->nr_outs; n++)
+			vop_tensor_delete(p->framework, ((void **)vals[i].p)[n]);
+		if (p->kind == VOP_INFER_OUT && !vop_count(desc, i, vals, &count))
+			drop_infer(vals[i].p, count);
+	}
 	clear_outputs(e, desc, vals);
 }
 

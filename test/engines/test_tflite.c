@@ -155,6 +155,40 @@ static void right(void **state)
 	free(data);
 }
 
+/* The same by vaccel/infer.h, of which the plugins offer what they have for pictures. */
+static void inference(void **state)
+{
+	struct vaccel_infer_tensor x = {.datatype = VACCEL_INFER_FP32, .nr_dims = 4,
+					.shape = {1, SIDE, SIDE, 3}, .data = picture, .size = sizeof(picture)};
+	float classes[NR_PLACES][CLASSES];
+	struct vaccel_infer_desc d[2];
+	struct vaccel_resource *model;
+	struct vaccel_infer_model info;
+
+	(void)state;
+	model = model_of_file(SHAPES);
+	for (int place = 0; place < NR_PLACES; place++) {
+		struct vaccel_infer_tensor y = {.data = classes[place], .room = sizeof(classes[place])};
+
+		assert_int_equal(vaccel_infer_load(&e.sess[place], model), 0);
+		assert_int_equal(vaccel_infer_metadata(&e.sess[place], model, &info, d, 2), 0);
+		assert_int_equal(info.nr_inputs, 1);
+		assert_int_equal(info.nr_outputs, 1);
+		assert_int_equal(d[0].datatype, VACCEL_INFER_FP32);
+		assert_int_equal(d[0].nr_dims, 4);
+		assert_int_equal(d[0].shape[3], 3);
+		x.name = d[0].name;
+		y.name = d[1].name;
+		assert_int_equal(vaccel_infer_run(&e.sess[place], model, &x, 1, &y, 1), 0);
+		assert_int_equal(y.size, sizeof(classes[place]));
+		for (int i = 0; i < CLASSES; i++)
+			assert_true(fabsf(classes[place][i] - expected[i]) < 1e-5f);
+		assert_int_equal(vaccel_infer_unload(&e.sess[place], model), 0);
+	}
+	assert_memory_equal(classes[LOCAL], classes[REMOTE], sizeof(classes[LOCAL]));
+	vaccel_resource_delete(model);
+}
+
 static void expect_sums(int place, struct vaccel_resource *model, int rows)
 {
 	float *a = random_floats((size_t)rows * 3, (uint32_t)rows), b[] = {1, -2, 0.5f};
@@ -518,7 +552,7 @@ int main(void)
 		cmocka_unit_test(pictures),	 cmocka_unit_test(life),
 		cmocka_unit_test(threads),	 cmocka_unit_test(steady_threads),
 		cmocka_unit_test(wrong_tensors), cmocka_unit_test(wrong_models),
-		cmocka_unit_test(odd_models),
+		cmocka_unit_test(odd_models),	 cmocka_unit_test(inference),
 	};
 
 	test_main_begin(280);

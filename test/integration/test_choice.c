@@ -48,6 +48,19 @@ static void test_stand_in(void **state)
 	assert_int_equal(vaccel_session_release(&sess), VACCEL_OK);
 }
 
+/* A host that has nobody for it, as one that is too old */
+static void expect_no_infer(struct vaccel_session *sess)
+{
+	struct vaccel_resource res;
+
+	assert_int_equal(vaccel_resource_init_from_buf(&res, "model", 6, VACCEL_RESOURCE_MODEL, "m", true),
+			 VACCEL_OK);
+	assert_int_equal(vaccel_resource_register(&res, sess), VACCEL_OK);
+	assert_int_equal(vaccel_infer_load(sess, &res), VACCEL_ENOTSUP);
+	assert_int_equal(vaccel_infer_run(sess, &res, NULL, 0, NULL, 0), VACCEL_ENOTSUP);
+	assert_int_equal(vaccel_resource_release(&res), VACCEL_OK);
+}
+
 static void test_chosen(void **state)
 {
 	struct vaccel_session sess;
@@ -56,6 +69,7 @@ static void test_chosen(void **state)
 	assert_int_equal(vaccel_session_init_with_plugin(&sess, "virtio:mbench"), VACCEL_OK);
 	assert_true(sess.is_virtio);
 	assert_int_equal(vaccel_noop(&sess), VACCEL_ENOTSUP);
+	expect_no_infer(&sess);
 	assert_int_equal(vaccel_session_release(&sess), VACCEL_OK);
 
 	assert_int_equal(vaccel_session_init_with_plugin(&sess, "virtio:noop"), VACCEL_OK);
@@ -107,7 +121,8 @@ static void test_list(void **state)
 	assert_int_equal(d[0].ops, UINT64_C(1) << VACCEL_OP_EXEC);
 	assert_string_equal(d[1].name, "noop");
 	assert_string_equal(d[1].version, VACCEL_VERSION);
-	assert_int_equal(d[1].ops, (UINT64_C(1) << VACCEL_OP_MAX) - 1);
+	assert_int_equal(d[1].ops, ((UINT64_C(1) << VACCEL_OP_MAX) - 1) |
+					   UINT64_C(0xf) << VACCEL_OP_INFER_LOAD);
 	assert_int_equal(d[1].is_virtio, 0);
 	nr = 1;
 	memset(d, 0xff, sizeof(d));
@@ -148,6 +163,7 @@ static void test_info(void **state)
 	assert_int_equal(info(VIRTIO_PLUGIN, "--json", out, sizeof(out)), 0);
 	assert_non_null(strstr(out, "\"host_plugins\":["));
 	assert_non_null(strstr(out, "\"name\":\"noop\""));
+	assert_non_null(strstr(out, "\"infer_run\""));
 
 	assert_int_equal(info(NOOP_PLUGIN, "", out, sizeof(out)), 0);
 	assert_null(strstr(out, "host"));

@@ -6,19 +6,29 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Bits of vaccel_plugin_desc.ops */
+#define NR_OPS 64
+
 static bool offers(const struct vaccel_plugin_desc *d, unsigned int op)
 {
 	return d->ops & UINT64_C(1) << op;
 }
 
+/* An operation that this program does not know has a number for a name. */
 static const char *op_name(unsigned int op, char *name, size_t size)
 {
-	size_t len = 0;
+	bool infer = op >= VACCEL_OP_INFER_LOAD && op < VACCEL_OP_INFER_MAX;
 
+	if (op >= VACCEL_OP_MAX && !infer) {
+		snprintf(name, size, "%u", op);
+		return name;
+	}
 	/* Not vaccel_op_type_name(), which is the library's. */
-	for (const char *p = vaccel_op_type_to_base_str((vaccel_op_type_t)op); *p && len + 1 < size; p++)
-		name[len++] = (char)tolower((unsigned char)*p);
-	name[len] = '\0';
+	snprintf(name, size, "%s%s", infer ? "infer_" : "",
+		 infer ? vaccel_op_infer_to_base_str((vaccel_op_infer_t)op) :
+			 vaccel_op_type_to_base_str((vaccel_op_type_t)op));
+	for (char *c = name; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
 	return name;
 }
 
@@ -28,7 +38,7 @@ static void print_ops(const struct vaccel_plugin_desc *d, int indent)
 	char name[VACCEL_ENUM_STR_MAX];
 	int column = 80;
 
-	for (unsigned int op = 0; op < VACCEL_OP_MAX; op++) {
+	for (unsigned int op = 0; op < NR_OPS; op++) {
 		if (!offers(d, op))
 			continue;
 		op_name(op, name, sizeof(name));
@@ -100,7 +110,7 @@ static struct json_object *to_json(const struct plugins *plugins)
 		struct json_object *plugin = json_object_new_object();
 		struct json_object *ops = json_object_new_array();
 
-		for (unsigned int op = 0; op < VACCEL_OP_MAX; op++)
+		for (unsigned int op = 0; op < NR_OPS; op++)
 			if (!d->is_virtio && offers(d, op))
 				json_object_array_add(ops, json_object_new_string(
 					op_name(op, name, sizeof(name))));

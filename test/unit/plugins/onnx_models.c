@@ -4,37 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A message of protocol buffers: fields are added at its end. */
-struct message {
-	uint8_t data[4096];
-	size_t size;
-};
-
-static void varint(struct message *m, uint64_t value)
-{
-	for (; value > 0x7f; value >>= 7)
-		m->data[m->size++] = (uint8_t)(value | 0x80);
-	m->data[m->size++] = (uint8_t)value;
-}
-
-static void number(struct message *m, unsigned int field, uint64_t value)
-{
-	varint(m, field << 3);
-	varint(m, value);
-}
-
-static void bytes(struct message *m, unsigned int field, const void *data, size_t size)
-{
-	varint(m, field << 3 | 2);
-	varint(m, size);
-	memcpy(m->data + m->size, data, size);
-	m->size += size;
-}
-
-static void string(struct message *m, unsigned int field, const char *text)
-{
-	bytes(m, field, text, strlen(text));
-}
+#include "protobuf.h"
 
 static void child(struct message *m, unsigned int field, const struct message *c)
 {

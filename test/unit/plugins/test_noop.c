@@ -364,6 +364,49 @@ static void numbers(void **state)
 	assert_int_equal(vaccel_sgemm(&sess, 1, 1, 1, 1, NULL, 1, NULL, 1, 0, NULL, 1), 0);
 }
 
+/* Each output of an inference is the input in the same place. */
+static void inference(void **state)
+{
+	char small[7];
+	struct vaccel_infer_tensor in = {.name = "anything", .datatype = VACCEL_INFER_UINT16, .nr_dims = 1,
+					 .shape = {4}, .data = (void *)"content", .size = 8},
+		out[2] = {{.name = "some"}, {.name = "other"}};
+	struct vaccel_infer_desc d[3];
+	struct vaccel_infer_model info;
+	struct vaccel_resource res;
+
+	(void)state;
+	assert_int_equal(vaccel_resource_init_from_buf(&res, "model", 6, VACCEL_RESOURCE_MODEL, "m", true), 0);
+	assert_int_equal(vaccel_resource_register(&res, &sess), 0);
+	assert_int_equal(vaccel_infer_load(&sess, &res), 0);
+	memset(d, 0xff, sizeof(d));
+	assert_int_equal(vaccel_infer_metadata(&sess, &res, &info, d, 3), 0);
+	assert_string_equal(info.platform, "noop");
+	assert_int_equal(info.nr_inputs + info.nr_outputs, 2);
+	assert_string_equal(d[1].name, "output");
+	assert_int_equal(d[1].shape[0], -1);
+	assert_int_equal(d[2].datatype, 0);
+	assert_int_equal(vaccel_infer_metadata(&sess, &res, &info, d, 1), 0);
+	assert_int_equal(vaccel_infer_metadata(&sess, &res, NULL, d, 1), VACCEL_EINVAL);
+	assert_int_equal(vaccel_infer_metadata(&sess, &res, &info, NULL, 1), VACCEL_EINVAL);
+	assert_int_equal(vaccel_infer_run(&sess, &res, &in, 1, out, 1), 0);
+	assert_string_equal(out[0].data, "content");
+	assert_int_equal(out[0].datatype, VACCEL_INFER_UINT16);
+	assert_int_equal(out[0].shape[0], 4);
+	vaccel_infer_tensor_release(&out[0]);
+	assert_int_equal(vaccel_infer_run(&sess, &res, &in, 1, out, 2), VACCEL_EINVAL);
+	out[0].data = small;
+	out[0].room = sizeof(small);
+	assert_int_equal(vaccel_infer_run(&sess, &res, &in, 1, out, 1), VACCEL_ERANGE);
+	assert_int_equal(out[0].size, 8);
+	assert_int_equal(vaccel_infer_unload(&sess, &res), 0);
+	assert_int_equal(vaccel_resource_release(&res), 0);
+	capture_end(&c);
+	assert_contains(c.text, "[noop] Calling infer_run for session 1\n");
+	assert_contains(c.text, "[noop] inputs[0]: name: anything datatype: UINT16 nr_dims: 1 size: 8\n");
+	stop(NULL);
+}
+
 /* Every null pointer and every negative length is found before it is used. */
 static void missing_arguments(void **state)
 {
@@ -416,6 +459,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tensors_are_checked, start, stop),
 		cmocka_unit_test_setup_teardown(tf_status, start, stop),
 		cmocka_unit_test_setup_teardown(numbers, start, stop),
+		cmocka_unit_test_setup(inference, start_verbose),
 		cmocka_unit_test_setup_teardown(missing_arguments, start, stop),
 	};
 

@@ -659,7 +659,7 @@ static void inputs(void **state)
 		{{.input = {1, 4, 28, 28}}, "neither one nor three colours; there is 4 where"},
 		{{.input = {1, 32, 32, 2}, .channels_last = true}, "and 2 where they are last"},
 		{{.input = {1, 3, 32, 32}, .input_type = 7}, "int64 [1, 3, 32, 32], is int64"},
-		{{.input = {1, 3, 32, 32}, .input_type = 8}, "is of another type"}, /* strings */
+		{{.input = {1, 3, 32, 32}, .input_type = 8}, "is bytes"}, /* strings */
 		{{.input = {1, 3, 32, 1048576}}, "a width of 1048576 pixels"},
 		{{.input = {1, 3, INT64_MAX, 32}}, "a height of 9223372036854775807 pixels"},
 	};

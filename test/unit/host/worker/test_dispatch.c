@@ -524,6 +524,95 @@ static void test_outputs(void **state)
 	assert_int_equal(session_end(&sess), 0);
 }
 
+static int infer(struct vaccel_session *sess, struct vaccel_resource *model,
+		 const struct vaccel_infer_tensor *in, struct vaccel_infer_tensor *out, uint32_t nr)
+{
+	return remote_call(sess, VACCEL_OP_INFER_RUN,
+			   (union vop_val[]){{.p = model}, {.p = (void *)in}, {.i = 1}, {.p = out}, {.i = nr}});
+}
+
+/* Tensors that no library of the guest's has checked, and outputs of every way back. */
+static void test_infer(void **state)
+{
+	static uint8_t big[300000], bytes[2000] = {4}, room[300000], small[10];
+	struct vaccel_infer_tensor in = {.name = "x", .datatype = VACCEL_INFER_UINT8, .nr_dims = 1,
+					 .shape = {sizeof(big)}, .data = big, .size = sizeof(big)};
+	struct vaccel_infer_tensor out[3] = {{.name = "y"}};
+	const struct vaccel_infer_tensor good = in;
+	struct policy tight = usual;
+	struct vaccel_resource model = {0};
+	struct vop_traffic traffic;
+	struct vaccel_session sess;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(big); i++)
+		big[i] = (uint8_t)(i * 7 + i / 256);
+	tight.max_staging_bytes = 320 << 10;
+	restart(&tight, 2);
+	assert_int_equal(session_begin(&sess), 0);
+	assert_int_equal(remote_RESOURCE_CREATE(NULL, VACCEL_RESOURCE_MODEL, 0, &model.remote_id), 0);
+	assert_int_equal(remote_RESOURCE_ADD(NULL, model.remote_id, 0, 3, "model"), 0);
+	assert_int_equal(remote_RESOURCE_REGISTER(&sess, model.remote_id), 0);
+	assert_int_equal(remote_call(&sess, VACCEL_OP_INFER_LOAD, (union vop_val[]){{.p = &model}}), 0);
+
+	/* Kept and fetched, in a segment, and too small; all of that again and again */
+	for (int round = 0; round < 3; round++) {
+		assert_int_equal(infer(&sess, &model, &in, out, 1), 0);
+		assert_int_equal(out[0].size, sizeof(big));
+		assert_memory_equal(out[0].data, big, sizeof(big));
+		assert_int_equal(vaccel_infer_tensor_release(&out[0]), 0);
+		out[0] = (struct vaccel_infer_tensor){.name = "y", .data = room, .room = sizeof(room)};
+		memset(room, 0, sizeof(room));
+		assert_int_equal(infer(&sess, &model, &in, out, 1), 0);
+		assert_memory_equal(room, big, sizeof(big));
+		out[0] = (struct vaccel_infer_tensor){.name = "y", .data = small, .room = sizeof(small)};
+		assert_int_equal(infer(&sess, &model, &in, out, 1), VACCEL_ERANGE);
+		assert_int_equal(out[0].size, sizeof(big));
+		out[0] = (struct vaccel_infer_tensor){.name = "y"};
+	}
+	assert_int_equal(infer(&sess, &model, &in, out, 3), VACCEL_EINVAL); /* it has one input */
+	assert_null(out[0].data);
+
+	in.shape[0]--;
+	assert_int_equal(infer(&sess, &model, &in, out, 1), VACCEL_EINVAL);
+	in.shape[0] = -1;
+	assert_int_equal(infer(&sess, &model, &in, out, 1), VACCEL_EINVAL);
+	in = good;
+	in.nr_dims = 2;
+	in.shape[0] = in.shape[1] = INT64_C(1) << 32;
+	assert_int_equal(infer(&sess, &model, &in, out, 1), VACCEL_EINVAL);
+	in = good;
+	in.datatype = 77;
+	assert_int_equal(infer(&sess, &model, &in, out, 1), VACCEL_EINVAL);
+	in = (struct vaccel_infer_tensor){.datatype = VACCEL_INFER_BYTES, .nr_dims = 1, .shape = {249 + 1},
+					  .data = bytes, .size = sizeof(bytes)};
+	for (int i = 0; i < 250; i++)
+		bytes[8 * i] = 4;
+	assert_int_equal(infer(&sess, &model, &in, out, 1), 0);
+	assert_int_equal(vaccel_infer_tensor_release(&out[0]), 0);
+	/* Of all tensors only these were copied, as they must not change once they were checked. */
+	dispatch_traffic(host, &traffic);
+	assert_int_equal(traffic.snapshot, sizeof(bytes));
+	bytes[8 * 249] = 5; /* one byte more than there is */
+	assert_int_equal(infer(&sess, &model, &in, out, 1), VACCEL_EINVAL);
+	bytes[8 * 249] = 4;
+	bytes[8 * 100 + 3] = 0xff;
+	assert_int_equal(infer(&sess, &model, &in, out, 1), VACCEL_EINVAL);
+	assert_int_equal(session_end(&sess), 0);
+
+	/* No memory for what has to be kept: the operation fails, and gives nothing. */
+	tight.max_staging_bytes = 200 << 10;
+	restart(&tight, 3);
+	assert_int_equal(session_begin(&sess), 0);
+	assert_int_equal(remote_RESOURCE_CREATE(NULL, VACCEL_RESOURCE_MODEL, 0, &model.remote_id), 0);
+	assert_int_equal(remote_RESOURCE_ADD(NULL, model.remote_id, 0, 3, "model"), 0);
+	assert_int_equal(remote_RESOURCE_REGISTER(&sess, model.remote_id), 0);
+	assert_int_equal(infer(&sess, &model, &good, out, 1), VACCEL_ENOMEM);
+	assert_null(out[0].data);
+	assert_false(out[0].owned);
+	assert_int_equal(session_end(&sess), 0);
+}
+
 /* The messages that fetch an output, one by one */
 static void test_fetch(void **state)
 {
@@ -787,7 +876,7 @@ int main(void)
 		TEST(test_sessions), TEST(test_plugins), TEST(test_contexts), TEST(test_generations), TEST(test_policy),
 		TEST(test_names), TEST(test_content), TEST(test_resource_life),
 		TEST(test_directory), TEST(test_resource_limits), TEST(test_outputs),
-		TEST(test_stale_result),
+		TEST(test_stale_result), TEST(test_infer),
 		TEST(test_fetch), TEST(test_threads), TEST(test_messages),
 		TEST(test_profile),
 	};

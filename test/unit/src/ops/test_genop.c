@@ -260,7 +260,7 @@ static void op_code(void **state)
 	sample_init(&s, vop_find(VACCEL_OP_EXEC), &sess);
 	generic_init(&g, &s);
 	for (int code = 0; code < 256; code++) {
-		const struct vop_desc *desc = code < VACCEL_OP_MAX ? vop_find((uint16_t)code) : NULL;
+		const struct vop_desc *desc = vop_is_op((unsigned int)code) ? vop_find((uint16_t)code) : NULL;
 
 		if (code && desc && has_form(desc))
 			continue;

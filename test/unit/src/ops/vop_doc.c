@@ -18,7 +18,7 @@
 
 /* What the table does not have as data */
 #define X_OP_CALL(NAME, number, call, ...) [number] = #call,
-static const char *const calls[] = {OPS(X_OP_CALL)};
+static const char *const calls[] = {OPS(X_OP_CALL) EXT_OPS(X_OP_CALL)};
 
 static const char *const ctypes[] = {"", "i32", "u32", "i64", "u64", "f32"};
 static const char *const frameworks[] = {"TensorFlow", "TensorFlow Lite", "Torch"};
@@ -102,6 +102,12 @@ static void print_param(FILE *out, const struct vop_desc *desc, const struct vop
 	case VOP_NODES:
 		print_length(out, desc, p, "nodes");
 		break;
+	case VOP_INFER_IN:
+		print_length(out, desc, p, "named tensors in");
+		break;
+	case VOP_INFER_OUT:
+		print_length(out, desc, p, "named tensors out");
+		break;
 	case VOP_STATUS:
 		fputs("status out", out);
 		break;
@@ -114,7 +120,7 @@ static void print_param(FILE *out, const struct vop_desc *desc, const struct vop
 
 static void print_op(FILE *out, const struct vop_desc *desc)
 {
-	if (desc->code < VACCEL_OP_MAX)
+	if (vop_is_op(desc->code))
 		fprintf(out, "| %u | %s | | `%s` |\n", desc->code, desc->name, calls[desc->code]);
 	else
 		fprintf(out, "| 0x%x | %s | | |\n", desc->code, desc->name);

@@ -93,6 +93,8 @@ static bool is_array(const struct vop_param *p)
 	case VOP_TENSORS_IN:
 	case VOP_TENSORS_OUT:
 	case VOP_NODES:
+	case VOP_INFER_IN:
+	case VOP_INFER_OUT:
 		return true;
 	}
 	return false;
@@ -161,6 +163,34 @@ static void **make_tensors(struct call *c, const struct vop_param *p, uint64_t c
 	return tensors;
 }
 
+/* Inputs, or outputs: the first has a buffer of the program, the second none. */
+static struct vaccel_infer_tensor *make_infer(struct call *c, const struct vop_param *p, uint64_t count,
+					      unsigned int seed)
+{
+	struct vaccel_infer_tensor *tensors = aligned_block(c, count * sizeof(*tensors));
+
+	memset(tensors, 0, count * sizeof(*tensors));
+	for (uint64_t n = 0; n < count; n++) {
+		struct vaccel_infer_tensor *t = &tensors[n];
+		char *name = aligned_block(c, 32);
+
+		snprintf(name, 32, "tensor %u of parameter %u", (unsigned int)n, seed);
+		t->name = name;
+		if (p->kind == VOP_INFER_OUT) {
+			t->room = n ? 0 : (size_t)elements(c) * 4;
+			t->data = n ? NULL : filled(c, t->room, seed);
+			continue;
+		}
+		t->datatype = VACCEL_INFER_FP32;
+		t->nr_dims = 2;
+		t->shape[0] = 1;
+		t->shape[1] = elements(c);
+		t->size = (size_t)elements(c) * 4;
+		t->data = filled(c, t->size, seed + (unsigned int)n);
+	}
+	return tensors;
+}
+
 static void make_param(struct call *c, unsigned int i)
 {
 	const struct vop_param *p = &c->desc->params[i];
@@ -201,6 +231,10 @@ static void make_param(struct call *c, unsigned int i)
 		c->vals[i].p = nodes;
 		break;
 	}
+	case VOP_INFER_IN:
+	case VOP_INFER_OUT:
+		c->vals[i].p = make_infer(c, p, count, i);
+		break;
 	case VOP_STATUS:
 		c->vals[i].p = aligned_block(c, sizeof(struct vaccel_tf_status));
 		memset(c->vals[i].p, 0, sizeof(struct vaccel_tf_status));
@@ -239,6 +273,9 @@ void call_drop_outputs(struct call *c)
 			vaccel_tf_status_release(c->vals[i].p);
 		if (writes(p) && c->vals[i].p && !vop_length(c->desc, i, c->vals, &bytes))
 			fill(c->vals[i].p, bytes, i);
+		if (p->kind == VOP_INFER_OUT && c->vals[i].p && !vop_count(c->desc, i, c->vals, &count))
+			for (uint64_t n = 0; n < count; n++)
+				vaccel_infer_tensor_release((struct vaccel_infer_tensor *)c->vals[i].p + n);
 		if (p->kind != VOP_TENSORS_OUT || vop_count(c->desc, i, c->vals, &count))
 			continue;
 		for (uint64_t n = 0; c->vals[i].p && n < count; n++) {
@@ -475,6 +512,20 @@ uint64_t host_touch(struct host *h)
 				total += sum(t.data, t.size);
 			}
 			break;
+		case VOP_INFER_IN:
+		case VOP_INFER_OUT:
+			for (uint64_t n = 0; n < count; n++) {
+				struct vaccel_infer_tensor *t = (struct vaccel_infer_tensor *)v + n;
+
+				assert_false(t->owned);
+				assert_true(t->nr_dims <= VACCEL_INFER_MAX_DIMS);
+				total += t->name ? strlen(t->name) : 0;
+				total += sum(t->data, p->kind == VOP_INFER_IN ? t->size : t->room);
+				/* What the library looks at */
+				if (p->kind == VOP_INFER_IN && vaccel_infer_tensor_check(t))
+					total++;
+			}
+			break;
 		case VOP_NODES:
 			for (uint64_t n = 0; n < count; n++)
 				total += strlen(((struct vaccel_tf_node *)v)[n].name);
@@ -505,6 +556,24 @@ static void fill_tensors(const struct vop_param *p, void **tensors, uint64_t cou
 	}
 }
 
+/* As many bytes as there is room for, or of the tensors of the other operations. */
+static void fill_infer(struct vaccel_infer_tensor *outputs, uint64_t count, unsigned int seed,
+		       uint64_t bytes)
+{
+	for (uint64_t n = 0; n < count; n++) {
+		struct vaccel_infer_tensor *out = &outputs[n], t = {
+			.datatype = VACCEL_INFER_UINT8, .nr_dims = 1,
+			.size = out->data ? out->room : (size_t)bytes,
+		};
+
+		t.shape[0] = (int64_t)t.size;
+		t.data = malloc(t.size + 1);
+		fill(t.data, t.size, seed + (unsigned int)n);
+		assert_int_equal(vaccel_infer_output(out, &t), 0);
+		free(t.data);
+	}
+}
+
 void host_fill(struct host *h, uint64_t tensor_bytes)
 {
 	const struct vop_desc *desc = h->dec.desc;
@@ -526,6 +595,8 @@ void host_fill(struct host *h, uint64_t tensor_bytes)
 			}
 		} else if (p->kind == VOP_TENSORS_OUT) {
 			fill_tensors(p, v, count, 100 + i, tensor_bytes);
+		} else if (p->kind == VOP_INFER_OUT) {
+			fill_infer(v, count, 100 + i, tensor_bytes);
 		} else if (p->kind == VOP_STATUS) {
 			vaccel_tf_status_init(v, STATUS_CODE, STATUS_TEXT);
 		}
@@ -547,6 +618,26 @@ static void check_tensors(const struct vop_param *p, void **a, void **b, uint64_
 		assert_int_equal(ta.size, tb.size);
 		assert_memory_equal(ta.data, tb.data, ta.size);
 		assert_int_equal((uintptr_t)ta.data % 16, 0);
+	}
+}
+
+static void check_infer(const struct vop_param *p, const struct vaccel_infer_tensor *a,
+			const struct vaccel_infer_tensor *b, uint64_t count)
+{
+	for (uint64_t n = 0; n < count; n++) {
+		assert_int_equal(!a[n].name, !b[n].name);
+		if (a[n].name)
+			assert_string_equal(a[n].name, b[n].name);
+		assert_int_equal(!a[n].data, !b[n].data);
+		assert_int_equal((uintptr_t)a[n].data % 16, 0);
+		assert_int_equal(a[n].room, b[n].room);
+		if (p->kind == VOP_INFER_OUT)
+			continue;
+		assert_int_equal(a[n].datatype, b[n].datatype);
+		assert_int_equal(a[n].nr_dims, b[n].nr_dims);
+		assert_memory_equal(a[n].shape, b[n].shape, sizeof(a[n].shape));
+		assert_int_equal(a[n].size, b[n].size);
+		assert_memory_equal(a[n].data, b[n].data, a[n].size);
 	}
 }
 
@@ -594,6 +685,10 @@ void check_inputs(struct host *h, struct call *c)
 			break;
 		case VOP_TENSORS_IN:
 			check_tensors(p, host.p, guest.p, count);
+			break;
+		case VOP_INFER_IN:
+		case VOP_INFER_OUT:
+			check_infer(p, host.p, guest.p, count);
 			break;
 		case VOP_NODES:
 			for (uint64_t n = 0; n < count; n++) {
@@ -646,6 +741,17 @@ void check_outputs(struct call *c, uint64_t tensor_bytes)
 				assert_int_equal(t.dims[1], tensor_bytes / 4);
 				assert_int_equal(t.size, tensor_bytes);
 				check_filled(t.data, t.size, 100 + i + (unsigned int)n);
+			}
+		} else if (p->kind == VOP_INFER_OUT) {
+			for (uint64_t n = 0; n < count; n++) {
+				const struct vaccel_infer_tensor *t = (struct vaccel_infer_tensor *)v + n;
+
+				assert_int_equal(t->datatype, VACCEL_INFER_UINT8);
+				assert_int_equal(t->nr_dims, 1);
+				assert_int_equal(t->shape[0], t->size);
+				assert_int_equal(t->size, t->room ? t->room : tensor_bytes);
+				assert_int_equal(t->owned, !t->room);
+				check_filled(t->data, t->size, 100 + i + (unsigned int)n);
 			}
 		} else if (p->kind == VOP_STATUS) {
 			const struct vaccel_tf_status *status = v;

@@ -434,6 +434,35 @@ static void test_reply_room_is_shared(void **state)
 	host_release(&h);
 }
 
+/* Of an inference that fails, a reply has sizes only; who says that it succeeded is not believed. */
+static void test_missing_inference(void **state)
+{
+	struct vaccel_infer_tensor *out;
+	struct call c;
+	struct host h;
+
+	(void)state;
+	host_init(&h);
+	call_init(&c, vop_find(VACCEL_OP_INFER_RUN), LARGE);
+	out = c.vals[INFER_RUN_outputs].p;
+	send(&h, &c);
+	host_fill(&h, 100);
+	assert_int_equal(answer(&h, &c), 0);
+	assert_false(c.e.incomplete);
+	call_drop_outputs(&c);
+
+	send(&h, &c);
+	((struct vaccel_infer_tensor *)h.dec.vals[INFER_RUN_outputs].p)->size = out[0].room + 1;
+	assert_int_equal(answer(&h, &c), 0);
+	assert_true(c.e.incomplete);
+	assert_int_equal(out[0].size, out[0].room + 1);
+	assert_null(out[1].data);
+	vop_drop_outputs(&c.e, c.desc, c.vals);
+	assert_int_equal(out[0].size, out[0].room + 1);
+	call_release(&c);
+	host_release(&h);
+}
+
 static void test_status_texts(void **state)
 {
 	static const uint32_t lengths[] = {0, 1, 7, 8, VOP_MAX_STATUS_TEXT - 1, VOP_MAX_STATUS_TEXT,
@@ -701,6 +730,7 @@ int main(void)
 		cmocka_unit_test(test_plugins_tensors),
 		cmocka_unit_test(test_bad_values),
 		cmocka_unit_test(test_reply_room_is_shared),
+		cmocka_unit_test(test_missing_inference),
 		cmocka_unit_test(test_status_texts),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_lengths),

@@ -318,6 +318,83 @@ static void is_torch_run(const union vop_val *v)
 	vaccel_torch_tensor_delete(out[0]);
 }
 
+static struct vaccel_infer_model infer_model;
+static struct vaccel_infer_desc infer_desc;
+
+static void infer_describe(union vop_val *v)
+{
+	struct vaccel_infer_model *info = v[INFER_METADATA_info].p;
+	struct vaccel_infer_desc *d = v[INFER_METADATA_descs].p;
+
+	assert_int_equal(v[INFER_METADATA_nr].i, 1);
+	strcpy(info->name, "shapes.onnx");
+	strcpy(info->version, "1");
+	strcpy(info->platform, "onnx_onnxv1");
+	info->nr_inputs = info->nr_outputs = 1;
+	strcpy(d->name, "x");
+	d->datatype = VACCEL_INFER_FP32;
+	d->nr_dims = 2;
+	d->shape[0] = -1;
+	d->shape[1] = 3;
+}
+
+static void is_described(const union vop_val *v)
+{
+	(void)v;
+	assert_string_equal(infer_model.platform, "onnx_onnxv1");
+	assert_int_equal(infer_model.nr_outputs, 1);
+	assert_string_equal(infer_desc.name, "x");
+	assert_int_equal(infer_desc.shape[0], -1);
+	assert_int_equal(infer_desc.shape[1], 3);
+}
+
+static float infer_x[] = {0.5f, -2};
+static int64_t infer_y;
+static struct vaccel_infer_tensor infer_in[] = {
+	{.name = "x", .datatype = VACCEL_INFER_FP32, .nr_dims = 2, .shape = {1, 2}, .data = infer_x,
+	 .size = sizeof(infer_x)},
+	{.datatype = VACCEL_INFER_UINT8, .nr_dims = 1, .shape = {5000}, .data = pattern_bytes, .size = 5000},
+};
+static struct vaccel_infer_tensor infer_out[] = {
+	{.name = "y", .data = &infer_y, .room = sizeof(infer_y)},
+	{.name = "z", .data = segment_bytes, .room = 6000},
+	{.name = NULL},
+};
+
+static void infer_run(union vop_val *v)
+{
+	struct vaccel_infer_tensor *out = v[INFER_RUN_outputs].p;
+	static uint8_t infer_kept[9000];
+	int64_t minus = -1;
+
+	memset(infer_kept, 0xab, sizeof(infer_kept));
+	assert_null(((struct vaccel_infer_tensor *)v[INFER_RUN_inputs].p)[1].name);
+	assert_null(out[2].name);
+	assert_int_equal(vaccel_infer_output(&out[0], &(struct vaccel_infer_tensor){
+		.datatype = VACCEL_INFER_INT64, .data = &minus, .size = sizeof(minus)}), 0);
+	assert_int_equal(vaccel_infer_output(&out[1], &(struct vaccel_infer_tensor){
+		.datatype = VACCEL_INFER_UINT8, .nr_dims = 2, .shape = {2, 2750}, .data = pattern_bytes,
+		.size = 5500}), 0);
+	assert_int_equal(vaccel_infer_output(&out[2], &(struct vaccel_infer_tensor){
+		.datatype = VACCEL_INFER_UINT8, .nr_dims = 1, .shape = {9000},
+		.data = infer_kept, .size = 9000}), 0);
+}
+
+static void is_infer_run(const union vop_val *v)
+{
+	(void)v;
+	assert_int_equal(infer_y, -1);
+	assert_int_equal(infer_out[0].nr_dims, 0);
+	assert_int_equal(infer_out[1].size, 5500);
+	assert_int_equal(infer_out[1].shape[1], 2750);
+	assert_true(is_pattern(segment_bytes, 5500));
+	assert_int_equal(segment_bytes[5500], 0x77);
+	assert_true(infer_out[2].owned);
+	assert_int_equal(infer_out[2].size, 9000);
+	assert_int_equal(((uint8_t *)infer_out[2].data)[8999], 0xab);
+	assert_int_equal(vaccel_infer_tensor_release(&infer_out[2]), 0);
+}
+
 static double minmax_in[] = {1.5, -2.25}, minmax_out[2], smallest, largest;
 
 static void minmax(union vop_val *v)
@@ -400,6 +477,14 @@ static struct example examples[] = {
 	{.name = "torch-model-run", .op = VACCEL_OP_TORCH_MODEL_RUN, .session = 7,
 	 .vals = {I(RESOURCE_ID), P(&torch_options), P(torch_tensors), I(1), P(outputs), I(1)},
 	 .plugin = torch_run, .check = is_torch_run},
+	{.name = "infer-load", .op = VACCEL_OP_INFER_LOAD, .session = 7, .vals = {I(RESOURCE_ID)}},
+	{.name = "infer-unload", .op = VACCEL_OP_INFER_UNLOAD, .session = 7, .vals = {I(RESOURCE_ID)}},
+	{.name = "infer-metadata", .op = VACCEL_OP_INFER_METADATA, .session = 7,
+	 .vals = {I(RESOURCE_ID), P(&infer_model), P(&infer_desc), I(1)},
+	 .plugin = infer_describe, .check = is_described},
+	{.name = "infer-run", .op = VACCEL_OP_INFER_RUN, .session = 7,
+	 .vals = {I(RESOURCE_ID), P(infer_in), I(2), P(infer_out), I(3)},
+	 .plugin = infer_run, .check = is_infer_run},
 	{.name = "minmax", .op = VACCEL_OP_MINMAX, .session = 7,
 	 .vals = {P(minmax_in), I(2), I(-5), I(1000), P(minmax_out), P(&smallest), P(&largest)},
 	 .plugin = minmax, .check = is_minmax},
