@@ -331,6 +331,11 @@ static void socket_of_others(void)
 	drop_rights();
 }
 
+static void ignore_children(void)
+{
+	must(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
+}
+
 /* A child that lives as long as vaccel-info. Return: whether this is it. */
 static bool companion(void)
 {
@@ -536,6 +541,8 @@ static const struct fault faults[] = {
 	  FAILS(FAULTY, "no end in 1 s") },
 	{ "a plugin that ends the process", FAULTY_PLUGIN, NULL, "FAULT=exit", "",
 	  FAILS(FAULTY, "it ends with status 3") },
+	{ "a plugin that ends a process whose parent is told of no ends", FAULTY_PLUGIN, ignore_children,
+	  "FAULT=exit", "", FAILS(FAULTY, "it ends with status 3") },
 	{ "a plugin that does not start", FAULTY_PLUGIN, NULL, "FAULT=refuse", "",
 	  FAILS(FAULTY, "Plugin faulty could not start: Permission denied") },
 	{ "a call that fails", FAULTY_PLUGIN, NULL, "FAULT=call fails", "",

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <json-c/json.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -100,6 +101,8 @@ bool check_probe(struct checks *c, const char *name, int (*what)(void *arg), voi
 
 int check_run(struct checks *c)
 {
+	/* Who has started us may ignore it; then nothing tells how a child has ended. */
+	signal(SIGCHLD, SIG_DFL);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		if (!steps[i].applies(c))
 			continue;
