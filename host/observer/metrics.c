@@ -132,20 +132,31 @@ static void print_results(const struct clients *c, FILE *to)
 			}
 }
 
+/* A time in seconds, without zeros at its end */
+static const char *seconds(uint64_t ns, char text[32])
+{
+	size_t len = (size_t)snprintf(text, 32, "%" PRIu64 ".%09" PRIu64, ns / 1000000000, ns % 1000000000);
+
+	while (text[len - 1] == '0')
+		len--;
+	text[text[len - 1] == '.' ? len - 1 : len] = '\0';
+	return text;
+}
+
 /* One histogram. Nothing where nothing has been counted, as most clients use few operations. */
 static void print_times(FILE *to, const char *name, const char *labels, const struct counters_times *t)
 {
 	struct counters_sums sums;
+	char time[32];
 
 	counters_sum(t, &sums);
 	if (!sums.buckets[COUNTERS_BUCKETS - 1])
 		return;
 	for (unsigned int i = 0; i < COUNTERS_BOUNDS; i++)
-		fprintf(to, "%s_bucket{%s,le=\"%g\"} %" PRIu64 "\n", name, labels,
-			(double)counters_bound_ns(i) / 1e9, sums.buckets[i]);
+		fprintf(to, "%s_bucket{%s,le=\"%s\"} %" PRIu64 "\n", name, labels,
+			seconds(counters_bound_ns(i), time), sums.buckets[i]);
 	fprintf(to, "%s_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n", name, labels, sums.buckets[COUNTERS_BOUNDS]);
-	fprintf(to, "%s_sum{%s} %" PRIu64 ".%09" PRIu64 "\n", name, labels, sums.sum_ns / 1000000000,
-		sums.sum_ns % 1000000000);
+	fprintf(to, "%s_sum{%s} %s\n", name, labels, seconds(sums.sum_ns, time));
 	fprintf(to, "%s_count{%s} %" PRIu64 "\n", name, labels, sums.buckets[COUNTERS_BOUNDS]);
 }
 

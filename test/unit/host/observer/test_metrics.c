@@ -135,7 +135,7 @@ static void check_histograms(const char *text)
 		size_t name = strcspn(text, "{");
 
 		if (memcmp(text + name - 7, "_bucket", 7) == 0) {
-			assert_true(strstr(text, "le=\"1e-06\"") < strchr(text, '\n') || value >= last);
+			assert_true(strstr(text, "le=\"0.000001\"") < strchr(text, '\n') || value >= last);
 			last = value;
 			nr++;
 		} else if (memcmp(text + name - 6, "_count", 6) == 0) {
