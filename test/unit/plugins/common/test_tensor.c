@@ -103,7 +103,14 @@ static void values(void **state)
 	assert_int_equal(tensor_floats(&t, &floats, &owned, &count), VACCEL_EINVAL);
 	t.type = TENSOR_OTHER;
 	assert_int_equal(tensor_floats(&t, &floats, &owned, &count), VACCEL_EINVAL);
+	t.type = TENSOR_BYTES;
+	assert_int_equal(tensor_floats(&t, &floats, &owned, &count), VACCEL_EINVAL);
 	assert_null(owned);
+	t = (struct tensor){.type = TENSOR_BF16, .nr_dims = 1, .dims = {2},
+			    .data = (uint16_t[]){0x3fc0, 0xc000}, .size = 4};
+	assert_int_equal(tensor_floats(&t, &floats, &owned, &count), 0);
+	assert_true(floats[0] == 1.5f && floats[1] == -2);
+	free(owned);
 }
 
 static void contents(void **state)
