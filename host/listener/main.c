@@ -456,6 +456,8 @@ int main(int argc, char **argv)
 	/* An error is enough where nobody reads, or no file may grow; so it is for the other processes. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
+	/* Where who has started us ignores it, nothing would tell of children's ends. */
+	signal(SIGCHLD, SIG_DFL);
 	ret = streams_fill();
 	if (ret)
 		return EX_OSERR;

@@ -429,6 +429,26 @@ static void test_stopped(void **state)
 	await_idle();
 }
 
+/* Who has started the service ignores SIGCHLD, and it has inherited that: it knows what has ended nevertheless. */
+static void test_inherited(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	signal(SIGCHLD, SIG_IGN);
+	start("--max-clients=2");
+	signal(SIGCHLD, SIG_DFL);
+	for (int i = 0; i < 4; i++) {
+		pid = spawn();
+		if (!pid)
+			_exit(come_and_go(1));
+		assert_int_equal(await(pid), 0);
+	}
+	await_idle();
+	assert_int_equal(stop_daemon(&host), 0);
+	assert_false(has_logged("does not end, and is killed"));
+}
+
 /* The listener dies: who is served goes on to be, and those who serve end with it. */
 static void test_listener_killed(void **state)
 {
@@ -753,6 +773,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_many, stop),
 		cmocka_unit_test_teardown(test_deaths, stop),
 		cmocka_unit_test_teardown(test_stopped, stop),
+		cmocka_unit_test_teardown(test_inherited, stop),
 		cmocka_unit_test_teardown(test_listener_killed, stop),
 		cmocka_unit_test_teardown(test_full, stop),
 		cmocka_unit_test_teardown(test_one, stop),
