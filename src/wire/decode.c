@@ -358,71 +358,53 @@ static int take_tensors_out(struct vop_decoder *dec, uint64_t count, void **arra
 
 _Static_assert(VACCEL_INFER_MAX_DIMS == VOP_MAX_DIMS, "shapes of the interface travel");
 
-static int new_infer(struct vop_decoder *dec, uint64_t count, struct vaccel_infer_tensor **tensors)
+/* Data of an input, or the room for an output. */
+static int take_infer_data(struct vop_decoder *dec, bool out, struct vaccel_infer_tensor *t)
 {
+	uint64_t len;
+	int ret = VACCEL_OK;
+
+	if (out) {
+		ret = take_data(dec, VIRTIO_ACCEL_SEG_WRITE, false, TENSOR_ALIGN, UINT64_MAX, &t->data, &len);
+		if (!ret)
+			t->room = (size_t)len;
+		dec->reply_min += sizeof(struct virtio_accel_tensor) + 8 * VOP_MAX_DIMS;
+		return ret;
+	}
+	ret = take_shape(dec, &t->datatype, &t->nr_dims, t->shape);
+	/* Only BYTES have a structure, which must not change after it was checked. */
+	if (!ret)
+		ret = take_data(dec, VIRTIO_ACCEL_SEG_READ, t->datatype == VACCEL_INFER_BYTES, TENSOR_ALIGN,
+				UINT64_MAX, &t->data, &len);
+	if (!ret)
+		t->size = (size_t)len;
+	return ret;
+}
+
+/*
+ * Tensors with names; whether shape and size belong together is libvaccel's to check. For an output the plugin
+ * writes to the guest's buffer where there is one, else into memory of its own, which is freed with the request.
+ */
+static int take_infer(struct vop_decoder *dec, uint64_t count, bool out, void **array)
+{
+	struct vaccel_infer_tensor *tensors;
+	int ret = VACCEL_OK;
+
 	/* Each has at least a name and data. */
 	if (!plausible(dec, count, 2 * sizeof(struct virtio_accel_buf)))
 		return refuse(dec, "more tensors than the message holds");
-	*tensors = vop_arena_alloc(dec->arena, count * sizeof(**tensors));
-	if (!*tensors)
+	tensors = vop_arena_alloc(dec->arena, count * sizeof(*tensors));
+	if (!tensors)
 		return out_of_memory(dec, "out of memory");
-	memset(*tensors, 0, count * sizeof(**tensors));
-	return VACCEL_OK;
-}
-
-/* Tensors with names; whether shape and size belong together is libvaccel's to check. */
-static int take_infer_in(struct vop_decoder *dec, uint64_t count, void **array)
-{
-	struct vaccel_infer_tensor *tensors;
-	int ret;
-
-	ret = new_infer(dec, count, &tensors);
-	if (ret)
-		return ret;
-	for (uint64_t i = 0; i < count; i++) {
-		struct vaccel_infer_tensor *t = &tensors[i];
-		uint64_t len;
-
-		ret = take_string(dec, (char **)&t->name);
-		if (!ret)
-			ret = take_shape(dec, &t->datatype, &t->nr_dims, t->shape);
-		/* Only BYTES have a structure, which must not change after it was checked. */
-		if (!ret)
-			ret = take_data(dec, VIRTIO_ACCEL_SEG_READ,
-					t->datatype == VACCEL_INFER_BYTES, TENSOR_ALIGN, UINT64_MAX,
-					&t->data, &len);
-		if (ret)
-			return ret;
-		t->size = (size_t)len;
-	}
+	memset(tensors, 0, count * sizeof(*tensors));
 	*array = count ? tensors : NULL;
-	return VACCEL_OK;
-}
 
-/* The plugin writes to the guest's buffer where there is one, else into memory of its own. */
-static int take_infer_out(struct vop_decoder *dec, uint64_t count, void **array)
-{
-	struct vaccel_infer_tensor *tensors;
-	int ret;
-
-	ret = new_infer(dec, count, &tensors);
-	if (ret)
-		return ret;
-	*array = tensors; /* what is allocated in it is freed with the request */
-	for (uint64_t i = 0; i < count; i++) {
-		struct vaccel_infer_tensor *t = &tensors[i];
-		uint64_t len;
-
-		ret = take_string(dec, (char **)&t->name);
+	for (uint64_t i = 0; i < count && !ret; i++) {
+		ret = take_string(dec, (char **)&tensors[i].name);
 		if (!ret)
-			ret = take_data(dec, VIRTIO_ACCEL_SEG_WRITE, false, TENSOR_ALIGN, UINT64_MAX,
-					&t->data, &len);
-		if (ret)
-			return ret;
-		t->room = (size_t)len;
-		dec->reply_min += sizeof(struct virtio_accel_tensor) + 8 * VOP_MAX_DIMS;
+			ret = take_infer_data(dec, out, &tensors[i]);
 	}
-	return VACCEL_OK;
+	return ret;
 }
 
 static int take_nodes(struct vop_decoder *dec, uint64_t count, void **array)
@@ -552,9 +534,8 @@ static int take_param(struct vop_decoder *dec, unsigned int i)
 	case VOP_TENSORS_OUT:
 		return take_tensors_out(dec, count, value);
 	case VOP_INFER_IN:
-		return take_infer_in(dec, count, value);
 	case VOP_INFER_OUT:
-		return take_infer_out(dec, count, value);
+		return take_infer(dec, count, p->kind == VOP_INFER_OUT, value);
 	case VOP_NODES:
 		return take_nodes(dec, count, value);
 	case VOP_STATUS:
