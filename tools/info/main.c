@@ -22,7 +22,8 @@ static const char doc[] =
 	"call, and says of the first thing that is wrong what it is and how to mend it; what follows -- are "
 	"options for the vhost-user-accel that it starts where there is one.\v"
 	"Exit status: 0 when there is a plugin and the host, if any, has answered; with --check when all "
-	"works; 1 with --check when something is wrong; 64 wrong options; 69 otherwise.";
+	"works; 1 with --check when something is wrong; 64 wrong options; the number of an error where a plugin "
+	"cannot be loaded or does not start; 69 otherwise.";
 
 static const struct argp_option options[] = {
 	{"check", 'c', NULL, 0, "Find out what is wrong, and how to mend it", 0},
