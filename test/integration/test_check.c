@@ -719,6 +719,7 @@ static void test_fault(void **state)
 static void test_json(void **state)
 {
 	static const struct fault no_plugin = { .plugins = "/nowhere.so", .options = "" },
+				  odd = { .plugins = "/no\xe9\x1b[2J.so", .options = "" },
 				  healthy = { .plugins = NOOP, .options = "", .env = "VHOST_USER_ACCEL=/nowhere" };
 	char text[32768];
 
@@ -728,6 +729,11 @@ static void test_json(void **state)
 	assert_non_null(strstr(text, "\"check\":\"plugin /nowhere.so\""));
 	assert_non_null(strstr(text, "\"state\":\"failed\""));
 	assert_non_null(strstr(text, "\"state\":\"not reached\""));
+	/* A name that is no UTF-8, and steers a terminal */
+	assert_int_equal(run(&odd, "--json", text, sizeof(text)), 1);
+	assert_non_null(strstr(text, "\"check\":\"plugin /no\\\\xe9\\\\x1b[2J.so\""));
+	assert_int_equal(run(&odd, NULL, text, sizeof(text)), 1);
+	assert_non_null(strstr(text, "failed: plugin /no\\xe9\\x1b[2J.so: "));
 	assert_int_equal(run(&healthy, "--json", text, sizeof(text)), 1);
 	assert_non_null(strstr(text, "\"check\":\"session\""));
 }

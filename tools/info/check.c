@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "loglines/clean.h"
+
 static bool always(const struct checks *c)
 {
 	(void)c;
@@ -121,6 +123,24 @@ static const char *const states[] = {
 	[CHECK_NOT_REACHED] = "not reached",
 };
 
+/* A name or text, line by line, as a terminal and JSON can have it: files' names may be anything. */
+static const char *visible(const char *text)
+{
+	static char clean[4 * CHECK_TEXT];
+	size_t at = 0;
+
+	while (*text && at + 16 < sizeof(clean)) {
+		size_t len = strcspn(text, "\n");
+
+		at += log_clean(clean + at, sizeof(clean) - 2 - at, text, len);
+		text += len;
+		if (*text)
+			clean[at++] = *text++;
+	}
+	clean[at] = '\0';
+	return clean;
+}
+
 void check_print_text(const struct checks *c)
 {
 	for (size_t i = 0; i < c->nr; i++) {
@@ -130,9 +150,9 @@ void check_print_text(const struct checks *c)
 			printf("not reached: %s\n", check->name);
 			continue;
 		}
-		printf("%s: %s: ", states[check->state], check->name);
+		printf("%s: %s: ", states[check->state], visible(check->name));
 		/* What has several lines stays together. */
-		for (const char *p = check->text; *p; p++)
+		for (const char *p = visible(check->text); *p; p++)
 			printf(*p == '\n' ? "\n    " : "%c", *p);
 		putchar('\n');
 	}
@@ -145,9 +165,9 @@ void check_print_json(const struct checks *c)
 	for (size_t i = 0; i < c->nr; i++) {
 		struct json_object *check = json_object_new_object();
 
-		json_object_object_add(check, "check", json_object_new_string(c->list[i].name));
+		json_object_object_add(check, "check", json_object_new_string(visible(c->list[i].name)));
 		json_object_object_add(check, "state", json_object_new_string(states[c->list[i].state]));
-		json_object_object_add(check, "text", json_object_new_string(c->list[i].text));
+		json_object_object_add(check, "text", json_object_new_string(visible(c->list[i].text)));
 		json_object_array_add(list, check);
 	}
 	json_object_object_add(root, "version", json_object_new_string(VACCEL_PROJECT_VERSION));
