@@ -42,6 +42,15 @@ int engines_start(struct engines *e, const char *plugin)
 	return 0;
 }
 
+int engines_start_or_skip(struct engines *e, const char *plugin)
+{
+	int ret = engines_start(e, plugin);
+
+	if (ret == VACCEL_ENOENT)
+		test_skip("the engine's library is not there, see above");
+	return ret;
+}
+
 void engines_stop(struct engines *e)
 {
 	if (!e->host.pid)
@@ -158,4 +167,32 @@ struct vaccel_resource *with_both(struct engines *e, struct vaccel_resource *res
 	for (int i = 0; i < NR_PLACES; i++)
 		assert_int_equal(vaccel_resource_register(res, &e->sess[i]), 0);
 	return res;
+}
+
+struct vaccel_resource *model_of_path(struct engines *e, const char *path)
+{
+	struct vaccel_resource *model;
+
+	assert_int_equal(vaccel_resource_new(&model, path, VACCEL_RESOURCE_MODEL), 0);
+	return with_both(e, model);
+}
+
+struct vaccel_resource *model_of_bytes(struct engines *e, const void *data, size_t size, const char *name)
+{
+	struct vaccel_resource *model;
+
+	assert_int_equal(vaccel_resource_from_buf(&model, data, size, VACCEL_RESOURCE_MODEL, name, true), 0);
+	return with_both(e, model);
+}
+
+void shapes_read(float picture[SHAPES_PIXELS], float expected[SHAPES_CLASSES])
+{
+	FILE *file = fopen(EXPECTED, "r");
+
+	assert_non_null(file);
+	for (int i = 0; i < SHAPES_CLASSES; i++)
+		assert_int_equal(fscanf(file, "%f", &expected[i]), 1);
+	fclose(file);
+	for (int i = 0; i < SHAPES_PIXELS; i++)
+		picture[i] = (float)(37LL * i % 101) / 50 - 1;
 }

@@ -31,6 +31,9 @@ struct engines {
  */
 int engines_start(struct engines *e, const char *plugin);
 
+/** engines_start_or_skip() - the same, but the test is skipped where the engine's library is not there */
+int engines_start_or_skip(struct engines *e, const char *plugin);
+
 /** engines_stop() - ends both, and checks that the host had no trouble */
 void engines_stop(struct engines *e);
 
@@ -42,6 +45,19 @@ void expect_start(const char *plugin, int code, const char *message);
 
 /** with_both() - registers a resource with both sessions. Return: the resource */
 struct vaccel_resource *with_both(struct engines *e, struct vaccel_resource *res);
+
+/** model_of_path() - a model, registered with both; the caller deletes the resource */
+struct vaccel_resource *model_of_path(struct engines *e, const char *path);
+
+/** model_of_bytes() - the same of bytes, which live until it is deleted */
+struct vaccel_resource *model_of_bytes(struct engines *e, const void *data, size_t size, const char *name);
+
+#define SHAPES_CLASSES 5
+#define SHAPES_SIDE    224
+#define SHAPES_PIXELS  (SHAPES_SIDE * SHAPES_SIDE * 3)
+
+/** shapes_read() - the input of expect.py, and what the network of examples/models/shapes says of it */
+void shapes_read(float picture[SHAPES_PIXELS], float expected[SHAPES_CLASSES]);
 
 /** captured() - what the function prints to standard output and error, to be freed by the caller */
 char *captured(void (*function)(void *arg), void *arg);

@@ -16,34 +16,20 @@
 #define SAVED	  MODELS "lstm2"
 #define VARIABLES SAVED "/variables/variables."
 #define GRAPH	  MODELS "frozen_graph.pb"
-#define CLASSES	  5
-#define SIDE	  224
-#define PIXELS	  (SIDE * SIDE * 3)
 
 #define CODE_INVALID_ARGUMENT 3
 #define CODE_NOT_FOUND	      5
 
 static struct engines e;
-static float picture[PIXELS], expected[CLASSES];
+static float picture[SHAPES_PIXELS], expected[SHAPES_CLASSES];
 static char in_name[] = "serving_default_input_1", out_name[] = "StatefulPartitionedCall";
 static const struct vaccel_tf_node in_node = {in_name, 0}, out_node = {out_name, 0};
 
 static int start(void **state)
 {
-	FILE *file = fopen(EXPECTED, "r");
-	int ret;
-
 	(void)state;
-	assert_non_null(file);
-	for (int i = 0; i < CLASSES; i++)
-		assert_int_equal(fscanf(file, "%f", &expected[i]), 1);
-	fclose(file);
-	for (int i = 0; i < PIXELS; i++)
-		picture[i] = (float)(37LL * i % 101) / 50 - 1;
-	ret = engines_start(&e, ENGINE_PLUGIN);
-	if (ret == VACCEL_ENOENT)
-		test_skip("the engine's library is not there, see above");
-	return ret;
+	shapes_read(picture, expected);
+	return engines_start_or_skip(&e, ENGINE_PLUGIN);
 }
 
 static int stop(void **state)
@@ -55,27 +41,11 @@ static int stop(void **state)
 
 /* ---- Models and tensors ---------------------------------------------------------------------- */
 
-static struct vaccel_resource *model_of_path(const char *path)
-{
-	struct vaccel_resource *model;
-
-	assert_int_equal(vaccel_resource_new(&model, path, VACCEL_RESOURCE_MODEL), 0);
-	return with_both(&e, model);
-}
-
 static struct vaccel_resource *model_of_paths(const char **paths, size_t nr)
 {
 	struct vaccel_resource *model;
 
 	assert_int_equal(vaccel_resource_multi_new(&model, paths, nr, VACCEL_RESOURCE_MODEL), 0);
-	return with_both(&e, model);
-}
-
-static struct vaccel_resource *model_of_bytes(const void *data, size_t size, const char *name)
-{
-	struct vaccel_resource *model;
-
-	assert_int_equal(vaccel_resource_from_buf(&model, data, size, VACCEL_RESOURCE_MODEL, name, true), 0);
 	return with_both(&e, model);
 }
 
@@ -114,7 +84,7 @@ static struct vaccel_tf_tensor *tensor(enum vaccel_tf_data_type type, void *data
 
 static struct vaccel_tf_tensor *picture_tensor(void)
 {
-	return tensor(VACCEL_TF_FLOAT, picture, sizeof(picture), 4, (int64_t[]){1, SIDE, SIDE, 3});
+	return tensor(VACCEL_TF_FLOAT, picture, sizeof(picture), 4, (int64_t[]){1, SHAPES_SIDE, SHAPES_SIDE, 3});
 }
 
 static int run_at(int place, struct vaccel_resource *model, struct vaccel_tf_tensor **out)
@@ -145,12 +115,12 @@ static void expect_shapes(struct vaccel_resource *model)
 		assert_int_equal(out[place]->data_type, VACCEL_TF_FLOAT);
 		assert_int_equal(out[place]->nr_dims, 2);
 		assert_int_equal(out[place]->dims[0], 1);
-		assert_int_equal(out[place]->dims[1], CLASSES);
-		assert_int_equal(out[place]->size, CLASSES * sizeof(float));
-		for (int i = 0; i < CLASSES; i++)
+		assert_int_equal(out[place]->dims[1], SHAPES_CLASSES);
+		assert_int_equal(out[place]->size, SHAPES_CLASSES * sizeof(float));
+		for (int i = 0; i < SHAPES_CLASSES; i++)
 			assert_true(fabsf(((float *)out[place]->data)[i] - expected[i]) < 1e-5f);
 	}
-	assert_memory_equal(out[LOCAL]->data, out[REMOTE]->data, CLASSES * sizeof(float));
+	assert_memory_equal(out[LOCAL]->data, out[REMOTE]->data, SHAPES_CLASSES * sizeof(float));
 	for (int place = 0; place < NR_PLACES; place++) {
 		vaccel_tf_tensor_delete(out[place]);
 		assert_int_equal(unload_at(place, model), 0);
@@ -166,12 +136,12 @@ static void right(void **state)
 	size_t size;
 
 	(void)state;
-	expect_shapes(model_of_path(SAVED));
+	expect_shapes(model_of_path(&e, SAVED));
 	expect_shapes(model_of_paths(files, 3));
-	expect_shapes(model_of_path(GRAPH));
+	expect_shapes(model_of_path(&e, GRAPH));
 	data = read_whole(GRAPH, &size);
-	expect_shapes(model_of_bytes(data, size, "graph.pb"));
-	expect_shapes(model_of_bytes(data, size, "graph"));
+	expect_shapes(model_of_bytes(&e, data, size, "graph.pb"));
+	expect_shapes(model_of_bytes(&e, data, size, "graph"));
 	free(data);
 }
 
@@ -179,7 +149,7 @@ static void right(void **state)
 
 static void life(void **state)
 {
-	struct vaccel_resource *model = model_of_path(GRAPH);
+	struct vaccel_resource *model = model_of_path(&e, GRAPH);
 	struct vaccel_tf_tensor *out;
 
 	(void)state;
@@ -224,7 +194,7 @@ static void *run_often(void *arg)
 
 static void threads(void **state)
 {
-	struct vaccel_resource *model = model_of_path(SAVED);
+	struct vaccel_resource *model = model_of_path(&e, SAVED);
 	struct worker workers[16];
 
 	(void)state;
@@ -266,7 +236,7 @@ static void refused(struct vaccel_resource *model, const struct vaccel_tf_node *
 static void wrong_nodes(void **state)
 {
 	static char nowhere[] = "nowhere", full[] = "serving_default_input_1:0", empty[] = "";
-	struct vaccel_resource *model = model_of_path(GRAPH);
+	struct vaccel_resource *model = model_of_path(&e, GRAPH);
 	struct vaccel_tf_tensor *in = picture_tensor(), *out = NULL;
 	struct vaccel_tf_status status = {0, NULL};
 
@@ -315,21 +285,21 @@ static void refused_tensor(struct vaccel_resource *model, enum vaccel_tf_data_ty
 static void wrong_tensors(void **state)
 {
 	const size_t all = sizeof(picture);
-	struct vaccel_resource *model = model_of_path(GRAPH);
+	struct vaccel_resource *model = model_of_path(&e, GRAPH);
 
 	(void)state;
 	for (int place = 0; place < NR_PLACES; place++)
 		assert_int_equal(load_at(place, model), 0);
-	refused_tensor(model, VACCEL_TF_INT32, all, 4, (int64_t[]){1, SIDE, SIDE, 3});
-	refused_tensor(model, VACCEL_TF_STRING, all, 4, (int64_t[]){1, SIDE, SIDE, 3});
-	refused_tensor(model, VACCEL_TF_RESOURCE, all, 4, (int64_t[]){1, SIDE, SIDE, 3});
-	refused_tensor(model, 99, all, 4, (int64_t[]){1, SIDE, SIDE, 3});
-	refused_tensor(model, VACCEL_TF_FLOAT, all - 4, 4, (int64_t[]){1, SIDE, SIDE, 3});
-	refused_tensor(model, VACCEL_TF_FLOAT, 0, 4, (int64_t[]){1, SIDE, SIDE, 3});
-	refused_tensor(model, VACCEL_TF_FLOAT, all, 4, (int64_t[]){-1, -SIDE, SIDE, 3});
+	refused_tensor(model, VACCEL_TF_INT32, all, 4, (int64_t[]){1, SHAPES_SIDE, SHAPES_SIDE, 3});
+	refused_tensor(model, VACCEL_TF_STRING, all, 4, (int64_t[]){1, SHAPES_SIDE, SHAPES_SIDE, 3});
+	refused_tensor(model, VACCEL_TF_RESOURCE, all, 4, (int64_t[]){1, SHAPES_SIDE, SHAPES_SIDE, 3});
+	refused_tensor(model, 99, all, 4, (int64_t[]){1, SHAPES_SIDE, SHAPES_SIDE, 3});
+	refused_tensor(model, VACCEL_TF_FLOAT, all - 4, 4, (int64_t[]){1, SHAPES_SIDE, SHAPES_SIDE, 3});
+	refused_tensor(model, VACCEL_TF_FLOAT, 0, 4, (int64_t[]){1, SHAPES_SIDE, SHAPES_SIDE, 3});
+	refused_tensor(model, VACCEL_TF_FLOAT, all, 4, (int64_t[]){-1, -SHAPES_SIDE, SHAPES_SIDE, 3});
 	refused_tensor(model, VACCEL_TF_FLOAT, all, 4,
 		       (int64_t[]){INT64_C(1) << 40, INT64_C(1) << 40, INT64_C(1) << 40, 3});
-	refused_tensor(model, VACCEL_TF_FLOAT, all, 2, (int64_t[]){1, PIXELS});
+	refused_tensor(model, VACCEL_TF_FLOAT, all, 2, (int64_t[]){1, SHAPES_PIXELS});
 	vaccel_resource_delete(model);
 }
 
@@ -376,16 +346,16 @@ static void wrong_models(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		data = read_whole(others[i], &size);
-		bad(model_of_bytes(data, size, "other.pb"));
+		bad(model_of_bytes(&e, data, size, "other.pb"));
 		free(data);
 	}
 	data = read_whole(GRAPH, &size);
 	for (size_t cut = 1; cut < size; cut += size / 8)
-		bad(model_of_bytes(data, cut, "cut.pb"));
+		bad(model_of_bytes(&e, data, cut, "cut.pb"));
 	free(data);
-	bad(model_of_bytes(unknown, sizeof(unknown) - 1, "unknown.pb"));
+	bad(model_of_bytes(&e, unknown, sizeof(unknown) - 1, "unknown.pb"));
 	data = read_whole(SAVED "/saved_model.pb", &size);
-	bad(model_of_bytes(data, size / 2, "saved_model.pb"));
+	bad(model_of_bytes(&e, data, size / 2, "saved_model.pb"));
 	free(data);
 	without_variables(model_of_paths(lone, 1));
 }
@@ -398,7 +368,7 @@ static void no_device(void **state)
 		const char *device;
 		int code;
 	} devices[] = {{"gpu:7", VACCEL_ENODEV}, {"quantum", VACCEL_EINVAL}, {"gpu:x", VACCEL_EINVAL}};
-	struct vaccel_resource *model = model_of_path(GRAPH);
+	struct vaccel_resource *model = model_of_path(&e, GRAPH);
 
 	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
 		setenv("VACCEL_TF_DEVICE", devices[i].device, 1);

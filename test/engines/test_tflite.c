@@ -16,13 +16,10 @@
 
 #include "lite_models.h"
 
-#define SHAPES	EXAMPLES_DIR "/models/tf/lstm2.tflite"
-#define CLASSES 5
-#define SIDE	224
-#define PIXELS	(SIDE * SIDE * 3)
+#define SHAPES EXAMPLES_DIR "/models/tf/lstm2.tflite"
 
 static struct engines e;
-static float picture[PIXELS], expected[CLASSES];
+static float picture[SHAPES_PIXELS], expected[SHAPES_CLASSES];
 
 /* A device that is not there; asked before this process has threads, which a fork does not have. */
 static void expect_no_device(void)
@@ -39,21 +36,10 @@ static void expect_no_device(void)
 
 static int start(void **state)
 {
-	FILE *file = fopen(EXPECTED, "r");
-	int ret;
-
 	(void)state;
-	assert_non_null(file);
-	for (int i = 0; i < CLASSES; i++)
-		assert_int_equal(fscanf(file, "%f", &expected[i]), 1);
-	fclose(file);
-	for (int i = 0; i < PIXELS; i++)
-		picture[i] = (float)(37LL * i % 101) / 50 - 1;
+	shapes_read(picture, expected);
 	expect_no_device();
-	ret = engines_start(&e, ENGINE_PLUGIN);
-	if (ret == VACCEL_ENOENT)
-		test_skip("the engine's library is not there, see above");
-	return ret;
+	return engines_start_or_skip(&e, ENGINE_PLUGIN);
 }
 
 static int stop(void **state)
@@ -65,22 +51,6 @@ static int stop(void **state)
 
 /* ---- Models and tensors ---------------------------------------------------------------------- */
 
-static struct vaccel_resource *model_of_bytes(const void *data, size_t size, const char *name)
-{
-	struct vaccel_resource *model;
-
-	assert_int_equal(vaccel_resource_from_buf(&model, data, size, VACCEL_RESOURCE_MODEL, name, true), 0);
-	return with_both(&e, model);
-}
-
-static struct vaccel_resource *model_of_file(const char *path)
-{
-	struct vaccel_resource *model;
-
-	assert_int_equal(vaccel_resource_new(&model, path, VACCEL_RESOURCE_MODEL), 0);
-	return with_both(&e, model);
-}
-
 /* The bytes of the model live until the resource is deleted. */
 static struct vaccel_resource *model_of(const struct lite_model *m, uint8_t **bytes)
 {
@@ -88,7 +58,7 @@ static struct vaccel_resource *model_of(const struct lite_model *m, uint8_t **by
 
 	*bytes = lite_bytes(m, &size);
 	assert_non_null(*bytes);
-	return model_of_bytes(*bytes, size, "made.tflite");
+	return model_of_bytes(&e, *bytes, size, "made.tflite");
 }
 
 static void load(struct vaccel_resource *model)
@@ -109,7 +79,7 @@ static struct vaccel_tflite_tensor *tensor(enum vaccel_tflite_data_type type, vo
 
 static struct vaccel_tflite_tensor *picture_tensor(void)
 {
-	return tensor(VACCEL_TFLITE_FLOAT32, picture, sizeof(picture), 4, (int32_t[]){1, SIDE, SIDE, 3});
+	return tensor(VACCEL_TFLITE_FLOAT32, picture, sizeof(picture), 4, (int32_t[]){1, SHAPES_SIDE, SHAPES_SIDE, 3});
 }
 
 /* ---- Right answers --------------------------------------------------------------------------- */
@@ -128,12 +98,12 @@ static void expect_shapes(struct vaccel_resource *model)
 		assert_int_equal(out[place]->data_type, VACCEL_TFLITE_FLOAT32);
 		assert_int_equal(out[place]->nr_dims, 2);
 		assert_int_equal(out[place]->dims[0], 1);
-		assert_int_equal(out[place]->dims[1], CLASSES);
-		assert_int_equal(out[place]->size, CLASSES * sizeof(float));
-		for (int i = 0; i < CLASSES; i++)
+		assert_int_equal(out[place]->dims[1], SHAPES_CLASSES);
+		assert_int_equal(out[place]->size, SHAPES_CLASSES * sizeof(float));
+		for (int i = 0; i < SHAPES_CLASSES; i++)
 			assert_true(fabsf(((float *)out[place]->data)[i] - expected[i]) < 1e-5f);
 	}
-	assert_memory_equal(out[LOCAL]->data, out[REMOTE]->data, CLASSES * sizeof(float));
+	assert_memory_equal(out[LOCAL]->data, out[REMOTE]->data, SHAPES_CLASSES * sizeof(float));
 	for (int place = 0; place < NR_PLACES; place++) {
 		vaccel_tflite_tensor_delete(out[place]);
 		assert_int_equal(vaccel_tflite_model_unload(&e.sess[place], model), 0);
@@ -148,10 +118,10 @@ static void right(void **state)
 	size_t size;
 
 	(void)state;
-	expect_shapes(model_of_file(SHAPES));
+	expect_shapes(model_of_path(&e, SHAPES));
 	data = read_whole(SHAPES, &size);
-	expect_shapes(model_of_bytes(data, size, "x.tflite"));
-	expect_shapes(model_of_bytes(data, size, "noname"));
+	expect_shapes(model_of_bytes(&e, data, size, "x.tflite"));
+	expect_shapes(model_of_bytes(&e, data, size, "noname"));
 	free(data);
 }
 
@@ -247,7 +217,7 @@ static void pictures(void **state)
 	snprintf(command, sizeof(command),
 		 "mkdir %s && cp " SHAPES " " EXAMPLES_DIR "/models/shapes/labels.txt %s", dir, dir);
 	assert_int_equal(system(command), 0);
-	model = model_of_file(dir);
+	model = model_of_path(&e, dir);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		unsigned char text[NR_PLACES][64] = {"", ""}, name[64];
 		uint8_t *data;
@@ -283,7 +253,7 @@ static int run_picture(int place, struct vaccel_resource *model)
 
 static void life(void **state)
 {
-	struct vaccel_resource *model = model_of_file(SHAPES);
+	struct vaccel_resource *model = model_of_path(&e, SHAPES);
 
 	(void)state;
 	for (int place = 0; place < NR_PLACES; place++) {
@@ -359,7 +329,7 @@ static int run_threads(int place, struct vaccel_resource *model, int nr, int run
 /* 16 threads use one model; and it is unloaded and loaded while some do. */
 static void threads(void **state)
 {
-	struct vaccel_resource *model = model_of_file(SHAPES);
+	struct vaccel_resource *model = model_of_path(&e, SHAPES);
 
 	(void)state;
 	load(model);
@@ -431,7 +401,7 @@ static void refused_one(struct vaccel_resource *model, enum vaccel_tflite_data_t
 static void wrong_tensors(void **state)
 {
 	const size_t all = sizeof(picture);
-	struct vaccel_resource *model = model_of_file(SHAPES);
+	struct vaccel_resource *model = model_of_path(&e, SHAPES);
 	struct vaccel_tflite_tensor *in[] = {picture_tensor(), picture_tensor()};
 
 	(void)state;
@@ -439,20 +409,20 @@ static void wrong_tensors(void **state)
 	refused(model, in, 0, 1);
 	refused(model, in, 2, 1);
 	refused(model, in, 1, 2);
-	refused_one(model, VACCEL_TFLITE_INT32, all, 4, (int32_t[]){1, SIDE, SIDE, 3});
-	refused_one(model, VACCEL_TFLITE_STRING, all, 4, (int32_t[]){1, SIDE, SIDE, 3});
-	refused_one(model, 99, all, 4, (int32_t[]){1, SIDE, SIDE, 3});
-	refused_one(model, VACCEL_TFLITE_FLOAT32, all - 4, 4, (int32_t[]){1, SIDE, SIDE, 3});
-	refused_one(model, VACCEL_TFLITE_FLOAT32, 0, 4, (int32_t[]){1, SIDE, SIDE, 3});
-	refused_one(model, VACCEL_TFLITE_FLOAT32, all, 4, (int32_t[]){1, 3, SIDE, SIDE});
-	refused_one(model, VACCEL_TFLITE_FLOAT32, all, 1, (int32_t[]){PIXELS});
-	refused_one(model, VACCEL_TFLITE_FLOAT32, all, 4, (int32_t[]){-1, -SIDE, SIDE, 3});
-	refused_one(model, VACCEL_TFLITE_FLOAT32, 0, 4, (int32_t[]){0, SIDE, SIDE, 3});
+	refused_one(model, VACCEL_TFLITE_INT32, all, 4, (int32_t[]){1, SHAPES_SIDE, SHAPES_SIDE, 3});
+	refused_one(model, VACCEL_TFLITE_STRING, all, 4, (int32_t[]){1, SHAPES_SIDE, SHAPES_SIDE, 3});
+	refused_one(model, 99, all, 4, (int32_t[]){1, SHAPES_SIDE, SHAPES_SIDE, 3});
+	refused_one(model, VACCEL_TFLITE_FLOAT32, all - 4, 4, (int32_t[]){1, SHAPES_SIDE, SHAPES_SIDE, 3});
+	refused_one(model, VACCEL_TFLITE_FLOAT32, 0, 4, (int32_t[]){1, SHAPES_SIDE, SHAPES_SIDE, 3});
+	refused_one(model, VACCEL_TFLITE_FLOAT32, all, 4, (int32_t[]){1, 3, SHAPES_SIDE, SHAPES_SIDE});
+	refused_one(model, VACCEL_TFLITE_FLOAT32, all, 1, (int32_t[]){SHAPES_PIXELS});
+	refused_one(model, VACCEL_TFLITE_FLOAT32, all, 4, (int32_t[]){-1, -SHAPES_SIDE, SHAPES_SIDE, 3});
+	refused_one(model, VACCEL_TFLITE_FLOAT32, 0, 4, (int32_t[]){0, SHAPES_SIDE, SHAPES_SIDE, 3});
 	refused_one(model, VACCEL_TFLITE_FLOAT32, all, 4, (int32_t[]){1 << 30, 1 << 30, 1 << 30, 1 << 30});
-	refused_one(model, VACCEL_TFLITE_FLOAT32, all, 9, (int32_t[]){1, 1, 1, 1, 1, 1, SIDE, SIDE, 3});
+	refused_one(model, VACCEL_TFLITE_FLOAT32, all, 9, (int32_t[]){1, 1, 1, 1, 1, 1, SHAPES_SIDE, SHAPES_SIDE, 3});
 	/* dimensions of 1 make no difference */
 	vaccel_tflite_tensor_delete(in[1]);
-	in[1] = tensor(VACCEL_TFLITE_FLOAT32, picture, all, 3, (int32_t[]){SIDE, SIDE, 3});
+	in[1] = tensor(VACCEL_TFLITE_FLOAT32, picture, all, 3, (int32_t[]){SHAPES_SIDE, SHAPES_SIDE, 3});
 	for (int place = 0; place < NR_PLACES; place++) {
 		struct vaccel_tflite_tensor *out;
 
@@ -469,7 +439,7 @@ static void wrong_tensors(void **state)
 
 static void bad_bytes(const void *data, size_t size, const char *name)
 {
-	struct vaccel_resource *model = model_of_bytes(data, size, name);
+	struct vaccel_resource *model = model_of_bytes(&e, data, size, name);
 
 	for (int place = 0; place < NR_PLACES; place++) {
 		assert_int_equal(vaccel_tflite_model_load(&e.sess[place], model), VACCEL_EINVAL);

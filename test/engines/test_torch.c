@@ -26,24 +26,10 @@ static void model_path(const char *name, char *path, size_t size)
 /* A model's file, registered with both sessions. */
 static struct vaccel_resource *open_model(const char *name)
 {
-	struct vaccel_resource *model;
 	char path[512];
 
 	model_path(name, path, sizeof(path));
-	assert_int_equal(vaccel_resource_new(&model, path, VACCEL_RESOURCE_MODEL), 0);
-	for (int i = 0; i < NR_PLACES; i++)
-		assert_int_equal(vaccel_resource_register(model, &e.sess[i]), 0);
-	return model;
-}
-
-static struct vaccel_resource *model_of_bytes(const void *data, size_t size, const char *name)
-{
-	struct vaccel_resource *model;
-
-	assert_int_equal(vaccel_resource_from_buf(&model, data, size, VACCEL_RESOURCE_MODEL, name, true), 0);
-	for (int i = 0; i < NR_PLACES; i++)
-		assert_int_equal(vaccel_resource_register(model, &e.sess[i]), 0);
-	return model;
+	return model_of_path(&e, path);
 }
 
 static struct vaccel_torch_tensor *tensor(enum vaccel_torch_data_type type, void *data, size_t size,
@@ -135,7 +121,7 @@ static void from_memory(void **state)
 	(void)state;
 	model_path("linear", path, sizeof(path));
 	data = read_whole(path, &size);
-	model = model_of_bytes(data, size, "linear.pt");
+	model = model_of_bytes(&e, data, size, "linear.pt");
 	for (int place = 0; place < NR_PLACES; place++)
 		expect_linear(place, model, 7);
 	vaccel_resource_delete(model);
@@ -325,7 +311,7 @@ static void no_results(void **state)
 
 static void expect_no_model(const void *data, size_t size, const char *name)
 {
-	struct vaccel_resource *model = model_of_bytes(data, size, name);
+	struct vaccel_resource *model = model_of_bytes(&e, data, size, name);
 
 	for (int place = 0; place < NR_PLACES; place++)
 		assert_int_equal(vaccel_torch_model_load(&e.sess[place], model), VACCEL_EINVAL);
@@ -350,7 +336,7 @@ static void bad_files(void **state)
 	/* Bytes that are not what they were: refused, or still a model, but never the end of the worker. */
 	for (size_t at = 0; at < size; at += 97) {
 		data[at] ^= 0xff;
-		model = model_of_bytes(data, size, "changed.pt");
+		model = model_of_bytes(&e, data, size, "changed.pt");
 		for (int place = 0; place < NR_PLACES; place++)
 			vaccel_torch_model_load(&e.sess[place], model);
 		vaccel_resource_delete(model);

@@ -17,6 +17,20 @@ void lib_stop(void)
 	assert_int_equal(vaccel_cleanup(), 0);
 }
 
+int start_without_plugins(void **state)
+{
+	(void)state;
+	lib_start("", VACCEL_LOG_WARN);
+	return 0;
+}
+
+int stop_library(void **state)
+{
+	(void)state;
+	lib_stop();
+	return 0;
+}
+
 /* ---- Calls ---------------------------------------------------------------------------------- */
 
 #pragma GCC diagnostic push

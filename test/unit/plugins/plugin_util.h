@@ -10,6 +10,10 @@
 void lib_start(const char *plugins, vaccel_log_level_t level);
 void lib_stop(void);
 
+/* The same for a group of tests, with warnings and no plugin. Return: 0 */
+int start_without_plugins(void **state);
+int stop_library(void **state);
+
 /** op_call() - the public call of an op, with desc->nr_params values */
 int op_call(uint16_t code, struct vaccel_session *sess, const union vop_val *vals);
 

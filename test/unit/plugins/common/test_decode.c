@@ -17,20 +17,6 @@ static struct geometry geometry;
 static struct decode d = {"m", &description, &geometry, &outputs};
 static char *names[] = {"cat", "dog", "owl"};
 
-static int start(void **state)
-{
-	(void)state;
-	lib_start("", VACCEL_LOG_WARN);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	lib_stop();
-	return 0;
-}
-
 static int reset(void **state)
 {
 	(void)state;
@@ -422,5 +408,5 @@ int main(void)
 		TEST(class_maps), TEST(depths),	  TEST(key_points),    TEST(several_people), TEST(places),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start_without_plugins, stop_library);
 }

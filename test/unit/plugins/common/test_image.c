@@ -22,20 +22,6 @@ struct file {
 static struct capture c;
 static struct image image;
 
-static int start(void **state)
-{
-	(void)state;
-	lib_start("", VACCEL_LOG_WARN);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	lib_stop();
-	return 0;
-}
-
 /* Decodes exactly these bytes: a reader that goes on is found by ASan. What is logged is in c. */
 static int decode(const void *data, size_t size)
 {
@@ -427,5 +413,5 @@ int main(void)
 		cmocka_unit_test(kinds_of_png),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start_without_plugins, stop_library);
 }

@@ -34,20 +34,6 @@ static int describe(void *model, bool output, size_t index, struct tensor *tenso
 const struct engine engine = {.name = "none", .file = "a file", .count = count_tensors,
 			      .describe = describe};
 
-static int start(void **state)
-{
-	(void)state;
-	lib_start("", VACCEL_LOG_WARN);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	lib_stop();
-	return 0;
-}
-
 static int reset(void **state)
 {
 	(void)state;
@@ -349,5 +335,5 @@ int main(void)
 		TEST(room_beside), TEST(sizes), TEST(kernels), TEST(refused),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start_without_plugins, stop_library);
 }
