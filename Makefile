@@ -68,7 +68,7 @@ check: vm sanitized full
 	scripts/check
 
 # The plugins of engines that Debian does not have, with these engines; they are fetched into the cache.
-check-engines: user
+check-engines: user vm
 	scripts/check-engines
 
 # What bench/goals lists, natively and in a VM. BENCH_BIG=1: also transfers of up to 8 GiB.

@@ -9,12 +9,8 @@
 # VHOST_USER_ACCEL names the host process.
 
 programs=$1 plugins=$2 data=$3
-work=$(mktemp -d) || exit 1
-daemon=''
-trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null; rm -rf "$work"' EXIT
-# Tests that start libvaccel themselves set it to 0; here the library starts itself.
-export VACCEL_BOOTSTRAP_ENABLED=1 VACCEL_VIRTIO_SOCKET=$work/accel.sock
-failed=0 ran=0
+. "$(dirname "$0")/places.sh"
+ran=0
 
 # expect WHERE PICTURE LABEL TENSOR PROGRAM MODEL
 expect() {
@@ -56,38 +52,14 @@ engine() {
 	both_ways "$1" inference "${@:2}"
 }
 
-# both_ways NAME FUNCTION ARGUMENT...: calls FUNCTION WHERE ARGUMENT...
-both_ways() {
-	local name=$1 function=$2
-	[ -e "$plugins/libvaccel-$name.so" ] || return 0
-	shift 2
-	VACCEL_PLUGINS=$plugins/libvaccel-$name.so "$function" "locally" "$@"
-	VACCEL_PLUGINS=$plugins/libvaccel-$name.so "$VHOST_USER_ACCEL" --socket-path="$VACCEL_VIRTIO_SOCKET" \
-		--worker="$VHOST_USER_ACCEL-worker" --sandbox=strict >"$work/log" 2>&1 &
-	daemon=$!
-	for ((i = 0; i < 600; i++)); do
-		[ ! -S "$VACCEL_VIRTIO_SOCKET" ] || break
-		sleep 0.05
-	done
-	VACCEL_PLUGINS=$plugins/libvaccel-virtio.so "$function" "from a host process" "$@"
-	kill "$daemon"
-	wait "$daemon" || failed=1
-	daemon=''
-	[ $failed = 0 ] || cat "$work/log"
-}
-
 engine torch torch_inference torch/cnn_trace.pt 'type:7 nr_dims:2 size:20B'
 engine tflite tflite_inference tf/lstm2.tflite 'type:1 nr_dims:2 size:20B'
 both_ways opencv edges
 # Engines that "make check-engines" fetches
-if [ -n "${VACCEL_TF_LIBRARY-}" ]; then
-	engine tf tf_inference tf/lstm2 'type:1 nr_dims:2 size:20B'
-	engine tf tf_inference tf/frozen_graph.pb 'type:1 nr_dims:2 size:20B'
-fi
-if [ -n "${VACCEL_OPENVINO_LIBRARY-}" ]; then
-	engine openvino tf_inference tf/lstm2 'type:1 nr_dims:2 size:20B'
-	engine openvino tflite_inference tf/lstm2.tflite 'type:1 nr_dims:2 size:20B'
-fi
+engine tf tf_inference tf/lstm2 'type:1 nr_dims:2 size:20B'
+engine tf tf_inference tf/frozen_graph.pb 'type:1 nr_dims:2 size:20B'
+engine openvino tf_inference tf/lstm2 'type:1 nr_dims:2 size:20B'
+engine openvino tflite_inference tf/lstm2.tflite 'type:1 nr_dims:2 size:20B'
 
 if [ $ran = 0 ]; then
 	echo "skipped: no plugin that an inference example needs is built"

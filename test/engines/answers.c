@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Runs the operations of which the answer is numbers, and prints their bytes, and whether they are right:
+ *
+ *   answers OPERATION                             fpga_vectoradd, blas_sgemm, ...
+ *   answers tf|tflite|torch MODEL EXPECTED        loads, runs and unloads the network of examples/models/shapes
+ *
+ * EXPECTED is expected.txt. Needs nothing but libvaccel, since it also runs in a VM: see answers.sh.
+ */
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <vaccel.h>
+
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+#define ROWS	7
+#define COLUMNS 5
+#define INNER	6
+#define SIDE	224
+#define PIXELS	(SIDE * SIDE * 3)
+#define CLASSES 5
+
+static struct vaccel_session sess;
+
+static void check(int ret, const char *what)
+{
+	if (!ret)
+		return;
+	fprintf(stderr, "%s: error %d\n", what, ret);
+	exit(1);
+}
+
+/* The values of expect.py, from some place on */
+static float *values(size_t count, size_t from)
+{
+	float *all = malloc(count * sizeof(*all));
+
+	if (!all)
+		check(VACCEL_ENOMEM, "memory");
+	for (size_t i = 0; i < count; i++)
+		all[i] = (float)(37ULL * (i + from) % 101) / 50 - 1;
+	return all;
+}
+
+static int print(const char *name, const void *data, size_t size, bool right)
+{
+	const uint8_t *bytes = data;
+
+	printf("%s: ", name);
+	for (size_t i = 0; i < size; i++)
+		printf("%02x", bytes[i]);
+	printf("\n%s: %s\n", name, right ? "right" : "wrong");
+	return right ? 0 : 1;
+}
+
+/* ---- Numbers --------------------------------------------------------------------------------- */
+
+/* c = a * b + c, as far as float goes */
+static bool is_product(const float *a, const float *b, const float *before, const float *c, size_t rows,
+		       size_t columns, size_t inner)
+{
+	for (size_t i = 0; i < rows * columns; i++) {
+		double sum = before ? before[i] : 0;
+
+		for (size_t k = 0; k < inner; k++)
+			sum += (double)a[i / columns * inner + k] * b[k * columns + i % columns];
+		if (!(fabs(sum - c[i]) < 1e-5))
+			return false;
+	}
+	return true;
+}
+
+static int blas_sgemm(const char *name)
+{
+	float *a = values(ROWS * INNER, 0), *b = values(INNER * COLUMNS, 50);
+	float *before = values(ROWS * COLUMNS, 9), *c = values(ROWS * COLUMNS, 9);
+
+	check(vaccel_sgemm(&sess, ROWS, COLUMNS, INNER, 1, a, INNER, b, COLUMNS, 1, c, COLUMNS), name);
+	return print(name, c, ROWS * COLUMNS * sizeof(*c), is_product(a, b, before, c, ROWS, COLUMNS, INNER));
+}
+
+static struct vaccel_torch_tensor *matrix(float *data, int64_t rows, int64_t columns)
+{
+	struct vaccel_torch_tensor *t;
+
+	check(vaccel_torch_tensor_new(&t, 2, (int64_t[]){rows, columns}, VACCEL_TORCH_FLOAT), "tensor");
+	vaccel_torch_tensor_set_data(t, data, (size_t)(rows * columns) * sizeof(*data));
+	return t;
+}
+
+static int torch_sgemm(const char *name)
+{
+	float *a = values(ROWS * INNER, 0), *b = values(INNER * COLUMNS, 50), *c = values(ROWS * COLUMNS, 9);
+	struct vaccel_torch_tensor *in_a = matrix(a, ROWS, INNER), *in_b = matrix(b, INNER, COLUMNS);
+	struct vaccel_torch_tensor *in_c = matrix(c, ROWS, COLUMNS), *out = NULL;
+
+	check(vaccel_torch_sgemm(&sess, &in_a, &in_b, &in_c, ROWS, COLUMNS, INNER, &out), name);
+	return print(name, out->data, out->size, out->size == ROWS * COLUMNS * sizeof(*c) &&
+						 is_product(a, b, c, out->data, ROWS, COLUMNS, INNER));
+}
+
+static int fpga_mmult(const char *name)
+{
+	float *a = values(INNER * INNER, 0), *b = values(INNER * INNER, 50), *c = values(INNER * INNER, 9);
+
+	check(vaccel_fpga_mmult(&sess, a, b, c, INNER * INNER), name);
+	return print(name, c, INNER * INNER * sizeof(*c), is_product(a, b, NULL, c, INNER, INNER, INNER));
+}
+
+static int fpga_arraycopy(const char *name)
+{
+	int from[] = {1, -2, 3000000, INT32_MIN}, to[4] = {0};
+
+	check(vaccel_fpga_arraycopy(&sess, from, to, 4), name);
+	return print(name, to, sizeof(to), !memcmp(from, to, sizeof(to)));
+}
+
+static int fpga_vectoradd(const char *name)
+{
+	float *a = values(ROWS, 0), *b = values(ROWS, 50), c[ROWS] = {0};
+	bool right = true;
+
+	check(vaccel_fpga_vadd(&sess, a, b, c, ROWS, ROWS), name);
+	for (int i = 0; i < ROWS; i++)
+		right = right && c[i] == a[i] + b[i];
+	return print(name, c, sizeof(c), right);
+}
+
+static int fpga_parallel(const char *name)
+{
+	float *a = values(ROWS, 0), *b = values(ROWS, 50), c[2][ROWS] = {{0}};
+	bool right = true;
+
+	check(vaccel_fpga_parallel(&sess, a, b, c[0], c[1], ROWS), name);
+	for (int i = 0; i < ROWS; i++)
+		right = right && c[0][i] == a[i] + b[i] && c[1][i] == a[i] * b[i];
+	return print(name, c, sizeof(c), right);
+}
+
+static int minmax(const char *name)
+{
+	static const double in[] = {3, -7.25, 0.5, 1e6, 12}, right[] = {3, -5, 0.5, 10, 10, -7.25, 1e6};
+	double out[7] = {0};
+
+	check(vaccel_minmax(&sess, in, 5, -5, 10, out, &out[5], &out[6]), name);
+	return print(name, out, sizeof(out), !memcmp(out, right, sizeof(out)));
+}
+
+/* ---- Models ---------------------------------------------------------------------------------- */
+
+static bool is_expected(const char *path, const float *scores)
+{
+	FILE *file = fopen(path, "r");
+	bool right = true;
+
+	if (!file)
+		check(VACCEL_ENOENT, path);
+	for (int i = 0; i < CLASSES; i++) {
+		float expected;
+
+		right = right && fscanf(file, "%f", &expected) == 1 && fabsf(scores[i] - expected) < 1e-5f;
+	}
+	fclose(file);
+	return right;
+}
+
+static int tf(const char *name, struct vaccel_resource *model, const char *expected)
+{
+	const struct vaccel_tf_node in_node = {"serving_default_input_1", 0}, out_node = {"StatefulPartitionedCall", 0};
+	struct vaccel_tf_status status = {0, NULL};
+	struct vaccel_tf_tensor *in, *out = NULL;
+
+	check(vaccel_tf_tensor_new(&in, 4, (int64_t[]){1, SIDE, SIDE, 3}, VACCEL_TF_FLOAT), "tensor");
+	check(vaccel_tf_tensor_set_data(in, values(PIXELS, 0), PIXELS * sizeof(float)), "tensor");
+	check(vaccel_tf_model_load(&sess, model, &status), "tf_model_load");
+	check(vaccel_tf_model_run(&sess, model, NULL, &in_node, &in, 1, &out_node, &out, 1, &status), "tf_model_run");
+	check(vaccel_tf_model_unload(&sess, model, &status), "tf_model_unload");
+	return print(name, out->data, out->size, out->size == CLASSES * sizeof(float) &&
+						 is_expected(expected, out->data));
+}
+
+static int tflite(const char *name, struct vaccel_resource *model, const char *expected)
+{
+	struct vaccel_tflite_tensor *in, *out = NULL;
+	uint8_t status = 0;
+
+	check(vaccel_tflite_tensor_new(&in, 4, (int32_t[]){1, SIDE, SIDE, 3}, VACCEL_TFLITE_FLOAT32), "tensor");
+	check(vaccel_tflite_tensor_set_data(in, values(PIXELS, 0), PIXELS * sizeof(float)), "tensor");
+	check(vaccel_tflite_model_load(&sess, model), "tflite_model_load");
+	check(vaccel_tflite_model_run(&sess, model, &in, 1, &out, 1, &status), "tflite_model_run");
+	check(vaccel_tflite_model_unload(&sess, model), "tflite_model_unload");
+	return print(name, out->data, out->size, out->size == CLASSES * sizeof(float) &&
+						 is_expected(expected, out->data));
+}
+
+static int torch(const char *name, struct vaccel_resource *model, const char *expected)
+{
+	float *rows = values(PIXELS, 0), *planes = malloc(PIXELS * sizeof(*planes));
+	struct vaccel_torch_tensor *in, *out = NULL;
+
+	if (!planes)
+		check(VACCEL_ENOMEM, "memory");
+	for (size_t i = 0; i < PIXELS; i++)
+		planes[i % 3 * SIDE * SIDE + i / 3] = rows[i];
+	check(vaccel_torch_tensor_new(&in, 4, (int64_t[]){1, 3, SIDE, SIDE}, VACCEL_TORCH_FLOAT), "tensor");
+	vaccel_torch_tensor_set_data(in, planes, PIXELS * sizeof(float));
+	check(vaccel_torch_model_load(&sess, model), "torch_model_load");
+	check(vaccel_torch_model_run(&sess, model, NULL, &in, 1, &out, 1), "torch_model_run");
+	return print(name, out->data, out->size, out->size == CLASSES * sizeof(float) &&
+						 is_expected(expected, out->data));
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*numbers)(const char *name);
+		int (*model)(const char *name, struct vaccel_resource *model, const char *expected);
+	} operations[] = {
+		{"blas_sgemm", blas_sgemm, NULL},     {"torch_sgemm", torch_sgemm, NULL},
+		{"fpga_mmult", fpga_mmult, NULL},     {"fpga_arraycopy", fpga_arraycopy, NULL},
+		{"fpga_parallel", fpga_parallel, NULL}, {"fpga_vectoradd", fpga_vectoradd, NULL},
+		{"minmax", minmax, NULL},	      {"tf", NULL, tf},
+		{"tflite", NULL, tflite},	      {"torch", NULL, torch},
+	};
+	struct vaccel_resource *model;
+
+	for (size_t i = 0; argc > 1 && i < sizeof(operations) / sizeof(operations[0]); i++) {
+		if (strcmp(argv[1], operations[i].name) || argc != (operations[i].model ? 4 : 2))
+			continue;
+		check(vaccel_session_init(&sess, 0), "session");
+		if (operations[i].numbers)
+			return operations[i].numbers(argv[1]);
+		check(vaccel_resource_new(&model, argv[2], VACCEL_RESOURCE_MODEL), argv[2]);
+		check(vaccel_resource_register(model, &sess), argv[2]);
+		return operations[i].model(argv[1], model, argv[3]);
+	}
+	fprintf(stderr, "Usage: %s OPERATION | FRAMEWORK MODEL EXPECTED\n", argv[0]);
+	return 2;
+}
