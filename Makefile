@@ -64,6 +64,9 @@ vm: stage driver
 demo: vm
 	scripts/demo
 
+demo-engines: full
+	scripts/demo-engines
+
 check: vm sanitized full
 	scripts/check
 
@@ -141,7 +144,9 @@ clean:
 help:
 	@echo 'make          build user space and the driver (for kernels $(serieses))'
 	@echo 'make full     build also the engines that are too large for the usual build root'
-	@echo 'make demo     build, boot a VM and run the examples in it'
+	@echo 'make demo     build, boot VMs and run examples in them; build/demo/index.html shows what they recognised'
+	@echo 'make demo-engines'
+	@echo '              show each engine with one answer'
 	@echo 'make check    build and run all tests; ends with "N passed, N failed"'
 	@echo 'make check-engines'
 	@echo '              fetch TensorFlow and OpenVINO, and test their plugins'
@@ -163,7 +168,7 @@ help:
 	@echo 'make check-dist try them: install, run, remove, boot; ends with "N passed, N failed"'
 	@echo 'make clean    remove build/ (scripts/build-root --remove deletes the build root)'
 
-.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo bench bench-clients check check-engines abi fuzz torture kill-matrix \
+.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo demo-engines bench bench-clients check check-engines abi fuzz torture kill-matrix \
 	stress sanitizers coverage debug-kernel-check qemu sparse dist check-dist clean help
 
 endif
