@@ -55,17 +55,26 @@ classify() {
 	done
 }
 
-# scene PROGRAM OPERATION PICTURE PATTERN: of a model in the engine's format
+# scene MODELS PROGRAM OPERATION PICTURE PATTERN
 scene() {
-	answer "$2" "imagename: \{\"operation\":\"$1\",.*$4" \
-		picture "$programs/$1" "$images/$3" 1 "$models/scenes/$1"
+	answer "$3" "imagename: \{\"operation\":\"$2\",.*$5" \
+		picture "$programs/$2" "$images/$4" 1 "$models/$1/$2"
 }
 
+# What was worked out by hand, in ONNX's format
 scenes() {
-	scene detect image_detect scene.jpg '"found":3,.*"label":"circle","score":0.9[0-9]*,"box":\[[23][0-9]\.[0-9],'
-	scene segment image_segment scene.jpg '"found":4,.*"label":"background","class":0,"share":0.7'
-	scene pose image_pose figure.jpg '"label":"head","x":12[0-9]\.[0-9],"y":[56][0-9]\.'
-	scene depth image_depth mist.jpg '"depth":\{"min":1\.[56][0-9]*,"max":9\.[45]'
+	scene scenes detect image_detect scene.jpg \
+		'"found":3,.*"label":"circle","score":0.9[0-9]*,"box":\[[23][0-9]\.[0-9],'
+	scene scenes segment image_segment scene.jpg '"found":4,.*"label":"background","class":0,"share":0.7'
+	scene scenes pose image_pose figure.jpg '"label":"head","x":12[0-9]\.[0-9],"y":[56][0-9]\.'
+	scene scenes depth image_depth mist.jpg '"depth":\{"min":1\.[56][0-9]*,"max":9\.[45]'
+}
+
+# What was learned, in the format of each engine
+learned() {
+	scene learned segment image_segment scene.jpg '"found":4,.*"label":"background","class":0,"share":0.7'
+	scene learned pose image_pose figure.jpg '"label":"head","x":1[23][0-9]\.[0-9],"y":[56][0-9]\.'
+	scene learned depth image_depth mist.jpg '"depth":\{"min":(0\.[6-9]|1\.)[0-9]*,"max":(9\.|10\.[0-3])'
 }
 
 # model FRAMEWORK MODEL OPERATIONS
@@ -83,9 +92,11 @@ case $engine in
 onnx)
 	classify shapes/shapes.onnx
 	scenes
+	learned
 	;;
 tflite)
 	classify tf/lstm2.tflite
+	learned
 	model tflite tf/lstm2.tflite 'tflite_model_load tflite_model_run tflite_model_unload'
 	;;
 tf)
@@ -95,11 +106,13 @@ tf)
 openvino)
 	classify shapes/shapes.onnx
 	scenes
+	learned
 	model tf tf/lstm2 'tf_model_load tf_model_run tf_model_unload'
 	model tflite tf/lstm2.tflite 'tflite_model_load tflite_model_run tflite_model_unload'
 	;;
 torch)
 	classify torch/cnn_trace.pt
+	learned
 	model torch torch/cnn_trace.pt 'torch_model_load torch_model_run'
 	numbers torch_sgemm
 	;;

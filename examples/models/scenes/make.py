@@ -143,20 +143,25 @@ TASKS = {"detect": (detect, KINDS), "segment": (segment, ["background"] + KINDS)
          "pose": (pose, list(POINTS)), "depth": (depth, None)}
 
 
-def write_models(out):
+def write_description(directory, labels):
+    """What the plugins read beside a model: its input, and its classes, if it has any."""
     preprocessor = {"do_resize": True, "size": {"height": SIZE, "width": SIZE}, "resample": 2,
                     "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": False}
+    config = {"num_channels": 3}
+    if labels:
+        config["id2label"] = {str(i): label for i, label in enumerate(labels)}
+    for name, content in (("preprocessor_config.json", preprocessor), ("config.json", config)):
+        with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=2)
+            file.write("\n")
+
+
+def write_models(out):
     for task, (make, labels) in TASKS.items():
         directory = os.path.join(out, task)
         os.makedirs(directory, exist_ok=True)
         make(os.path.join(directory, "model.onnx"))
-        config = {"num_channels": 3}
-        if labels:
-            config["id2label"] = {str(i): label for i, label in enumerate(labels)}
-        for name, content in (("preprocessor_config.json", preprocessor), ("config.json", config)):
-            with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
-                json.dump(content, file, indent=2)
-                file.write("\n")
+        write_description(directory, labels)
 
 
 # ---- Pictures ------------------------------------------------------------------------------------

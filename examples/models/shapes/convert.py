@@ -271,33 +271,45 @@ VALID, RELU = 1, 1
 FLOAT32, INT32 = 0, 2
 
 
-def tflite(weights):
-    codes, tensors, operators = [], [], []
-    buffers = [{}]  # the first one is that of tensors without data
+class Lite:
+    """A model with one graph: tensors, and operators one after the other"""
 
-    def tensor(name, shape, data=None):
+    def __init__(self):
+        self.codes, self.tensors, self.operators = [], [], []
+        self.buffers = [{}]  # the first one is that of tensors without data
+
+    def tensor(self, name, shape, data=None):
         content = {0: list(shape), 1: FLOAT32, 3: name}
         if data is not None:
             data = np.ascontiguousarray(data)
             content[1] = INT32 if data.dtype == np.int32 else FLOAT32
-            content[2] = len(buffers)
-            buffers.append({0: data.tobytes()})
-        tensors.append(content)
-        return len(tensors) - 1
+            content[2] = len(self.buffers)
+            self.buffers.append({0: data.tobytes()})
+        self.tensors.append(content)
+        return len(self.tensors) - 1
 
-    def const_tensor(name, array):
-        return tensor(name, array.shape, array)
+    def const_tensor(self, name, array):
+        return self.tensor(name, array.shape, array)
 
-    def operator(code, inputs, name, shape, options_type=0, options=None):
-        if code not in codes:
-            codes.append(code)
-        output = tensor(name, shape)
-        content = {0: codes.index(code), 1: inputs, 2: [output]}
+    def operator(self, code, inputs, name, shape, options_type=0, options=None):
+        if code not in self.codes:
+            self.codes.append(code)
+        output = self.tensor(name, shape)
+        content = {0: self.codes.index(code), 1: inputs, 2: [output]}
         if options is not None:
             content.update({3: options_type, 4: options})
-        operators.append(content)
+        self.operators.append(content)
         return output
 
+    def finish(self, first, last, name):
+        graph = {0: self.tensors, 1: [first], 2: [last], 3: self.operators, 4: name}
+        return bytes(Flat(b"TFL3", {0: 3, 1: [{0: code, 2: 1, 3: code} for code in self.codes], 2: [graph],
+                                    3: name, 4: self.buffers}).data)
+
+
+def tflite(weights):
+    lite = Lite()
+    tensor, const_tensor, operator = lite.tensor, lite.const_tensor, lite.operator
     first = tensor(IN_NAME, [1, SIDE, SIDE, 3])
     last = operator(AVERAGE_POOL_2D, [first], "pool", [1, POOLED, POOLED, 3], POOL_OPTIONS,
                     {0: VALID, 1: POOL, 2: POOL, 3: POOL, 4: POOL})
@@ -322,10 +334,7 @@ def tflite(weights):
                     "logits", [1, classes], FULLY_CONNECTED_OPTIONS, {})
     last = operator(SOFTMAX, [last], OUT_NAME, [1, classes], SOFTMAX_OPTIONS, {0: 1.0})
 
-    graph = {0: tensors, 1: [first], 2: [last], 3: operators, 4: "shapes"}
-    return bytes(Flat(b"TFL3", {
-        0: 3, 1: [{0: code, 2: 1, 3: code} for code in codes], 2: [graph], 3: "shapes", 4: buffers,
-    }).data)
+    return lite.finish(first, last, "shapes")
 
 
 # ---- Torch: TorchScript, a zip file with source code, pickles and arrays ------------------------
@@ -412,4 +421,5 @@ def main():
     write_torch(os.path.join(models, "torch/cnn_trace.pt"), weights)
 
 
-main()
+if __name__ == "__main__":
+    main()
