@@ -82,6 +82,8 @@ struct counters_service {
 	_Atomic uint64_t clients, waiting, ready; /* now; ready: supervisors for the next ones */
 	_Atomic uint64_t served, turned_away, dropped;
 	_Atomic uint64_t max_clients;
+	_Atomic uint64_t draining; /* 1: there are no new clients any more */
+	_Atomic uint64_t reloads;  /* that have succeeded */
 };
 
 /**

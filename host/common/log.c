@@ -21,6 +21,8 @@
 static enum log_format log_format;
 static bool log_verbose;
 static char log_name[LOG_NAME_SIZE];
+static char *log_first; /* NULL: nobody wants it */
+static size_t log_first_size;
 static bool (*log_sink)(const char *line, size_t len, bool relayed);
 
 static const char *const format_names[] = {
@@ -56,6 +58,14 @@ void log_set_name(const char *vm)
 void log_set_sink(bool (*sink)(const char *line, size_t len, bool relayed))
 {
 	log_sink = sink;
+}
+
+void log_keep_first(char *to, size_t size)
+{
+	log_first = to;
+	log_first_size = size;
+	if (to)
+		*to = '\0';
 }
 
 bool log_is_due(uint64_t count)
@@ -225,6 +235,8 @@ void log_line(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	len = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (log_first && !*log_first)
+		snprintf(log_first, log_first_size, "%s", len < 0 ? "" : text);
 	record.text = text;
 	record.len = len < 0 ? 0 : strnlen(text, sizeof(text));
 	log_record(&record);

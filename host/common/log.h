@@ -57,6 +57,12 @@ void log_set_name(const char *vm);
  */
 void log_set_sink(bool (*sink)(const char *line, size_t len, bool relayed));
 
+/**
+ * log_keep_first() - what the first line of log_line() says from now on is kept, too, without what stands before it
+ * @to: receives it, "" until then; NULL: no more
+ */
+void log_keep_first(char *to, size_t size);
+
 /** log_line() - prints one line. Any thread, but for the sink's needs. errno is kept. */
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

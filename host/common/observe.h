@@ -16,6 +16,13 @@ enum observe_type {
 	OBSERVE_SETUP = 1, /* setup; fds: the service's page, and the sockets that has_* says */
 	OBSERVE_CLIENT,	   /* client, which has come; fd: its page */
 	OBSERVE_GONE,	   /* client.place: it has gone */
+	OBSERVE_ASK,	   /* from the observer: ask. Is answered */
+	OBSERVE_ANSWER,	   /* answer */
+};
+
+enum observe_wish {
+	OBSERVE_DRAIN = 1, /* no new clients, and the end when the last one has gone */
+	OBSERVE_RELOAD,	   /* the policy's file is read again, for new clients */
 };
 
 /** Clients are known by their place, which is used again. Places are below this. */
@@ -28,7 +35,7 @@ struct observe_msg {
 		struct {
 			char version[32]; /* of the listener's program */
 			char log_format[16];
-			bool has_metrics;
+			bool has_metrics, has_control;
 		} setup;
 		struct {
 			uint32_t place;
@@ -37,6 +44,15 @@ struct observe_msg {
 			int64_t since; /* time(2) */
 			char name[OBSERVE_NAME_SIZE]; /* as in the log */
 		} client;
+		struct {
+			uint32_t wish;
+			uint64_t serial; /* the answer has that of its question */
+		} ask;
+		struct {
+			uint64_t serial;
+			bool done;
+			char text[512]; /* why not */
+		} answer;
 	};
 };
 

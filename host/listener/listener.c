@@ -72,6 +72,8 @@ struct listener {
 	const struct listener_options *opts;
 	int signals, sock;
 	bool bound, stop, has_started;
+	bool draining; /* no new clients */
+	uint64_t reloads;
 	int status; /* to exit with */
 	struct waiting_list waiting;
 	struct watcher watcher;
@@ -297,9 +299,72 @@ static void update_observer(struct listener *l, uint64_t now)
 	counters_set(&s->turned_away, l->refused);
 	counters_set(&s->dropped, l->waiting.turned_away);
 	counters_set(&s->max_clients, l->opts->max_clients);
+	counters_set(&s->draining, l->draining);
+	counters_set(&s->reloads, l->reloads);
 	for (unsigned int i = 0; i < l->nr_places; i++)
 		if (is_news(&l->places[i]) && !tell_of(l, i, now))
 			return;
+}
+
+/* ---- What the operator wants ---------------------------------------------------------------- */
+
+/* Nobody can connect any more, and who has not been served yet never is. */
+static void drain(struct listener *l)
+{
+	if (l->draining)
+		return;
+	log_info("no new clients are served; the end comes when the last one has gone");
+	l->draining = true;
+	if (l->sock >= 0)
+		close(l->sock);
+	l->sock = -1;
+	if (l->bound)
+		unlink(l->opts->socket_path);
+	l->bound = false;
+	waiting_clear(&l->waiting);
+	for (unsigned int i = 0; i < l->nr_places; i++)
+		if (l->places[i].state == STARTING || l->places[i].state == READY)
+			dismiss(&l->places[i]);
+}
+
+/* Return: whether it is in force; who is served keeps what he has */
+static bool reload(struct listener *l, char *why, size_t size)
+{
+	if (!l->opts->reload) {
+		snprintf(why, size, "there is no file of --config to be read again");
+		return false;
+	}
+	if (!l->opts->reload(l->opts->arg, why, size))
+		return false;
+	log_info("the policy was read again, for new clients");
+	l->reloads++;
+	l->next_sections = 0;
+	l->failures = 0;
+	for (unsigned int i = 0; i < l->waiting.nr; i++)
+		(void)peer_of(l->waiting.of[i].fd, l->opts->clients, &l->waiting.of[i].peer);
+	for (unsigned int i = 0; i < l->nr_places; i++)
+		if (l->places[i].state == STARTING || l->places[i].state == READY)
+			dismiss(&l->places[i]);
+	return true;
+}
+
+/* The observer passes on what the operator wants. */
+static void on_observer(struct listener *l)
+{
+	struct observe_msg ask;
+
+	while (watcher_hear(&l->watcher, &ask)) {
+		struct observe_msg answer = { .type = OBSERVE_ANSWER, .answer.serial = ask.ask.serial };
+		char *why = answer.answer.text;
+
+		if (ask.ask.wish == OBSERVE_DRAIN) {
+			drain(l);
+			answer.answer.done = true;
+		} else {
+			answer.answer.done = reload(l, why, sizeof(answer.answer.text));
+		}
+		(void)watcher_tell(&l->watcher, &answer, -1, now_ms());
+	}
 }
 
 /* Milliseconds until update_observer() has something to do without an event; -1: never */
@@ -545,8 +610,12 @@ static void on_signals(struct listener *l)
 	struct signalfd_siginfo info;
 
 	while (read(l->signals, &info, sizeof(info)) == sizeof(info)) {
+		char why[512] = "";
+
 		if (info.ssi_signo == SIGUSR1)
 			print_stats(l);
+		else if (info.ssi_signo == SIGHUP && l->opts->reload)
+			(void)reload(l, why, sizeof(why));
 		else if (info.ssi_signo != SIGCHLD)
 			l->stop = true;
 	}
@@ -627,7 +696,7 @@ static void update_places(struct listener *l, const struct pollfd *fds)
  */
 static int turn(struct listener *l, struct pollfd *fds)
 {
-	enum { SIGNALS, LISTENER, PLACES };
+	enum { SIGNALS, LISTENER, OBSERVER, PLACES };
 	uint64_t now = now_ms();
 	bool may_accept = l->sock >= 0 && l->accept_ms <= now && waiting_has_room(&l->waiting);
 	struct pollfd *waiting;
@@ -635,6 +704,7 @@ static int turn(struct listener *l, struct pollfd *fds)
 
 	fds[SIGNALS] = (struct pollfd){ .fd = l->signals, .events = POLLIN };
 	fds[LISTENER] = (struct pollfd){ .fd = may_accept ? l->sock : -1, .events = POLLIN };
+	fds[OBSERVER] = (struct pollfd){ .fd = l->watcher.sock, .events = POLLIN };
 	waiting = &fds[PLACES + place_pollfds(l, &fds[PLACES])];
 	nr = waiting_pollfds(&l->waiting, waiting);
 	if (poll(fds, (nfds_t)(waiting - fds) + nr, loop_timeout(l, now)) < 0) {
@@ -648,12 +718,18 @@ static int turn(struct listener *l, struct pollfd *fds)
 	update_places(l, &fds[PLACES]);
 	if (fds[SIGNALS].revents)
 		on_signals(l);
-	if (fds[LISTENER].revents)
+	if (fds[LISTENER].revents && l->sock >= 0)
 		accept_some(l, now);
+	if (fds[OBSERVER].revents)
+		on_observer(l);
+	if (l->draining && !count(l, SERVING) && !count(l, ENDING))
+		l->stop = true;
 	if (l->stop)
 		return 0;
-	serve_clients(l, now);
-	start_supervisors(l, now);
+	if (!l->draining) {
+		serve_clients(l, now);
+		start_supervisors(l, now);
+	}
 	update_observer(l, now);
 	return 0;
 }
@@ -729,7 +805,7 @@ int listener_run(const struct listener_options *opts)
 	if (l) {
 		l->nr_places = opts->max_clients + 1 + MAX_ENDING;
 		l->places = calloc(l->nr_places, sizeof(*l->places));
-		fds = calloc(2 + l->nr_places + WAITING_MAX, sizeof(*fds));
+		fds = calloc(3 + l->nr_places + WAITING_MAX, sizeof(*fds));
 	}
 	if (!l || !l->places || !fds) {
 		log_error("out of memory");
@@ -743,7 +819,7 @@ int listener_run(const struct listener_options *opts)
 	raise_limit(l);
 	ret = catch_signals(l);
 	if (!ret)
-		ret = watcher_open(&l->watcher, opts->observer, opts->metrics);
+		ret = watcher_open(&l->watcher, opts->observer, opts->metrics, opts->control);
 	if (!ret)
 		ret = start_first(l, fds);
 	if (!ret && !l->stop)

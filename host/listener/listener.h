@@ -23,8 +23,13 @@ struct listener_options {
 	unsigned int max_clients;
 	const struct config_clients *clients; /* the policy's sections for users and groups */
 	const char *name;	 /* of the service, in the log; "" */
-	const char *metrics;	 /* as watcher_open() has it; NULL: none */
+	const char *metrics, *control; /* as watcher_open() has them; NULL: none */
 	const char *observer;	 /* its executable, for those */
+	/*
+	 * Reads the policy again, with @clients, for supervisors that are started from then on. NULL: there
+	 * is nothing to read. Return: whether it is in force; else all is as before, and @why says why.
+	 */
+	bool (*reload)(void *arg, char *why, size_t size);
 	/*
 	 * The supervisor's program, in a new process that has nothing open but the standard streams,
 	 * @handoff (handoff.h), and @counters (counters.h), if that is not -1. @sections: the policy's

@@ -39,8 +39,9 @@ static const char doc[] =
 	"is started again when it dies. VACCEL_LOG_LEVEL and the other variables of vAccel apply "
 	"to it. After a front end has disconnected the next one may connect, unless --once is "
 	"given. "
-	"The log goes to standard error. SIGUSR1 prints counters there, as a line of JSON. SIGTERM, "
-	"SIGINT and SIGHUP stop the process.\n\n"
+	"The log goes to standard error. SIGUSR1 prints counters there, as a line of JSON. SIGTERM "
+	"and SIGINT stop the process, and so does SIGHUP, which makes a service of many with --config read "
+	"that file again instead.\n\n"
 	"Exit status: 0 stopped as told, 64 wrong options, 69 the worker or a plugin cannot start, "
 	"71 a failure of the system, 73 the socket cannot be made, 66 a path of a rule or the file of "
 	"--config is not there, 78 that file is wrong, has no section for the VM (--strict-names), or a "
@@ -49,6 +50,7 @@ static const char doc[] =
 enum {
 	OPT_CAPABILITIES = 0x100,
 	OPT_CONFIG,
+	OPT_CONTROL,
 	OPT_LOG_FORMAT,
 	OPT_MAX_CLIENTS,
 	OPT_METRICS,
@@ -67,6 +69,8 @@ static const struct argp_option fixed_options[] = {
 	{ "max-clients", OPT_MAX_CLIENTS, "N", 0,
 	  "Serve up to N front ends at a time, each with a worker of its own and the limits below "
 	  "(default: 64; 1 with --name, with --once, and for a connected --fd)", 2 },
+	{ "control", OPT_CONTROL, "PATH", 0,
+	  "Listen on the unix socket PATH for what the operator asks by vaccelctl", 2 },
 	{ "metrics", OPT_METRICS, "WHERE", 0,
 	  "Serve metrics for Prometheus by HTTP at unix:PATH or ADDRESS:PORT", 2 },
 	{ "once", OPT_ONCE, NULL, 0, "Exit when the front end disconnects", 2 },
@@ -92,9 +96,10 @@ struct given {
 struct arguments {
 	struct supervisor_options opts;
 	const char *config;
+	struct config_file file; /* as it was when it was read */
 	struct config_clients clients; /* of that file */
 	const char *name;
-	const char *metrics;
+	const char *metrics, *control;
 	bool print_policy;
 	unsigned int max_clients; /* 0: not given */
 	struct policy checked; /* the command line's alone, to find what is wrong in it */
@@ -154,6 +159,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 				   LISTENER_MAX_CLIENTS);
 		args->max_clients = (unsigned int)fd;
 		break;
+	case OPT_CONTROL:
+		args->control = arg;
+		break;
 	case OPT_LOG_FORMAT:
 		if (!log_set_format(arg))
 			argp_error(state, "--log-format=%s: text, systemd or json is expected", arg);
@@ -189,8 +197,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "either --socket-path or --fd is needed");
 		if (opts->once && args->max_clients > 1)
 			argp_error(state, "--once serves one front end: leave out --max-clients");
-		if (args->metrics && (opts->once || is_connected(opts->fd)))
-			argp_error(state, "--metrics is for a service: leave out --once, and a connected --fd");
+		if ((args->metrics || args->control) && (opts->once || is_connected(opts->fd)))
+			argp_error(state, "--metrics and --control are for a service: leave out --once, and a "
+					  "connected --fd");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -292,10 +301,10 @@ static int make_policy(struct arguments *args, uint64_t sections)
 
 	policy_init(p);
 	if (args->config)
-		ret = config_file_load(args->config, args->name, p, &found);
+		ret = config_file_load(&args->file, args->name, p, &found);
 	for (unsigned int i = 0; i < args->clients.nr && !ret; i++)
 		if (sections >> i & 1)
-			ret = config_file_apply(args->config, args->clients.of[i].section, p);
+			ret = config_file_apply(&args->file, args->clients.of[i].section, p);
 	policy_begin_layer(p);
 	for (unsigned int i = 0; i < args->nr_given; i++)
 		policy_set(p, args->given[i].rule, args->given[i].value, why, sizeof(why));
@@ -424,6 +433,46 @@ static unsigned int max_clients(const struct arguments *args)
 	return args->max_clients;
 }
 
+/* ---- Reading the policy again --------------------------------------------------------------- */
+
+static int check_dirs(const struct policy *p)
+{
+	int model = open_dir("model-dir", p->model_dir), cache = open_dir("cache-dir", p->cache_dir);
+
+	if (model >= 0)
+		close(model);
+	if (cache >= 0)
+		close(cache);
+	return model < -1 || cache < -1 ? EX_NOINPUT : 0;
+}
+
+static bool reload(void *arg, char *why, size_t size)
+{
+	struct arguments *args = arg;
+	static struct arguments fresh;
+	int ret;
+
+	fresh = *args;
+	log_keep_first(why, size);
+	ret = config_file_read(args->config, &fresh.file);
+	if (!ret)
+		ret = make_policy(&fresh, 0);
+	if (!ret)
+		ret = config_file_clients(&fresh.file, &fresh.clients);
+	if (!ret)
+		ret = check_dirs(&fresh.opts.device.setup.policy);
+	if (ret)
+		log_error("the policy stays as it was");
+	log_keep_first(NULL, 0);
+	if (ret) {
+		config_file_free(&fresh.file);
+		return false;
+	}
+	config_file_free(&args->file);
+	*args = fresh;
+	return true;
+}
+
 static int serve_many(struct arguments *args)
 {
 	char name[LOG_NAME_SIZE], observer[PATH_MAX];
@@ -434,6 +483,8 @@ static int serve_many(struct arguments *args)
 		.clients = &args->clients,
 		.name = name,
 		.metrics = args->metrics,
+		.control = args->control,
+		.reload = args->config ? reload : NULL,
 		.observer = find_program(OBSERVER_NAME, observer),
 		.serve = serve_one,
 		.arg = args,
@@ -474,9 +525,13 @@ int main(int argc, char **argv)
 		log_error("out of memory");
 		return EX_OSERR;
 	}
-	ret = argp_parse(&argp, argc, argv, 0, NULL, &args) ? EX_USAGE : make_policy(&args, 0);
+	ret = argp_parse(&argp, argc, argv, 0, NULL, &args) ? EX_USAGE : 0;
 	if (!ret && args.config)
-		ret = config_file_clients(args.config, &args.clients);
+		ret = config_file_read(args.config, &args.file);
+	if (!ret)
+		ret = make_policy(&args, 0);
+	if (!ret && args.config)
+		ret = config_file_clients(&args.file, &args.clients);
 	if (ret)
 		return ret;
 	if (args.print_policy) {
@@ -488,5 +543,5 @@ int main(int argc, char **argv)
 	if (!args.opts.worker_path)
 		args.opts.worker_path = find_program(WORKER_NAME, worker);
 	/* Who observes is the listener's. */
-	return max_clients(&args) == 1 && !args.metrics ? supervise(&args) : serve_many(&args);
+	return max_clients(&args) == 1 && !args.metrics && !args.control ? supervise(&args) : serve_many(&args);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -76,16 +77,31 @@ static int open_metrics(struct watcher *w, const char *where)
 
 void watcher_init(struct watcher *w)
 {
-	*w = (struct watcher){ .metrics = -1, .page = -1, .sock = -1 };
+	*w = (struct watcher){ .metrics = -1, .control = -1, .page = -1, .sock = -1 };
 }
 
-int watcher_open(struct watcher *w, const char *program, const char *metrics)
+/* Nobody else may ask for anything here. */
+static int open_control(struct watcher *w, const char *path)
 {
+	mode_t mask = umask(0177);
+	int ret = socket_listen("control", path, BACKLOG, &w->control);
+
+	umask(mask);
+	if (!ret)
+		w->control_path = path;
+	return ret;
+}
+
+int watcher_open(struct watcher *w, const char *program, const char *metrics, const char *control)
+{
+	int ret = 0;
+
 	w->program = program;
-	if (!metrics)
+	if (!metrics && !control)
 		return 0;
 	if (access(program, X_OK)) {
-		log_error("%s: %s; it serves --metrics, and is built where there is libmicrohttpd", program,
+		log_error("%s: %s; it serves --metrics and --control, and is built where there are libmicrohttpd and "
+			  "json-c", program,
 			  strerror(errno));
 		return EX_UNAVAILABLE;
 	}
@@ -96,7 +112,9 @@ int watcher_open(struct watcher *w, const char *program, const char *metrics)
 		log_error("cannot make shared memory: %s", strerror(errno));
 		return EX_OSERR;
 	}
-	return open_metrics(w, metrics);
+	if (metrics)
+		ret = open_metrics(w, metrics);
+	return !ret && control ? open_control(w, control) : ret;
 }
 
 /* In the new process */
@@ -119,13 +137,17 @@ static void become_observer(const struct watcher *w, int sock)
 
 static bool set_up(struct watcher *w)
 {
-	struct observe_msg msg = { .type = OBSERVE_SETUP, .setup.has_metrics = w->metrics >= 0 };
-	const int fds[OBSERVE_MAX_FDS] = { w->page, w->metrics };
+	struct observe_msg msg = {
+		.type = OBSERVE_SETUP,
+		.setup = { .has_metrics = w->metrics >= 0, .has_control = w->control >= 0 },
+	};
+	const int fds[OBSERVE_MAX_FDS] = { w->page, w->metrics >= 0 ? w->metrics : w->control, w->control };
 	const struct iovec iov = { &msg, sizeof(msg) };
 
 	snprintf(msg.setup.version, sizeof(msg.setup.version), "%s", VACCEL_PROJECT_VERSION);
 	snprintf(msg.setup.log_format, sizeof(msg.setup.log_format), "%s", log_format_name());
-	return fdpass_send(w->sock, &iov, 1, fds, 1 + msg.setup.has_metrics, MSG_DONTWAIT) == sizeof(msg);
+	return fdpass_send(w->sock, &iov, 1, fds, 1 + msg.setup.has_metrics + msg.setup.has_control,
+			   MSG_DONTWAIT) == sizeof(msg);
 }
 
 bool watcher_start(struct watcher *w, uint64_t now)
@@ -189,6 +211,12 @@ bool watcher_tell(struct watcher *w, const struct observe_msg *msg, int fd, uint
 	return false;
 }
 
+bool watcher_hear(struct watcher *w, struct observe_msg *msg)
+{
+	return w->sock >= 0 && recv(w->sock, msg, sizeof(*msg), MSG_DONTWAIT) == sizeof(*msg) &&
+	       msg->type == OBSERVE_ASK;
+}
+
 void watcher_close(struct watcher *w)
 {
 	uint64_t end = now_ms() + END_MS;
@@ -202,8 +230,12 @@ void watcher_close(struct watcher *w)
 	}
 	if (w->metrics >= 0)
 		close(w->metrics);
+	if (w->control >= 0)
+		close(w->control);
 	if (w->metrics_path)
 		unlink(w->metrics_path);
+	if (w->control_path)
+		unlink(w->control_path);
 	if (w->page >= 0)
 		close(w->page);
 	counters_unmap(w->service, sizeof(*w->service));

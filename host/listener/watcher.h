@@ -15,8 +15,8 @@
 
 struct watcher {
 	const char *program;
-	const char *metrics_path; /* of the socket, if it is ours to remove */
-	int metrics;		  /* listening socket, or -1 */
+	const char *metrics_path, *control_path; /* of the sockets, if they are ours to remove */
+	int metrics, control;	  /* listening sockets, or -1 */
 	int page;		  /* -1: there is no observer, and none is wanted */
 	struct counters_service *service;
 	pid_t pid; /* 0: it does not run */
@@ -33,10 +33,11 @@ void watcher_init(struct watcher *w);
  * watcher_open() - makes the sockets, and the page for the service's numbers
  * @program: the observer's executable
  * @metrics: "unix:PATH" or "ADDRESS:PORT"; NULL: none
+ * @control: path of a socket for the operator alone; NULL: none
  *
  * Return: 0, or an exit status after logging what is wrong; watcher_close() is to be called either way.
  */
-int watcher_open(struct watcher *w, const char *program, const char *metrics);
+int watcher_open(struct watcher *w, const char *program, const char *metrics, const char *control);
 
 /** watcher_close() - ends the observer and removes the sockets */
 void watcher_close(struct watcher *w);
@@ -60,5 +61,8 @@ bool watcher_reap(struct watcher *w, uint64_t now);
  * Return: false: not now.
  */
 bool watcher_tell(struct watcher *w, const struct observe_msg *msg, int fd, uint64_t now);
+
+/** watcher_hear() - takes in what the observer asks. Return: false when there is nothing */
+bool watcher_hear(struct watcher *w, struct observe_msg *msg);
 
 #endif

@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "names.h"
+
 /* What is printed goes through here: clients and, last, the sum of those that have gone. */
 struct source {
 	const struct clients *clients;
@@ -100,25 +102,10 @@ static void print_service(const struct clients *c, FILE *to)
 
 /* ---- Operations ----------------------------------------------------------------------------- */
 
-/* In lower case. Return: its name, or NULL when there is none of this place */
-static const char *slot_name(unsigned int slot, char name[32])
-{
-	const char *found = op_name(op_slot_code(slot));
-	size_t len = 0;
-
-	if (!found && slot < OP_SLOTS - 1)
-		return NULL;
-	for (found = found ? found : "unknown"; found[len] && len < 31; len++)
-		name[len] = (char)tolower((unsigned char)found[len]);
-	name[len] = '\0';
-	return name;
-}
-
 static void print_results(const struct clients *c, FILE *to)
 {
-	static const char *const results[COUNTERS_RESULTS] = { "ok", "error", "refused" };
 	const char name[] = "vaccel_operations_total";
-	char op[32];
+	char op[SLOT_NAME_SIZE];
 
 	family(to, name, "counter", "Operations, by what came of them.");
 	FOR_EACH(s, c)
@@ -128,7 +115,7 @@ static void print_results(const struct clients *c, FILE *to)
 
 				if (nr)
 					fprintf(to, "%s{client=\"%s\",op=\"%s\",result=\"%s\"} %" PRIu64 "\n",
-						name, s.label, op, results[r], nr);
+						name, s.label, op, result_names[r], nr);
 			}
 }
 
@@ -162,7 +149,7 @@ static void print_times(FILE *to, const char *name, const char *labels, const st
 
 static void print_histogram(const struct clients *c, FILE *to, const char *name, bool wait, const char *help)
 {
-	char op[32], labels[96];
+	char op[SLOT_NAME_SIZE], labels[96];
 
 	family(to, name, "histogram", help);
 	FOR_EACH(s, c)
@@ -180,15 +167,12 @@ static void print_histogram(const struct clients *c, FILE *to, const char *name,
 
 static void print_bytes(const struct clients *c, FILE *to)
 {
-	static const char *const paths[COUNTERS_PATHS] = { "message", "in_place", "snapshot", "gathered",
-							   "written_back" };
-
 	family(to, "vaccel_bytes_total", "counter",
 	       "Bytes of arguments and results: in messages, used in place, or copied (the others).");
 	FOR_EACH(s, c)
 		for (unsigned int i = 0; i < COUNTERS_PATHS; i++)
 			fprintf(to, "vaccel_bytes_total{client=\"%s\",path=\"%s\"} %" PRIu64 "\n", s.label,
-				paths[i], counters_get(&s.counters->bytes[i]));
+				path_names[i], counters_get(&s.counters->bytes[i]));
 }
 
 static void print_totals(const struct clients *c, FILE *to)

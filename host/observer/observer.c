@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "clients.h"
+#include "control_socket.h"
 #include "fdpass.h"
 #include "http.h"
 #include "log.h"
@@ -25,6 +26,14 @@
 
 static struct clients clients;
 static struct http *http;
+static bool has_control;
+
+static bool ask(enum observe_wish wish, uint64_t serial)
+{
+	const struct observe_msg msg = { .type = OBSERVE_ASK, .ask = { .wish = wish, .serial = serial } };
+
+	return send(OBSERVE_FD, &msg, sizeof(msg), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(msg);
+}
 
 /* Return: 1, 0 when there is nothing (more), or -errno: the listener has gone, or is of another build */
 static int receive(struct observe_msg *msg, int fds[OBSERVE_MAX_FDS], int flags)
@@ -68,6 +77,9 @@ static int set_up(void)
 		if (!http)
 			return -EIO;
 	}
+	has_control = msg.setup.has_control;
+	if (has_control)
+		control_socket_init(fds[1 + msg.setup.has_metrics], &clients, ask);
 	return 0;
 }
 
@@ -83,6 +95,8 @@ static bool listen_to_listener(void)
 			ret = clients_add(&clients, &msg, fds[0]);
 		else if (msg.type == OBSERVE_GONE)
 			clients_remove(&clients, msg.client.place);
+		else if (msg.type == OBSERVE_ANSWER && has_control)
+			control_socket_answer(&msg);
 		if (ret < 0)
 			log_error("a client is not observed: %s", strerror(-ret));
 		for (unsigned int i = 0; i < OBSERVE_MAX_FDS; i++)
@@ -94,20 +108,31 @@ static bool listen_to_listener(void)
 
 static void serve(void)
 {
-	enum { LISTENER, HTTP, NR };
+	enum { LISTENER, HTTP, CONTROL, NR = CONTROL + CONTROL_SOCKET_FDS };
 	struct pollfd fds[NR] = {
 		[LISTENER] = { .fd = OBSERVE_FD, .events = POLLIN },
 		[HTTP] = { .fd = http ? http_fd(http) : -1, .events = POLLIN },
 	};
 
 	for (;;) {
-		if (poll(fds, NR, http ? http_timeout(http) : -1) < 0 && errno != EINTR)
-			return;
+		int timeout = http ? http_timeout(http) : -1, other = -1;
+
+		if (has_control)
+			other = control_socket_pollfds(&fds[CONTROL]);
+		if (timeout < 0 || (other >= 0 && other < timeout))
+			timeout = other;
+		if (poll(fds, has_control ? NR : CONTROL, timeout) < 0) {
+			if (errno != EINTR)
+				return;
+			continue;
+		}
 		/* First, so that what is told is how it is. */
 		if (!listen_to_listener())
 			return;
 		if (http)
 			http_run(http);
+		if (has_control)
+			control_socket_run(&fds[CONTROL]);
 	}
 }
 

@@ -12,6 +12,9 @@
 
 #include "log.h"
 
+/* Nobody writes one of this size. */
+#define MAX_FILE ((size_t)4 << 20)
+
 /* One pass over the file, for one of its sections. */
 struct pass {
 	const char *wanted; /* section to apply, NULL: all are only checked */
@@ -154,25 +157,57 @@ static int on_value(void *opaque, const char *section, const char *name, const c
 	return 1;
 }
 
-/* Reads the file once. Return: 0 or an exit status. */
-static int read_file(const char *path, const struct pass *first)
+int config_file_read(const char *path, struct config_file *file)
 {
+	FILE *from = fopen(path, "re");
+	size_t room = 0;
+	bool failed;
+
+	*file = (struct config_file){ .path = path };
+	while (from && !feof(from) && !ferror(from) && file->len < MAX_FILE) {
+		char *more = room == file->len ? realloc(file->text, room += 4096) : file->text;
+
+		if (!more)
+			break;
+		file->text = more;
+		file->len += fread(more + file->len, 1, room - file->len, from);
+	}
+	failed = !from || !feof(from);
+	if (failed && from && file->len >= MAX_FILE)
+		log_error("%s is too large", path);
+	else if (failed)
+		log_error("cannot read %s: %s", path, strerror(errno));
+	if (from)
+		fclose(from);
+	if (!failed)
+		return 0;
+	failed = file->len >= MAX_FILE;
+	config_file_free(file);
+	return failed ? EX_CONFIG : EX_NOINPUT;
+}
+
+void config_file_free(struct config_file *file)
+{
+	free(file->text);
+	*file = (struct config_file){ 0 };
+}
+
+/* Goes through the file once. Return: 0 or an exit status. */
+static int read_file(const struct config_file *file, const struct pass *first)
+{
+	const char *path = file->path;
 	struct pass pass = *first;
 	int line;
 
 	if (pass.policy)
 		policy_begin_layer(pass.policy);
-	pass.file = fopen(path, "re");
+	/* An empty one could not be opened. */
+	pass.file = file->len ? fmemopen(file->text, file->len, "r") : fopen("/dev/null", "re");
 	if (!pass.file) {
 		log_error("cannot read %s: %s", path, strerror(errno));
 		return EX_NOINPUT;
 	}
 	line = ini_parse_stream(read_line, &pass, on_value, &pass);
-	if (!line && ferror(pass.file)) {
-		log_error("cannot read %s: %s", path, strerror(errno));
-		fclose(pass.file);
-		return EX_NOINPUT;
-	}
 	fclose(pass.file);
 	if (pass.too_long && (!line || (unsigned int)line >= pass.line)) {
 		log_error("%s:%u: the line is too long; write lists as several lines", path,
@@ -186,23 +221,23 @@ static int read_file(const char *path, const struct pass *first)
 	return EX_CONFIG;
 }
 
-int config_file_load(const char *path, const char *vm, struct policy *p,
+int config_file_load(const struct config_file *file, const char *vm, struct policy *p,
 		     struct config_sections *found)
 {
 	struct pass pass = { .wanted = CONFIG_DEFAULTS, .vm = vm, .policy = p, .found = found };
 	int ret;
 
 	memset(found, 0, sizeof(*found));
-	ret = read_file(path, &pass);
+	ret = read_file(file, &pass);
 	pass.wanted = vm;
-	return ret || !vm ? ret : read_file(path, &pass);
+	return ret || !vm ? ret : read_file(file, &pass);
 }
 
-int config_file_apply(const char *path, const char *section, struct policy *p)
+int config_file_apply(const struct config_file *file, const char *section, struct policy *p)
 {
 	const struct pass pass = { .wanted = section, .policy = p };
 
-	return read_file(path, &pass);
+	return read_file(file, &pass);
 }
 
 /* The number of a user or a group, given as such or by name. Return: whether it is there */
@@ -231,17 +266,17 @@ static int groups_first(const void *a, const void *b)
 	return strcmp(x->section, y->section);
 }
 
-int config_file_clients(const char *path, struct config_clients *clients)
+int config_file_clients(const struct config_file *file, struct config_clients *clients)
 {
 	const struct pass pass = { .clients = clients };
 	int ret;
 
 	memset(clients, 0, sizeof(*clients));
-	ret = read_file(path, &pass);
+	ret = read_file(file, &pass);
 	if (ret)
 		return ret;
 	if (clients->nr == CONFIG_MAX_CLIENTS) {
-		log_error("%s has too many sections of users and groups: %d are understood", path,
+		log_error("%s has too many sections of users and groups: %d are understood", file->path,
 			  CONFIG_MAX_CLIENTS - 1);
 		return EX_CONFIG;
 	}
@@ -250,7 +285,7 @@ int config_file_clients(const char *path, struct config_clients *clients)
 		struct config_client *c = &clients->of[i];
 
 		if (!find_id(c->section, &c->id)) {
-			log_error("%s: [%s]: there is no such user or group", path, c->section);
+			log_error("%s: [%s]: there is no such user or group", file->path, c->section);
 			return EX_CONFIG;
 		}
 		clients->nr_groups += strncmp(c->section, group_prefix, strlen(group_prefix)) == 0;

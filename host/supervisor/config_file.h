@@ -3,6 +3,7 @@
 #ifndef HOST_CONFIG_FILE_H
 #define HOST_CONFIG_FILE_H
 
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "policy.h"
@@ -20,6 +21,24 @@
  */
 bool config_file_name_ok(const char *name);
 
+/** The text of a file as it was when it was read: later changes of the file are none of this. */
+struct config_file {
+	const char *path; /* for what is said about it */
+	char *text;
+	size_t len;
+};
+
+/**
+ * config_file_read() - reads a file
+ * @path: stays the caller's, and is used until config_file_free()
+ *
+ * Return: 0; EX_NOINPUT when it cannot be read, EX_CONFIG when it is far too large, after logging it.
+ */
+int config_file_read(const char *path, struct config_file *file);
+
+/** config_file_free() - all zero is fine */
+void config_file_free(struct config_file *file);
+
 /** Which sections a file has */
 struct config_sections {
 	bool vm;     /* that of the VM in question; it may be empty */
@@ -32,9 +51,9 @@ struct config_sections {
  * @found: receives which sections are there
  *
  * The whole file is checked, other VMs' sections included. Return: 0; EX_CONFIG when something is
- * wrong in it, EX_NOINPUT when it cannot be read; then the reason was logged.
+ * wrong in it; then the reason was logged.
  */
-int config_file_load(const char *path, const char *vm, struct policy *p,
+int config_file_load(const struct config_file *file, const char *vm, struct policy *p,
 		     struct config_sections *found);
 
 /** Sections for clients, at most: a set of them is a number's bits */
@@ -54,9 +73,9 @@ struct config_clients {
  *
  * Return: as config_file_load(); EX_CONFIG also for a user or a group that is not there.
  */
-int config_file_clients(const char *path, struct config_clients *clients);
+int config_file_clients(const struct config_file *file, struct config_clients *clients);
 
 /** config_file_apply() - applies one more section. Return: as config_file_load() */
-int config_file_apply(const char *path, const char *section, struct policy *p);
+int config_file_apply(const struct config_file *file, const char *section, struct policy *p);
 
 #endif

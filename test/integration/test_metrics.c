@@ -12,64 +12,24 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "support.h"
-#include "vaccel.h"
-
-#define TIMEOUT_MS 20000
-#define CALLS	   100
+#include "observed.h"
 
 static struct daemon host;
 static char path[108];
 
 /* ---- Who asks ------------------------------------------------------------------------------- */
-
-static int dial(void)
-{
-	const struct timeval limit = { .tv_sec = TIMEOUT_MS / 1000 };
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-/* All that comes until the other end closes; closes @fd. Return: to be freed */
-static char *read_all(int fd)
-{
-	char *text = NULL, buf[65536];
-	size_t len;
-	ssize_t n;
-	FILE *to = open_memstream(&text, &len);
-
-	assert_non_null(to);
-	while ((n = read(fd, buf, sizeof(buf))) > 0)
-		fwrite(buf, 1, (size_t)n, to);
-	fclose(to);
-	close(fd);
-	return text;
-}
 
 static char *ask(int fd, const char *request)
 {
@@ -81,7 +41,7 @@ static char *ask(int fd, const char *request)
 /* Return: NULL when there is no answer */
 static char *scrape(void)
 {
-	int fd = dial();
+	int fd = dial(path);
 	char *text = fd < 0 ? NULL : ask(fd, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
 
 	if (text && strncmp(text, "HTTP/1.1 200 ", 13) == 0)
@@ -125,96 +85,6 @@ static void expect(const char *name, double value)
 		test_die("%s is %g, not %g; there is:\n%s", name, metric(name), value, scrape());
 }
 
-/* ---- Who is served -------------------------------------------------------------------------- */
-
-/* A program with a session: "c" calls noop CALLS times, "x" what is refused, the end of the pipe ends it. */
-struct program {
-	pid_t pid;
-	int to, from;
-};
-
-static int serve_test(int from, int to)
-{
-	struct vaccel_config config;
-	struct vaccel_session sess;
-	char what, answer;
-	int ret;
-
-	setenv("VACCEL_VIRTIO_SOCKET", host.socket, 1);
-	if (vaccel_config_init(&config, VIRTIO_PLUGIN, VACCEL_LOG_ERROR, NULL, false, false) ||
-	    vaccel_bootstrap_with_config(&config) || vaccel_session_init(&sess, 0))
-		return 1;
-	vaccel_config_release(&config);
-	while (read(from, &what, 1) == 1) {
-		ret = 0;
-		for (int i = 0; what == 'c' && i < CALLS && !ret; i++)
-			ret = vaccel_noop(&sess);
-		if (what == 'x')
-			ret = vaccel_exec(&sess, "lib", "fn", NULL, 0, NULL, 0);
-		if (what == 's') {
-			vaccel_session_release(&sess);
-			ret = vaccel_session_init(&sess, 0);
-		}
-		answer = (char)ret;
-		(void)!write(to, &answer, 1);
-	}
-	vaccel_session_release(&sess);
-	return vaccel_cleanup();
-}
-
-/* Programs must not hold each other's ends. */
-static int ends[8];
-static unsigned int nr_ends;
-
-static void open_program(struct program *p)
-{
-	int to[2], from[2];
-
-	assert_int_equal(pipe2(to, O_CLOEXEC), 0);
-	assert_int_equal(pipe2(from, O_CLOEXEC), 0);
-	fflush(NULL);
-	p->pid = fork();
-	if (p->pid == 0) {
-		close(to[1]);
-		close(from[0]);
-		while (nr_ends)
-			close(ends[--nr_ends]);
-		alarm(120);
-		_exit(serve_test(to[0], from[1]));
-	}
-	close(to[0]);
-	close(from[1]);
-	p->to = to[1];
-	assert_true(nr_ends < 8);
-	ends[nr_ends++] = to[1];
-	p->from = from[0];
-}
-
-static int use(struct program *p, char what)
-{
-	struct pollfd pfd = { .fd = p->from, .events = POLLIN };
-	char answer;
-
-	assert_int_equal(write(p->to, &what, 1), 1);
-	/* Nobody may make it wait. */
-	assert_int_equal(poll(&pfd, 1, TIMEOUT_MS), 1);
-	assert_int_equal(read(p->from, &answer, 1), 1);
-	return answer;
-}
-
-static int end_program(struct program *p)
-{
-	int status;
-
-	close(p->to);
-	for (unsigned int i = 0; i < nr_ends; i++)
-		if (ends[i] == p->to)
-			ends[i] = ends[--nr_ends];
-	assert_int_equal(waitpid(p->pid, &status, 0), p->pid);
-	close(p->from);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 /* ---- The service ---------------------------------------------------------------------------- */
 
 static void start(void)
@@ -234,33 +104,6 @@ static int stop(void **state)
 	return ret || access(path, F_OK) == 0;
 }
 
-/* Return: the process of that name among the service's children, or 0 */
-static pid_t find_child(const char *name)
-{
-	char file[64], found[32];
-	pid_t pid = 0, child;
-	FILE *f, *comm;
-
-	snprintf(file, sizeof(file), "/proc/%d/task/%d/children", host.pid, host.pid);
-	f = fopen(file, "re");
-	assert_non_null(f);
-	while (!pid && fscanf(f, "%d", &child) == 1) {
-		snprintf(file, sizeof(file), "/proc/%d/comm", child);
-		comm = fopen(file, "re");
-		if (comm && fscanf(comm, "%31s", found) == 1 && strcmp(found, name) == 0)
-			pid = child;
-		if (comm)
-			fclose(comm);
-	}
-	fclose(f);
-	return pid;
-}
-
-static pid_t observer(void)
-{
-	return find_child("accel-observer");
-}
-
 /* ---- The tests ------------------------------------------------------------------------------ */
 
 #define NOOPS(client) "vaccel_operations_total{client=\"" client "\",op=\"noop\",result=\"ok\"}"
@@ -273,7 +116,7 @@ static void test_numbers(void **state)
 	start();
 	expect("vaccel_clients ", 0);
 	expect("vaccel_clients_limit ", 4);
-	open_program(&one);
+	open_program(&one, &host);
 	assert_int_equal(use(&one, 'c'), 0);
 	expect("vaccel_clients ", 1);
 	expect(NOOPS("0"), CALLS);
@@ -290,7 +133,7 @@ static void test_numbers(void **state)
 	assert_true(metric("vaccel_operation_duration_seconds_sum{client=\"0\",op=\"noop\"}") > 0);
 
 	/* Each has numbers of its own, and who has gone leaves his. */
-	open_program(&two);
+	open_program(&two, &host);
 	assert_int_equal(use(&two, 'c'), 0);
 	assert_int_equal(use(&two, 'c'), 0);
 	expect("vaccel_clients ", 2);
@@ -313,10 +156,10 @@ static void test_worker_dies(void **state)
 
 	(void)state;
 	start();
-	open_program(&p);
+	open_program(&p, &host);
 	assert_int_equal(use(&p, 'c'), 0);
 	for (int deaths = 1; deaths <= 2; deaths++) {
-		pid_t supervisor = find_child("accel-client"), worker = 0;
+		pid_t supervisor = find_child(&host, "accel-client"), worker = 0;
 		struct daemon client = { .pid = supervisor };
 
 		assert_true(supervisor > 0);
@@ -335,7 +178,7 @@ static void test_worker_dies(void **state)
 
 static bool is_another(void *arg)
 {
-	pid_t pid = observer();
+	pid_t pid = observer_of(&host);
 
 	return pid && pid != *(pid_t *)arg;
 }
@@ -348,13 +191,13 @@ static void test_observer_dies(void **state)
 
 	(void)state;
 	start();
-	open_program(&p);
+	open_program(&p, &host);
 	expect("vaccel_clients ", 1);
-	pid = observer();
+	pid = observer_of(&host);
 	assert_true(pid > 0);
 	kill(pid, SIGSTOP);
 	assert_int_equal(use(&p, 'c'), 0);
-	open_program(&more);
+	open_program(&more, &host);
 	assert_int_equal(use(&more, 'c'), 0);
 	kill(pid, SIGKILL);
 	assert_true(test_wait(is_another, &pid, TIMEOUT_MS));
@@ -372,7 +215,7 @@ static void test_observer_dies(void **state)
 
 static void expect_status(const char *request, const char *status)
 {
-	char *text = ask(dial(), request);
+	char *text = ask(dial(path), request);
 
 	if (strncmp(text, "HTTP/1.", 7) != 0 || strncmp(text + 9, status, 3) != 0)
 		test_die("\"%s\" is answered with: %s", request, text);
@@ -384,7 +227,7 @@ static bool flood(const char *begin)
 {
 	const struct timeval limit = { .tv_sec = 2 };
 	static char chunk[65536];
-	int fd = dial();
+	int fd = dial(path);
 	bool cut = false;
 
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
@@ -403,18 +246,18 @@ static void test_bad_input(void **state)
 
 	(void)state;
 	start();
-	open_program(&p);
+	open_program(&p, &host);
 	expect("vaccel_clients ", 1);
 	expect_status("GET / HTTP/1.0\r\n\r\n", "404");
 	expect_status("GET /metrics/../x HTTP/1.0\r\n\r\n", "404");
 	expect_status("DELETE /metrics HTTP/1.0\r\n\r\n", "405");
 	expect_status("POST /metrics HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc", "405");
-	free(ask(dial(), "\r\n\r\n \x01\x02 GARBAGE\r\n\r\n"));
+	free(ask(dial(path), "\r\n\r\n \x01\x02 GARBAGE\r\n\r\n"));
 	assert_true(flood("GET /"));
 	assert_true(flood("GET /metrics HTTP/1.1\r\nX: "));
 	/* Who says half of it, or nothing, and stays */
 	for (int i = 0; i < 40; i++) {
-		silent[i] = dial();
+		silent[i] = dial(path);
 		if (silent[i] >= 0)
 			(void)!write(silent[i], "GET /met", i % 2 ? 8 : 0);
 	}
@@ -492,7 +335,7 @@ static void test_options(void **state)
 
 	/* Nobody observes who is not asked to. */
 	start_daemon(&host, NOOP_PLUGIN, (const char *[]){ "--max-clients=4", NULL });
-	assert_int_equal(observer(), 0);
+	assert_int_equal(observer_of(&host), 0);
 }
 
 int main(void)

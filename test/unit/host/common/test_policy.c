@@ -144,6 +144,39 @@ static void test_json(void **state)
 static char path[] = "/tmp/vaccel-policy-XXXXXX";
 static char log_path[] = "/tmp/vaccel-policy-log-XXXXXX";
 
+static int load_path(const char *name, const char *vm, struct policy *p, struct config_sections *found)
+{
+	struct config_file file;
+	int ret = config_file_read(name, &file);
+
+	if (!ret)
+		ret = config_file_load(&file, vm, p, found);
+	config_file_free(&file);
+	return ret;
+}
+
+static int apply_path(const char *name, const char *section, struct policy *p)
+{
+	struct config_file file;
+	int ret = config_file_read(name, &file);
+
+	if (!ret)
+		ret = config_file_apply(&file, section, p);
+	config_file_free(&file);
+	return ret;
+}
+
+static int clients_path(const char *name, struct config_clients *clients)
+{
+	struct config_file file;
+	int ret = config_file_read(name, &file);
+
+	if (!ret)
+		ret = config_file_clients(&file, clients);
+	config_file_free(&file);
+	return ret;
+}
+
 /* Loads a file with this content. @said: receives the log. */
 static struct config_sections sections;
 
@@ -161,7 +194,7 @@ static int load(const char *content, const char *vm, struct policy *p, char *sai
 	assert_non_null(f);
 	dup2(fileno(f), STDERR_FILENO);
 	policy_init(p);
-	ret = config_file_load(path, vm, p, &sections);
+	ret = load_path(path, vm, p, &sections);
 	dup2(saved, STDERR_FILENO);
 	close(saved);
 	rewind(f);
@@ -264,8 +297,8 @@ static void test_bad_files(void **state)
 			fail_msg("file %zu: '%s' is not in '%s'", i, bad[i].said, said);
 	}
 	unlink(path);
-	assert_int_equal(config_file_load(path, NULL, &p, &sections), EX_NOINPUT);
-	assert_int_equal(config_file_load("/tmp", NULL, &p, &sections), EX_NOINPUT);
+	assert_int_equal(load_path(path, NULL, &p, &sections), EX_NOINPUT);
+	assert_int_equal(load_path("/tmp", NULL, &p, &sections), EX_NOINPUT);
 }
 
 /* Sections of users and groups: the whole list, ids that are found, and what they change. */
@@ -283,7 +316,7 @@ static void test_clients(void **state)
 	/* They are no VMs. */
 	assert_false(sections.vm || sections.others);
 	assert_int_equal(p.max_sessions, 4);
-	assert_int_equal(config_file_clients(path, &clients), 0);
+	assert_int_equal(clients_path(path, &clients), 0);
 	assert_int_equal(clients.nr, 3);
 	assert_int_equal(clients.nr_groups, 1);
 	assert_string_equal(clients.of[0].section, "group:0");
@@ -291,18 +324,18 @@ static void test_clients(void **state)
 	assert_int_equal(clients.of[1].id, 4711);
 	assert_string_equal(clients.of[2].section, "user:root");
 	assert_int_equal(clients.of[2].id, 0);
-	assert_int_equal(config_file_apply(path, "group:0", &p), 0);
-	assert_int_equal(config_file_apply(path, "user:root", &p), 0);
+	assert_int_equal(apply_path(path, "group:0", &p), 0);
+	assert_int_equal(apply_path(path, "user:root", &p), 0);
 	assert_int_equal(p.max_sessions, 5);
 	assert_int_equal(p.max_inflight, 7);
 	assert_int_equal(p.max_files, 6);
 
 	assert_int_equal(load("[user:nobody-of-this-name]\n", NULL, &p, said, sizeof(said)), 0);
-	assert_int_equal(config_file_clients(path, &clients), EX_CONFIG);
+	assert_int_equal(clients_path(path, &clients), EX_CONFIG);
 	assert_int_equal(load("[group:12x]\n", NULL, &p, said, sizeof(said)), 0);
-	assert_int_equal(config_file_clients(path, &clients), EX_CONFIG);
+	assert_int_equal(clients_path(path, &clients), EX_CONFIG);
 	assert_int_equal(load("[user:]\nmax-files = 1\n", NULL, &p, said, sizeof(said)), EX_CONFIG);
-	assert_int_equal(config_file_clients("/tmp", &clients), EX_NOINPUT);
+	assert_int_equal(clients_path("/tmp", &clients), EX_NOINPUT);
 }
 
 static void test_names(void **state)
