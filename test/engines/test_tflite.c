@@ -129,14 +129,14 @@ static void right(void **state)
 static void inference(void **state)
 {
 	struct vaccel_infer_tensor x = {.datatype = VACCEL_INFER_FP32, .nr_dims = 4,
-					.shape = {1, SIDE, SIDE, 3}, .data = picture, .size = sizeof(picture)};
-	float classes[NR_PLACES][CLASSES];
+					.shape = {1, SHAPES_SIDE, SHAPES_SIDE, 3}, .data = picture, .size = sizeof(picture)};
+	float classes[NR_PLACES][SHAPES_CLASSES];
 	struct vaccel_infer_desc d[2];
 	struct vaccel_resource *model;
 	struct vaccel_infer_model info;
 
 	(void)state;
-	model = model_of_file(SHAPES);
+	model = model_of_path(&e, SHAPES);
 	for (int place = 0; place < NR_PLACES; place++) {
 		struct vaccel_infer_tensor y = {.data = classes[place], .room = sizeof(classes[place])};
 
@@ -151,7 +151,7 @@ static void inference(void **state)
 		y.name = d[1].name;
 		assert_int_equal(vaccel_infer_run(&e.sess[place], model, &x, 1, &y, 1), 0);
 		assert_int_equal(y.size, sizeof(classes[place]));
-		for (int i = 0; i < CLASSES; i++)
+		for (int i = 0; i < SHAPES_CLASSES; i++)
 			assert_true(fabsf(classes[place][i] - expected[i]) < 1e-5f);
 		assert_int_equal(vaccel_infer_unload(&e.sess[place], model), 0);
 	}
