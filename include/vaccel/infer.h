@@ -81,7 +81,7 @@ VACCEL_ENUM_DEF_WITH_STR_FUNCS(vaccel_infer_datatype, _ENUM_PREFIX, VACCEL_INFER
 /* clang-format on */
 
 #define VACCEL_INFER_MAX_DIMS	 32
-#define VACCEL_INFER_MAX_TENSORS 1024 /* inputs, and outputs, of one call */
+#define VACCEL_INFER_MAX_TENSORS 512  /* inputs, and outputs, of one call; a reply has room for so many */
 #define VACCEL_INFER_NAME_SIZE	 256  /* bytes of a name at most, with its end */
 
 /*
@@ -160,9 +160,10 @@ int vaccel_infer_metadata(struct vaccel_session *sess, struct vaccel_resource *m
  *	else it is a buffer of the program of room bytes; those behind size are undefined then.
  *
  * ERANGE: the room of an output is too small. Of each such output size, above room, says how many bytes it
- * needs; other buffers may be written to. EINVAL: an argument is NULL; a tensor's name, datatype, number of dimensions, shape or size
- * is not what the model takes; one is missing, or there twice; BYTES whose lengths do not fit their size; an
- * output is owned already; the model is not loaded. What is wrong is logged where the model runs.
+ * needs; other buffers may be written to. EINVAL: an argument is NULL; a tensor's name, datatype, number of
+ * dimensions, shape or size is not what the model takes; one is missing, or there twice; BYTES whose lengths
+ * do not fit their size; an output is owned already; the model is not loaded. What is wrong is logged where
+ * the model runs.
  * EPERM, ENOTSUP: as vaccel_infer_load. After a failure nothing is allocated.
  */
 int vaccel_infer_run(struct vaccel_session *sess, struct vaccel_resource *model,

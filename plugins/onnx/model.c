@@ -365,9 +365,11 @@ static int make_strings(const struct model *model, const struct tensor *input, O
 			    ort->CreateTensorAsOrtValue(allocator, input->dims, (size_t)input->nr_dims,
 							ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING, value));
 	for (uint64_t i = 0; i < count && !ret; i++) {
-		size_t len = end - at < 4 ? SIZE_MAX : (size_t)at[0] | (size_t)at[1] << 8 |
-						       (size_t)at[2] << 16 | (size_t)at[3] << 24;
+		size_t len;
 
+		if (end - at < 4)
+			return VACCEL_EINVAL;
+		len = (size_t)at[0] | (size_t)at[1] << 8 | (size_t)at[2] << 16 | (size_t)at[3] << 24;
 		if (len > (size_t)(end - at) - 4)
 			return VACCEL_EINVAL;
 		ret = check("Could not run", model->name,

@@ -217,6 +217,8 @@ static void tidy_metadata(const union vop_val *vals)
 	struct vaccel_infer_model *info = vals[INFER_METADATA_info].p;
 	struct vaccel_infer_desc *d = vals[INFER_METADATA_descs].p;
 
+	if (!info) /* nobody but a host that lies accepts that */
+		return;
 	info->name[sizeof(info->name) - 1] = '\0';
 	info->version[sizeof(info->version) - 1] = '\0';
 	info->platform[sizeof(info->platform) - 1] = '\0';

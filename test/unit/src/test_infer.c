@@ -294,7 +294,7 @@ static void checks(void **state)
 	memset(name, 'n', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
 	refused(NULL, 1, NULL, 0, "1 inputs");
-	refused(&in, VACCEL_INFER_MAX_TENSORS + 1, NULL, 0, "1025 inputs");
+	refused(&in, VACCEL_INFER_MAX_TENSORS + 1, NULL, 0, "513 inputs");
 	refused(&in, 1, NULL, 1, "1 outputs");
 	refused(&in, 1, &out, UINT32_MAX, "outputs");
 	in.size = 5;
