@@ -385,6 +385,8 @@ static void test_deaths(void **state)
 	(void)state;
 	start("--max-clients=8");
 	start_lasting(&happy);
+	/* Where two start at once, the last one is not the one that is ready last. */
+	(void)next_supervisor();
 	start_lasting(&killed);
 	supervisor = next_supervisor();
 	start_lasting(&lost);
@@ -419,11 +421,12 @@ static void test_stopped(void **state)
 	start_lasting(&lasting);
 	stopped = next_supervisor();
 	kill(stopped, SIGSTOP);
+	/* Until it is scheduled it is not stopped, and may still get a client. */
+	assert_true(has_logged("was stopped before it had a client"));
 	pid = spawn();
 	if (!pid)
 		_exit(come_and_go(1));
 	assert_int_equal(await(pid), 0);
-	assert_true(has_logged("was stopped before it had a client"));
 	assert_int_equal(kill(stopped, 0), -1);
 	assert_int_equal(end_lasting(&lasting), 0);
 	await_idle();
