@@ -97,12 +97,20 @@ static int show(bool json)
 {
 	static struct info info = {.local.nr = MAX_PLUGINS};
 	char why[1024];
+	int ret;
 
-	/* It starts itself, and ends the process where it cannot. */
+	/*
+	 * It is started here, not while it is loaded: threads of an engine, such as PoCL's, load libraries
+	 * themselves, and would wait for ever until this one is.
+	 */
+	setenv("VACCEL_BOOTSTRAP_ENABLED", "0", 1);
 	if (!library_open(&info.lib, why, sizeof(why))) {
 		fprintf(stderr, "vaccel-info: %s\n", why);
 		return EX_UNAVAILABLE;
 	}
+	ret = info.lib.vaccel_bootstrap();
+	if (ret)
+		return ret; /* has been logged */
 	if (info.lib.vaccel_plugin_list(info.local.list, &info.local.nr))
 		info.local.nr = 0;
 	if (info.local.nr > MAX_PLUGINS)
