@@ -8,7 +8,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+/* Not on 32-bit ARM, whose kernels have no KVM */
+#if __has_include(<asm/kvm.h>)
 #include <linux/kvm.h>
+#else
+#define KVM_GET_API_VERSION _IO(0xae, 0x00)
+#define KVM_API_VERSION	    12
+#endif
 
 #include "check.h"
 
