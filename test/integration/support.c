@@ -142,6 +142,8 @@ static void exec_daemon(const struct daemon *d, const char *program, const char 
 	/* A test that dies takes its daemon along. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alarm(0);
+	/* Also where the tests run under nohup */
+	signal(SIGHUP, SIG_DFL);
 	setenv("VACCEL_PLUGINS", plugins, 1);
 	/* Tests that start libvaccel themselves set it; the worker needs the library started. */
 	unsetenv("VACCEL_BOOTSTRAP_ENABLED");
