@@ -18,7 +18,7 @@
 /* A name, when each of its bytes is made visible */
 #define NAME_MAX_CLEAN ((size_t)4 * LOG_NAME_SIZE)
 
-static enum log_format log_format;
+static enum { LOG_FORMAT_TEXT, LOG_FORMAT_SYSTEMD, LOG_FORMAT_JSON } log_format;
 static bool log_verbose;
 static char log_name[LOG_NAME_SIZE];
 static char *log_first; /* NULL: nobody wants it */
@@ -34,7 +34,7 @@ bool log_set_format(const char *name)
 	for (size_t i = 0; i < sizeof(format_names) / sizeof(format_names[0]); i++) {
 		if (strcmp(name, format_names[i]) != 0)
 			continue;
-		log_format = (enum log_format)i;
+		log_format = i;
 		return true;
 	}
 	return false;

@@ -32,10 +32,12 @@ struct log_record {
 	size_t len;
 };
 
-/** How lines look: for people, for systemd's journal (sd-daemon(3)), one JSON object each */
-enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_SYSTEMD, LOG_FORMAT_JSON };
-
-/** log_set_format() - "text" (at start), "systemd" or "json". Return: whether it is one of them */
+/**
+ * log_set_format() - how lines look
+ * @name: "text", as at start; "systemd", for the journal (sd-daemon(3)); "json", an object each
+ *
+ * Return: whether it is one of them.
+ */
 bool log_set_format(const char *name);
 
 /** log_format_name() - the one in use */
