@@ -186,6 +186,12 @@ int remote_call_begin(struct remote_call *c, struct vaccel_session *sess, uint16
 	ret = vop_encode(&c->encoder, &c->link->transport->info, c->desc,
 			 sess && vop_needs_session(op) ? sess->remote_id : 0, c->wire, out_sizes);
 	free(out_sizes);
+	if (c->encoder.too_large)
+		vaccel_error("[virtio] %s: a request or its reply would be larger than the device "
+			     "takes (%u and %u bytes, and %u buffers beside them); give fewer "
+			     "arguments, or the same data in fewer and larger ones", c->desc->name,
+			     c->link->transport->info.max_message, c->link->transport->info.max_reply,
+			     c->link->transport->info.max_segments);
 	if (!ret)
 		memory_hold(c->link, c->encoder.segs, c->encoder.nr_segs);
 	c->reply = c->reply_buf;

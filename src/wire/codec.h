@@ -40,6 +40,7 @@ struct vop_encoder {
 	struct vop_out_buffer *outs;
 	uint32_t nr_outs;
 	int error; /* first error; sticky */
+	bool too_large; /* for the device, which is why error is VACCEL_EINVAL */
 	bool incomplete; /* the reply lacks an output of an inference: right only if the op failed */
 	struct virtio_accel_user_segment seg_buf[16];
 	uint8_t msg_buf[VOP_MESSAGE_ROOM] __attribute__((aligned(8)));

@@ -15,6 +15,12 @@ static void fail(struct vop_encoder *e, int error)
 		e->error = error;
 }
 
+static void fail_too_large(struct vop_encoder *e)
+{
+	e->too_large |= !e->error;
+	fail(e, VACCEL_EINVAL);
+}
+
 /* Room for @size more bytes of the message, padded to 8; NULL after an error. */
 static uint8_t *reserve(struct vop_encoder *e, uint64_t size)
 {
@@ -24,7 +30,7 @@ static uint8_t *reserve(struct vop_encoder *e, uint64_t size)
 	if (e->error)
 		return NULL;
 	if (size > e->max_message || need > e->max_message) {
-		fail(e, VACCEL_EINVAL);
+		fail_too_large(e);
 		return NULL;
 	}
 	if (need > e->msg_cap) {
@@ -197,7 +203,7 @@ static void add_infer_out(struct vop_encoder *e, const struct vaccel_infer_tenso
 static void add_tensors_out(struct vop_encoder *e, uint64_t count, const uint64_t *sizes)
 {
 	if (count > e->max_message / sizeof(struct virtio_accel_buf)) {
-		fail(e, VACCEL_EINVAL);
+		fail_too_large(e);
 		return;
 	}
 	e->outs = calloc(count ? count : 1, sizeof(*e->outs));
@@ -323,7 +329,7 @@ int vop_encode(struct vop_encoder *e, const struct virtio_accel_info *info,
 			add_param(e, desc, i, vals, out_sizes);
 
 	if (e->reply_room > info->max_reply)
-		fail(e, VACCEL_EINVAL);
+		fail_too_large(e);
 	return e->error;
 }
 

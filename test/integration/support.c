@@ -83,6 +83,22 @@ const char *test_dir(void)
 	return dir;
 }
 
+unsigned int test_logged(const char *log_file, const char *text)
+{
+	char command[512];
+	unsigned int n = 0;
+	FILE *f;
+
+	snprintf(command, sizeof(command), "cat %s* | grep -c -F '%s'", log_file, text);
+	f = popen(command, "r");
+	if (!f)
+		test_die("cannot read the log");
+	if (fscanf(f, "%u", &n) != 1)
+		n = 0;
+	pclose(f);
+	return n;
+}
+
 static void pause_ms(int ms)
 {
 	const struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000L };

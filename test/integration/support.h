@@ -27,6 +27,12 @@ void test_main_begin(unsigned int limit_seconds);
 /** test_dir() - a directory that is removed when the program ends normally */
 const char *test_dir(void);
 
+/**
+ * test_logged() - in how many lines of a log a text occurs
+ * @log_file: what vaccel_config.log_file was: the library adds the date to the name
+ */
+unsigned int test_logged(const char *log_file, const char *text);
+
 /** test_wait() - calls @condition with @arg until it holds. Return: false if it did not in time */
 bool test_wait(bool (*condition)(void *arg), void *arg, int timeout_ms);
 

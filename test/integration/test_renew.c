@@ -98,22 +98,6 @@ static int teardown(void **state)
 	return stop_daemon(&host);
 }
 
-/* Return: how often the log has the text. The log adds the date to its name. */
-static unsigned int logged(const char *text)
-{
-	char command[512];
-	unsigned int n = 0;
-	FILE *f;
-
-	snprintf(command, sizeof(command), "cat %s* | grep -c -F '%s'", log_file, text);
-	f = popen(command, "r");
-	assert_non_null(f);
-	if (fscanf(f, "%u", &n) != 1)
-		n = 0;
-	pclose(f);
-	return n;
-}
-
 static unsigned int count_fds(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
@@ -170,11 +154,11 @@ static void old_session_says_so(void **state)
 	expect_echo(&old);
 	restart_host();
 	assert_int_equal(vaccel_noop(&old), VACCEL_ESESS);
-	assert_int_equal(logged("lost the accelerator"), 1);
-	assert_int_equal(logged("connected to"), 1);
+	assert_int_equal(test_logged(log_file, "lost the accelerator"), 1);
+	assert_int_equal(test_logged(log_file, "connected to"), 1);
 	assert_int_equal(vaccel_noop(&old), VACCEL_ESESS);
 	assert_int_equal(vaccel_session_update(&old, VACCEL_PLUGIN_REMOTE), VACCEL_ESESS);
-	assert_int_equal(logged("was lost with its host process"), 1);
+	assert_int_equal(test_logged(log_file, "was lost with its host process"), 1);
 	open_session(&new);
 	expect_echo(&new);
 	assert_int_equal(vaccel_noop(&old), VACCEL_ESESS);
@@ -212,7 +196,7 @@ static void no_host_for_a_while(void **state)
 		assert_int_equal(vaccel_noop(&old), VACCEL_ENODEV);
 		assert_int_equal(vaccel_session_init(&new, 0), VACCEL_ENODEV);
 	}
-	assert_int_equal(logged("nothing listens at"), 3);
+	assert_int_equal(test_logged(log_file, "nothing listens at"), 3);
 	start_host();
 	while (vaccel_noop(&old) == VACCEL_ENODEV)
 		usleep(1000);
@@ -223,7 +207,7 @@ static void no_host_for_a_while(void **state)
 	/* Without a host it can be released, too. */
 	kill_host();
 	assert_int_equal(vaccel_session_release(&old), 0);
-	assert_int_equal(logged("could not release"), 0);
+	assert_int_equal(test_logged(log_file, "could not release"), 0);
 	start_host();
 }
 

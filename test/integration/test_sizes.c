@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Arguments of 4 MiB to 8 GiB, from ordinary and from registered memory, and each byte of them verified.
- * Sizes that this machine has not the memory or the time for are skipped, which is said.
+ * Sizes that this machine has not the memory or the time for are skipped, which is said. And more
+ * arguments than fit into a request: the log says so.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,8 +30,13 @@ static const uint64_t sizes[] = {
 	4 * MIB, 64 * MIB + 4, 1024 * MIB, 4096 * MIB - 4, 4096 * MIB + 4096, 8192 * MIB,
 };
 
+/* More arguments than a request has buffers, and together more than fits into its message */
+#define NR_ARGS	 2000
+#define ARG_SIZE 2048
+
 static struct daemon host;
 static struct vaccel_session sess;
+static char log_file[128];
 
 static time_t began;
 
@@ -112,9 +118,26 @@ static void ordinary(void **state)
 	}
 }
 
+static void too_many(void **state)
+{
+	static char data[NR_ARGS * ARG_SIZE];
+	struct vaccel_arg args[NR_ARGS];
+
+	(void)state;
+	for (unsigned int i = 0; i < NR_ARGS; i++)
+		assert_int_equal(vaccel_arg_init_from_buf(&args[i], data + (size_t)i * ARG_SIZE,
+							  ARG_SIZE, VACCEL_ARG_RAW, 0), 0);
+	assert_int_equal(vaccel_exec(&sess, "library", "function", args, NR_ARGS, NULL, 0),
+			 VACCEL_EINVAL);
+	assert_int_equal(test_logged(log_file, "EXEC: a request or its reply would be larger"), 1);
+	for (unsigned int i = 0; i < NR_ARGS; i++)
+		assert_int_equal(vaccel_arg_release(&args[i]), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(too_many),
 		cmocka_unit_test(registered),
 		cmocka_unit_test(ordinary),
 	};
@@ -126,7 +149,8 @@ int main(void)
 	start_daemon(&host, NOOP_PLUGIN, NULL);
 	setenv("VACCEL_VIRTIO_SOCKET", host.socket, 1);
 	setenv("VACCEL_VIRTIO_MEMORY", "20480", 1);
-	if (vaccel_config_init(&config, VIRTIO_PLUGIN, VACCEL_LOG_ERROR, NULL, false, false) ||
+	snprintf(log_file, sizeof(log_file), "%s/log-", test_dir());
+	if (vaccel_config_init(&config, VIRTIO_PLUGIN, VACCEL_LOG_ERROR, log_file, false, false) ||
 	    vaccel_bootstrap_with_config(&config) ||
 	    vaccel_session_init(&sess, VACCEL_PLUGIN_REMOTE))
 		test_die("no session");
