@@ -36,10 +36,12 @@
 #define MANY	   16
 #define NR_FLOOD   10000u
 #define BLOB_SIZE  ((size_t)1 << 20)
+#define NR_RESTARTED 20
 /* What a program of this test ends with when the service has turned it away */
 #define TURNED_AWAY 42
 
 static struct daemon host;
+static char link_path[128]; /* leads to the service's socket where a service comes after another */
 
 /* ---- Processes of the service --------------------------------------------------------------- */
 
@@ -142,7 +144,7 @@ static int boot(const char *log_file)
 	struct vaccel_config config;
 	int ret;
 
-	setenv("VACCEL_VIRTIO_SOCKET", host.socket, 1);
+	setenv("VACCEL_VIRTIO_SOCKET", *link_path ? link_path : host.socket, 1);
 	if (vaccel_config_init(&config, VIRTIO_PLUGIN, VACCEL_LOG_ERROR, log_file, false, false))
 		return VACCEL_EINVAL;
 	ret = vaccel_bootstrap_with_config(&config);
@@ -232,6 +234,42 @@ static int last(int end, int ready)
 	if (!ret)
 		ret = vaccel_session_release(&sess);
 	return ret ? 2 : 0;
+}
+
+/*
+ * A program that outlives two services: each time it is told that none is there, and that its session is lost,
+ * opens another one, and goes on.
+ */
+static int outlive(int ready)
+{
+	struct vaccel_session sess;
+	struct vaccel_blob blob;
+	unsigned int losses = 0, calls = 0;
+	int ret = boot("/dev/null");
+
+	if (ret || open_blob(&blob, (unsigned int)getpid()))
+		return 1;
+	ret = vaccel_session_init(&sess, 0);
+	while (!ret && (losses < 2 || calls < 20)) {
+		ret = use(&sess, &blob);
+		if (!ret && ++calls == 20)
+			(void)!write(ready, "", 1);
+		for (unsigned int i = 0; i < 300 && ret == VACCEL_ENODEV; i++) {
+			usleep(100000);
+			ret = vaccel_noop(&sess);
+		}
+		if (ret != VACCEL_ESESS)
+			continue;
+		losses++;
+		calls = 0;
+		vaccel_session_release(&sess);
+		ret = vaccel_session_init(&sess, 0);
+	}
+	if (!ret)
+		ret = vaccel_session_release(&sess);
+	if (ret)
+		printf("after %u calls and %u losses: %d\n", calls, losses, ret);
+	return ret;
 }
 
 static pid_t spawn(void)
@@ -607,6 +645,60 @@ static void test_silent(void **state)
 	await_idle();
 }
 
+/* At one path one service after another, as a service manager restarts them */
+static void start_behind_link(void)
+{
+	char fresh[160];
+
+	start("--max-clients=64");
+	snprintf(fresh, sizeof(fresh), "%s.new", link_path);
+	assert_int_equal(symlink(host.socket, fresh), 0);
+	assert_int_equal(rename(fresh, link_path), 0);
+}
+
+static void await_calls(int ready)
+{
+	char byte;
+
+	for (unsigned int i = 0; i < NR_RESTARTED; i++)
+		assert_int_equal(read(ready, &byte, 1), 1);
+}
+
+/* The service is restarted under its clients, once in order and once when all its processes have crashed. */
+static void test_restart(void **state)
+{
+	pid_t pids[NR_RESTARTED], supervisors[NR_RESTARTED + 1];
+	unsigned int nr_supervisors;
+	int ready[2];
+
+	(void)state;
+	snprintf(link_path, sizeof(link_path), "%s/accel.sock", test_dir());
+	start_behind_link();
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	for (unsigned int i = 0; i < NR_RESTARTED; i++) {
+		pids[i] = spawn();
+		if (!pids[i])
+			exit(outlive(ready[1]));
+	}
+	close(ready[1]);
+	await_calls(ready[0]);
+	assert_int_equal(stop_daemon(&host), 0);
+	start_behind_link();
+	await_calls(ready[0]);
+	nr_supervisors = children(host.pid, supervisors, NR_RESTARTED + 1);
+	assert_in_range(nr_supervisors, NR_RESTARTED, NR_RESTARTED + 1);
+	kill(host.pid, SIGKILL);
+	assert_int_equal(waitpid(host.pid, NULL, 0), host.pid);
+	for (unsigned int i = 0; i < nr_supervisors; i++)
+		kill(supervisors[i], SIGKILL);
+	start_behind_link();
+	for (unsigned int i = 0; i < NR_RESTARTED; i++)
+		assert_int_equal(await(pids[i]), 0);
+	await_idle();
+	close(ready[0]);
+	*link_path = '\0';
+}
+
 /* Those who come and go without pause take no place from one who is served. */
 static void test_flood(void **state)
 {
@@ -786,6 +878,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_full, stop),
 		cmocka_unit_test_teardown(test_one, stop),
 		cmocka_unit_test_teardown(test_silent, stop),
+		cmocka_unit_test_teardown(test_restart, stop),
 		cmocka_unit_test_teardown(test_flood, stop),
 		cmocka_unit_test_teardown(test_exhausted, stop),
 		cmocka_unit_test_teardown(test_no_start, stop),
