@@ -3,7 +3,7 @@
  * Runs the operations of which the answer is numbers, and prints their bytes, and whether they are right:
  *
  *   answers OPERATION                             fpga_vectoradd, blas_sgemm, ...
- *   answers tf|tflite|torch MODEL EXPECTED        loads, runs and unloads the network of examples/models/shapes
+ *   answers tf|tflite|torch|infer MODEL EXPECTED  loads, runs and unloads the network of examples/models/shapes
  *
  * EXPECTED is expected.txt. Needs nothing but libvaccel, since it also runs in a VM: see answers.sh.
  */
@@ -152,20 +152,39 @@ static int minmax(const char *name)
 
 /* ---- Models ---------------------------------------------------------------------------------- */
 
-static bool is_expected(const char *path, const float *scores)
+/* nr: of the input, in the order of expect.py */
+static bool is_expected_of(int nr, const char *path, const float *scores)
 {
 	FILE *file = fopen(path, "r");
 	bool right = true;
 
 	if (!file)
 		check(VACCEL_ENOENT, path);
-	for (int i = 0; i < CLASSES; i++) {
+	for (int i = 0; i < (nr + 1) * CLASSES; i++) {
 		float expected;
 
-		right = right && fscanf(file, "%f", &expected) == 1 && fabsf(scores[i] - expected) < 1e-5f;
+		right = right && fscanf(file, "%f", &expected) == 1 &&
+			(i < nr * CLASSES || fabsf(scores[i - nr * CLASSES] - expected) < 1e-5f);
 	}
 	fclose(file);
 	return right;
+}
+
+static bool is_expected(const char *path, const float *scores)
+{
+	return is_expected_of(0, path, scores);
+}
+
+/* The picture of that side, as rows of pixels or as a plane for each colour; to be freed by nobody */
+static float *pixels(size_t side, bool planes)
+{
+	float *rows = values(side * side * 3, 0), *all = malloc(side * side * 3 * sizeof(*all));
+
+	if (!all)
+		check(VACCEL_ENOMEM, "memory");
+	for (size_t i = 0; i < side * side * 3; i++)
+		all[planes ? i % 3 * side * side + i / 3 : i] = rows[i];
+	return all;
 }
 
 static int tf(const char *name, struct vaccel_resource *model, const char *expected)
@@ -199,19 +218,41 @@ static int tflite(const char *name, struct vaccel_resource *model, const char *e
 
 static int torch(const char *name, struct vaccel_resource *model, const char *expected)
 {
-	float *rows = values(PIXELS, 0), *planes = malloc(PIXELS * sizeof(*planes));
 	struct vaccel_torch_tensor *in, *out = NULL;
 
-	if (!planes)
-		check(VACCEL_ENOMEM, "memory");
-	for (size_t i = 0; i < PIXELS; i++)
-		planes[i % 3 * SIDE * SIDE + i / 3] = rows[i];
 	check(vaccel_torch_tensor_new(&in, 4, (int64_t[]){1, 3, SIDE, SIDE}, VACCEL_TORCH_FLOAT), "tensor");
-	vaccel_torch_tensor_set_data(in, planes, PIXELS * sizeof(float));
+	vaccel_torch_tensor_set_data(in, pixels(SIDE, true), PIXELS * sizeof(float));
 	check(vaccel_torch_model_load(&sess, model), "torch_model_load");
 	check(vaccel_torch_model_run(&sess, model, NULL, &in, 1, &out, 1), "torch_model_run");
 	return print(name, out->data, out->size, out->size == CLASSES * sizeof(float) &&
 						 is_expected(expected, out->data));
+}
+
+/* Of the picture's size and how it lies: what the model says, or what it takes if it does not. */
+static int infer(const char *name, struct vaccel_resource *model, const char *expected)
+{
+	struct vaccel_infer_tensor in = {.datatype = VACCEL_INFER_FP32, .nr_dims = 4}, out = {.name = NULL};
+	struct vaccel_infer_desc descs[2];
+	struct vaccel_infer_model info;
+	bool planes = false;
+	int64_t side;
+
+	check(vaccel_infer_load(&sess, model), "infer_load");
+	check(vaccel_infer_metadata(&sess, model, &info, descs, 2), "infer_metadata");
+	check(info.nr_inputs == 1 && info.nr_outputs == 1 ? VACCEL_OK : VACCEL_EINVAL, "inputs and outputs");
+	planes = descs[0].nr_dims == 4 ? descs[0].shape[1] == 3 : strstr(info.platform, "torch") != NULL;
+	side = descs[0].nr_dims == 4 && descs[0].shape[2] > 0 ? descs[0].shape[2] : SIDE;
+	check(side <= SIDE ? VACCEL_OK : VACCEL_EINVAL, "side");
+	for (uint32_t i = 0; i < 4; i++)
+		in.shape[i] = !i ? 1 : i == (planes ? 1 : 3) ? 3 : side;
+	in.name = descs[0].name;
+	in.data = pixels((size_t)side, planes);
+	in.size = (size_t)(side * side) * 3 * sizeof(float);
+	check(vaccel_infer_run(&sess, model, &in, 1, &out, 1), "infer_run");
+	check(vaccel_infer_unload(&sess, model), "infer_unload");
+	printf("%s: %s %s [%d]\n", name, info.platform, descs[1].name, (int)descs[1].nr_dims);
+	return print(name, out.data, out.size, out.size == CLASSES * sizeof(float) &&
+					       is_expected_of(side == SIDE ? 0 : 1, expected, out.data));
 }
 
 int main(int argc, char **argv)
@@ -226,6 +267,7 @@ int main(int argc, char **argv)
 		{"fpga_parallel", fpga_parallel, NULL}, {"fpga_vectoradd", fpga_vectoradd, NULL},
 		{"minmax", minmax, NULL},	      {"tf", NULL, tf},
 		{"tflite", NULL, tflite},	      {"torch", NULL, torch},
+		{"infer", NULL, infer},
 	};
 	struct vaccel_resource *model;
 

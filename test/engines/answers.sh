@@ -82,6 +82,11 @@ model() {
 	answer "$3" "^$1: right\$" "$answers" "$1" "$models/$2" "$expected"
 }
 
+# infer MODEL: the same by vaccel/infer.h
+infer() {
+	model infer "$1" 'infer_load infer_metadata infer_run infer_unload'
+}
+
 numbers() {
 	for operation; do
 		answer "$operation" "^$operation: right\$" "$answers" "$operation"
@@ -93,11 +98,13 @@ onnx)
 	classify shapes/shapes.onnx
 	scenes
 	learned
+	infer shapes/shapes.onnx
 	;;
 tflite)
 	classify tf/lstm2.tflite
 	learned
 	model tflite tf/lstm2.tflite 'tflite_model_load tflite_model_run tflite_model_unload'
+	infer tf/lstm2.tflite
 	;;
 tf)
 	model tf tf/lstm2 'tf_model_load tf_model_run tf_model_unload'
@@ -109,6 +116,7 @@ openvino)
 	learned
 	model tf tf/lstm2 'tf_model_load tf_model_run tf_model_unload'
 	model tflite tf/lstm2.tflite 'tflite_model_load tflite_model_run tflite_model_unload'
+	infer tf/lstm2.tflite
 	;;
 torch)
 	classify torch/cnn_trace.pt
