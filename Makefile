@@ -70,9 +70,17 @@ demo-engines: full
 check: vm sanitized full
 	scripts/check
 
-# The plugins of engines that Debian does not have, with these engines; they are fetched into the cache.
+# The plugins of engines that Debian does not have, with these engines, and public models; both are fetched into the cache.
 check-engines: user vm
 	scripts/check-engines
+
+# Both, with one sum
+check-all: vm sanitized full
+	scripts/check --engines
+
+# Public models: where they are, and their licences
+models:
+	scripts/models
 
 # What bench/goals lists, natively and in a VM. BENCH_BIG=1: also transfers of up to 8 GiB.
 bench: vm
@@ -149,7 +157,10 @@ help:
 	@echo '              show each engine with one answer'
 	@echo 'make check    build and run all tests; ends with "N passed, N failed"'
 	@echo 'make check-engines'
-	@echo '              fetch TensorFlow and OpenVINO, and test their plugins'
+	@echo '              fetch TensorFlow, OpenVINO and public models, and test them with the plugins'
+	@echo 'make check-all'
+	@echo '              both, with one sum'
+	@echo 'make models   fetch public models, and print where they are and their licences'
 	@echo 'make bench    measure calls natively and in a VM, against unix sockets and vsock'
 	@echo 'make abi      compare the library and its headers with vAccel 0.8'
 	@echo 'make fuzz     run the fuzzers, each for FUZZ_SECONDS (60)'
@@ -168,7 +179,7 @@ help:
 	@echo 'make check-dist try them: install, run, remove, boot; ends with "N passed, N failed"'
 	@echo 'make clean    remove build/ (scripts/build-root --remove deletes the build root)'
 
-.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo demo-engines bench bench-clients check check-engines abi fuzz torture kill-matrix \
+.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo demo-engines bench bench-clients check check-engines check-all models abi fuzz torture kill-matrix \
 	stress sanitizers coverage debug-kernel-check qemu sparse dist check-dist clean help
 
 endif
