@@ -72,6 +72,8 @@ scenes() {
 
 # What was learned, in the format of each engine
 learned() {
+	scene learned detect image_detect scene.jpg \
+		'"found":3,.*"label":"circle","score":(1|0.9)[0-9.]*,"box":\[(2[5-9]|3[0-5])\.[0-9],'
 	scene learned segment image_segment scene.jpg '"found":4,.*"label":"background","class":0,"share":0.7'
 	scene learned pose image_pose figure.jpg '"label":"head","x":1[23][0-9]\.[0-9],"y":[56][0-9]\.'
 	scene learned depth image_depth mist.jpg '"depth":\{"min":(0\.[6-9]|1\.)[0-9]*,"max":(9\.|10\.[0-3])'

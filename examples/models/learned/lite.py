@@ -18,12 +18,12 @@ from onnx import numpy_helper
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[1:1] = [os.path.join(HERE, "../scenes"), os.path.join(HERE, "../shapes")]
-from convert import CONV_2D, CONV_OPTIONS, PAD, RELU, VALID, Lite
+from convert import CONV_2D, CONV_OPTIONS, PAD, RELU, RESHAPE, SOFTMAX, SOFTMAX_OPTIONS, VALID, Lite
 from make import SIZE
 
 GRID, STEP = 24, 4
 MIDDLE = 5.0  # metres, when the last convolution gives 0
-LOGISTIC, SAME = 14, 0
+ADD, CONCATENATION, CONCATENATION_OPTIONS, LOGISTIC, SLICE, SAME = 0, 2, 10, 14, 65, 0
 
 
 def read(path):
@@ -69,9 +69,31 @@ class Network:
     def outputs(self, last, kernel, bias):
         return self.convolve(last, kernel, bias, activation=0)
 
+    def detections(self, last):
+        """Four numbers of the box at each place, from its own place on, and a probability of each class but none"""
+        classes = len(self.kernel) - 4
+        centres = (np.arange(GRID, dtype=np.float32) + 0.5) * STEP
+        places = np.zeros((1, GRID, GRID, 4), dtype=np.float32)
+        places[0, :, :, 0], places[0, :, :, 1] = centres[None, :], centres[:, None]
+        boxes = self.lite.operator(ADD, [self.outputs(last, self.kernel[:4], self.bias[:4]),
+                                         self.lite.const_tensor("places", places)], "boxes", places.shape)
+        all_scores = self.lite.operator(SOFTMAX, [self.outputs(last, self.kernel[4:], self.bias[4:])], "all_scores",
+                                        [1, GRID, GRID, classes], SOFTMAX_OPTIONS, {0: 1.0})
+        scores = self.lite.operator(SLICE, [all_scores] + [
+            self.lite.const_tensor(name, np.array(values, dtype=np.int32))
+            for name, values in (("begin", [0, 0, 0, 1]), ("size", [1, GRID, GRID, classes - 1]))], "scores",
+            [1, GRID, GRID, classes - 1])
+        both = self.lite.operator(CONCATENATION, [boxes, scores], "both", [1, GRID, GRID, 3 + classes],
+                                  CONCATENATION_OPTIONS, {0: 3})
+        shape = [1, GRID * GRID, 3 + classes]
+        return self.lite.operator(RESHAPE, [both, self.lite.const_tensor("shape", np.array(shape, dtype=np.int32))],
+                                  "output0", shape)
+
     def write(self, task):
         last = self.features()
-        if task == "pose":
+        if task == "detect":
+            last = self.detections(last)
+        elif task == "pose":
             maps = self.outputs(last, self.kernel, self.bias)
             last = self.lite.operator(LOGISTIC, [maps], "heatmaps", [1, GRID, GRID, len(self.kernel)])
         else:

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Trains small networks that segment, find poses and see depth in drawn scenes.
+"""Trains small networks that detect things, segment, find poses and see depth in drawn scenes.
 
-    train.py [--out DIRECTORY] [TASK...]        TASK: segment, pose, depth (default: all)
+    train.py [--out DIRECTORY] [TASK...]        TASK: detect, segment, pose, depth (default: all)
 
 For each task it draws scenes of random colours, sizes and places, trains one convolutional network on them (a minute or
 so on two cores), says how often it is right on scenes that it has not seen, and writes TASK/model.onnx, TASK/model.pt
@@ -12,7 +12,8 @@ TASK/model.tflite of the first.
 They know the scenes of ../scenes/make.py by their forms, where the networks that are worked out by hand there go by
 colours, and take the same pictures: float32 [1, 3, 96, 96], RGB from 0 to 1. Their outputs, on a grid of 24 x 24:
 
-    segment   circles, squares, triangles, and what is none of them: logits, float32 [1, 4, 24, 24]
+    detect    circles, squares and triangles: as YOLO's heads, float32 [1, 4 + 3, 24 * 24]
+    segment   the same, place by place, and what is none of them: logits, float32 [1, 4, 24, 24]
     pose      a figure's head, hands and feet: heat maps, float32 [1, 5, 24, 24]
     depth     metres of things in a mist: float32 [1, 24, 24]
 """
@@ -35,6 +36,8 @@ from make import FAR, KINDS, NEAR, SIZE, write_description
 
 POINTS = ["head", "left hand", "right hand", "left foot", "right foot"]
 TRAINING, TEST, EPOCHS, BATCH, RATE = 3000, 300, 16, 30, 0.01
+BOX_UNIT, THRESHOLD = 16, 0.5
+MIDDLE_PART = 0.2  # of a thing's width and height, to either side
 SEED_TRAINING, SEED_TEST, SEED_WEIGHTS = 1, 2, 3
 
 
@@ -79,11 +82,11 @@ def outline(kind, box):
     return [(tip, top), (right, bottom), (left, bottom)]
 
 
-def draw_segment(rng):
-    """One to four things that do not touch. Return: picture, class of each place"""
+def draw_things(rng):
+    """One to four things that do not touch. Return: picture, class of each pixel, kinds and boxes"""
     image, mean = canvas(rng)
     mask = Image.new("L", image.size)
-    found = []
+    kinds, found = [], []
     for _ in range(int(rng.integers(1, 5))):
         for _ in range(20):
             width = rng.uniform(16, 60)
@@ -98,10 +101,33 @@ def draw_segment(rng):
                 points = [(2 * x, 2 * y) for x, y in outline(kind, box)]
                 ImageDraw.Draw(image).polygon(points, fill=standing_out(rng, mean))
                 ImageDraw.Draw(mask).polygon(points, fill=kind + 1)
+                kinds.append(kind)
                 found.append(box)
                 break
-    classes = np.asarray(mask)[STEP::2 * STEP, STEP::2 * STEP].astype(np.int64)
-    return small(image), classes
+    return small(image), mask, kinds, found
+
+
+def draw_segment(rng):
+    """Target: the class of each place"""
+    image, mask, _, _ = draw_things(rng)
+    return image, np.asarray(mask)[STEP::2 * STEP, STEP::2 * STEP].astype(np.int64)
+
+
+def draw_detect(rng):
+    """
+    Target: for each place its class, and of what is in the box of a thing its middle, width and height. Only around
+    its middle has a thing its class.
+    """
+    image, _, kinds, boxes = draw_things(rng)
+    target = np.zeros((5, GRID, GRID), dtype=np.float32)
+    centres = (np.arange(GRID) + 0.5) * STEP
+    for kind, (left, top, right, bottom) in zip(kinds, boxes):
+        x, y, width, height = (left + right) / 2, (top + bottom) / 2, right - left, bottom - top
+        for part, first, values in ((0.5, 1, [x, y, width, height]), (MIDDLE_PART, 0, [1 + kind])):
+            across = np.abs(centres - x) < max(width * part, STEP / 2)
+            down = np.abs(centres - y) < max(height * part, STEP / 2)
+            target[first:first + len(values), down[:, None] & across] = np.array(values)[:, None]
+    return image, target
 
 
 def draw_pose(rng):
@@ -162,14 +188,15 @@ def draw_depth(rng):
 
 # channels, stride, dilation: a place of the grid sees the whole picture, but for those at its edges
 LAYERS = [(8, 2, 1), (16, 2, 1), (16, 1, 1), (16, 1, 2), (16, 1, 4), (16, 1, 8)]
+DETECT_LAYERS = [(8, 2, 1), (16, 2, 1), (32, 1, 1), (32, 1, 2), (32, 1, 4), (32, 1, 8), (32, 1, 1)]
 
 
 class Network(nn.Module):
-    def __init__(self, outputs):
+    def __init__(self, outputs, layers=None):
         super().__init__()
         self.layers, self.norms = nn.ModuleList(), nn.ModuleList()
         before = 3
-        for channels, stride, dilation in LAYERS:
+        for channels, stride, dilation in layers or LAYERS:
             self.layers.append(nn.Conv2d(before, channels, 3, stride, dilation, dilation))
             self.norms.append(nn.BatchNorm2d(channels))
             before = channels
@@ -199,6 +226,34 @@ class Segment(Network):
         return self.raw(pixel_values)
 
 
+class Detect(Network):
+    """The first four channels are how far the middle of a thing is, and its width and height, in BOX_UNIT pixels"""
+
+    def __init__(self):
+        super().__init__(4 + 1 + len(KINDS), DETECT_LAYERS)
+        centres = (torch.arange(GRID) + 0.5) * STEP
+        x, y = centres.expand(GRID, GRID), centres[:, None].expand(GRID, GRID)
+        self.register_buffer("places", torch.stack([x, y, torch.zeros_like(x), torch.zeros_like(x)])[None])
+
+    def loss(self, x, target):
+        raw, classes = self.raw(x), target[:, 0].long()
+        things = (target[:, 3:4] > 0).expand(-1, 4, -1, -1)
+        boxes = (target[:, 1:] - self.places) / BOX_UNIT
+        return (functional.cross_entropy(raw[:, 4:], classes) * 4 +
+                functional.smooth_l1_loss(raw[:, :4][things], boxes[things], beta=0.1))
+
+    def simplify(self):
+        super().simplify()
+        with torch.no_grad():
+            self.last.weight[:4] *= BOX_UNIT
+            self.last.bias[:4] *= BOX_UNIT
+
+    def forward(self, pixel_values):
+        raw = self.raw(pixel_values)
+        boxes, scores = raw[:, :4] + self.places, torch.softmax(raw[:, 4:], 1)[:, 1:]
+        return torch.cat([boxes, scores], 1).reshape(1, 4 + len(KINDS), GRID * GRID)
+
+
 class Pose(Network):
     def __init__(self):
         super().__init__(len(POINTS))
@@ -223,6 +278,25 @@ class Depth(Network):
 
 # ---- What is right -------------------------------------------------------------------------------
 
+def overlap(a, b):
+    """a, b: middle, width, height. Return: the share of what either has that both have"""
+    both = np.prod([max(0, min(a[i] + a[i + 2] / 2, b[i] + b[i + 2] / 2) -
+                        max(a[i] - a[i + 2] / 2, b[i] - b[i + 2] / 2)) for i in (0, 1)])
+    return both / (a[2] * a[3] + b[2] * b[3] - both)
+
+
+def right_detect(out, target):
+    """Each thing is found where it is, as what it is, and nothing else."""
+    found = []
+    for place in sorted(out[0].T, key=lambda p: -p[4:].max()):
+        kind = place[4:].argmax()
+        if place[4 + kind] >= THRESHOLD and all(kind != k or overlap(place, b) <= 0.45 for k, b in found):
+            found.append((kind, place[:4]))
+    things = {tuple(p) for p in target.reshape(5, -1).T if p[0] > 0}
+    return len(found) == len(things) and all(
+        any(kind + 1 == t[0] and overlap(box, t[1:]) > 0.7 for t in things) for kind, box in found)
+
+
 def right_segment(out, target):
     return (out[0].argmax(axis=0) == target).mean() > 0.95
 
@@ -238,7 +312,8 @@ def right_depth(out, target):
     return np.abs(out[0] - target).mean() < 0.3
 
 
-TASKS = {"segment": (Segment, draw_segment, right_segment, ["background"] + KINDS, "logits"),
+TASKS = {"detect": (Detect, draw_detect, right_detect, KINDS, "output0"),
+         "segment": (Segment, draw_segment, right_segment, ["background"] + KINDS, "logits"),
          "pose": (Pose, draw_pose, right_pose, POINTS, "heatmaps"),
          "depth": (Depth, draw_depth, right_depth, None, "predicted_depth")}
 
@@ -285,7 +360,7 @@ def write(network, task, directory):
     torch.onnx.export(network, (example,), os.path.join(directory, "model.onnx"), opset_version=13, dynamo=False,
                       input_names=["pixel_values"], output_names=[output])
     torch.jit.trace(network, example).save(os.path.join(directory, "model.pt"))
-    write_description(directory, labels)
+    write_description(directory, labels, **({"vaccel_threshold": THRESHOLD} if task == "detect" else {}))
 
 
 def main():

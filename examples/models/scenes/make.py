@@ -143,11 +143,11 @@ TASKS = {"detect": (detect, KINDS), "segment": (segment, ["background"] + KINDS)
          "pose": (pose, list(POINTS)), "depth": (depth, None)}
 
 
-def write_description(directory, labels):
-    """What the plugins read beside a model: its input, and its classes, if it has any."""
+def write_description(directory, labels, **more):
+    """What the plugins read beside a model: its input, its classes, if it has any, and more of config.json."""
     preprocessor = {"do_resize": True, "size": {"height": SIZE, "width": SIZE}, "resample": 2,
                     "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": False}
-    config = {"num_channels": 3}
+    config = {"num_channels": 3, **more}
     if labels:
         config["id2label"] = {str(i): label for i, label in enumerate(labels)}
     for name, content in (("preprocessor_config.json", preprocessor), ("config.json", config)):

@@ -309,6 +309,13 @@ static void learned(void **state)
 	is_segments(LEARNED "segment");
 	is_figure(LEARNED "pose");
 	is_mist(LEARNED "depth", 0.4);
+	use(LEARNED "detect");
+	assert_int_equal(run(vaccel_image_detection, IMAGES "scene.jpg", sizeof(text)), 0);
+	is_scene(answer);
+	assert_int_equal(run(vaccel_image_detection, IMAGES "circle.jpg", sizeof(text)), 0);
+	assert_true(number(answer, "found") == 1);
+	is(json_object_array_get_idx(get(answer, "objects"), 0), "label", "circle");
+	drop();
 	use(LEARNED "segment");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct json_object *classes, *first;
