@@ -59,7 +59,7 @@ function place(label) { return label ~ /^VM|^big/ ? "VM" : "native" }
 function ratio_of(i, text,    faster) {
 	if (comparator[i] == "none")
 		return field(text, "copied")
-	if (comparator[i] == "idle")
+	if (comparator[i] == "idle" || field(text, "says") != "")
 		return field(text, "ratio")
 	faster = field(text, "faster")
 	if (sense[i] == "at most")
@@ -139,6 +139,8 @@ function report(i,    n, k, key, all, kept, nr, ratios, ratio, value) {
 		value = middle(kept, k, "busy_median_us")
 		add(i, value, "us", time(value), "idle " time(middle(kept, k, "idle_median_us")), ratio,
 		    ratios[1], ratios[k], all, n, nr)
+	} else if (field(kept[1], "says") != "") {
+		add(i, ratio, "", field(kept[1], "says"), field(kept[1], "beside"), ratio, ratios[1], ratios[k], all, n, nr)
 	} else if (comparator[i] == "single") {
 		value = middle(kept, k, "ops_per_s")
 		add(i, value, "1/s", sprintf("%.0f/s", value), sprintf("one thread %.0f/s",
@@ -174,12 +176,13 @@ FNR == NR {
 {
 	key = field($0, "label")
 	where = place(key)
-	cpu[where] = field($0, "cpu")
+	if (field($0, "cpu") != "")
+		cpu[where] = field($0, "cpu")
 	if (field($0, "memcpy_us") != "")
 		looks[where, ++nr_looks[where]] = $0
 	load = field($0, "load") + 0
 	# In a VM the load is the guest's.
-	if (where == "native") {
+	if (where == "native" && field($0, "load") != "") {
 		if (lowest == "" || load < lowest)
 			lowest = load
 		if (load > highest)
