@@ -39,6 +39,7 @@ enum control_type {
 	CONTROL_RESET,	   /* reset: frees all sessions and resources. All queues are stopped */
 	CONTROL_AREA,	   /* reset; fd: another in-flight area; and as CONTROL_RESET */
 	CONTROL_STATS,	   /* answered with stats */
+	CONTROL_LIMIT,	   /* limit: it is another one from here on. Not answered */
 	CONTROL_QUIT,	   /* exit cleanly; not answered */
 	/* To and from the forker (forker.h) */
 	CONTROL_CONFINED,  /* unasked, at its start: status, confined */
@@ -80,6 +81,10 @@ struct control_msg {
 		struct {
 			uint32_t generation;
 		} reset;
+		struct {
+			uint32_t rule;
+			uint64_t value;
+		} limit;
 		struct {
 			uint32_t sessions;
 			uint32_t resources;

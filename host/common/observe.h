@@ -23,6 +23,7 @@ enum observe_type {
 enum observe_wish {
 	OBSERVE_DRAIN = 1, /* no new clients, and the end when the last one has gone */
 	OBSERVE_RELOAD,	   /* the policy's file is read again, for new clients */
+	OBSERVE_LIMIT,	   /* limit is in force for a client that is served */
 };
 
 /** Clients are known by their place, which is used again. Places are below this. */
@@ -47,6 +48,12 @@ struct observe_msg {
 		struct {
 			uint32_t wish;
 			uint64_t serial; /* the answer has that of its question */
+			struct {
+				uint32_t place;
+				int32_t pid; /* of the client that is meant, as it was told */
+				uint32_t rule; /* policy_is_limit() */
+				uint64_t value;
+			} limit;
 		} ask;
 		struct {
 			uint64_t serial;

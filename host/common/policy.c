@@ -242,6 +242,21 @@ uint64_t policy_number(const struct policy *p, enum policy_rule rule)
 	return *(const uint64_t *)member(p, rule);
 }
 
+bool policy_is_limit(enum policy_rule rule)
+{
+	const struct policy_desc *d = rule < POLICY_NR_RULES ? &policy_rules[rule] : NULL;
+
+	return d && d->refusal && (d->kind == POLICY_NUMBER || d->kind == POLICY_SIZE);
+}
+
+int policy_set_limit(struct policy *p, enum policy_rule rule, uint64_t value)
+{
+	if (!policy_is_limit(rule) || value < policy_rules[rule].min || value > policy_rules[rule].max)
+		return -EINVAL;
+	*(uint64_t *)member(p, rule) = value;
+	return 0;
+}
+
 uint64_t policy_allowed(const struct policy *p)
 {
 	return ~(p->deny | DEFAULT_DENIED) | p->allow;

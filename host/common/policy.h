@@ -88,6 +88,19 @@ int policy_set(struct policy *p, enum policy_rule rule, const char *value, char 
 /** policy_key() - the rule's key in JSON: its name with underscores */
 const char *policy_key(enum policy_rule rule);
 
+/**
+ * policy_is_limit() - whether the rule is a number beyond which requests are refused. Such a one can be
+ * changed for a client that is served (quota_set_limit())
+ */
+bool policy_is_limit(enum policy_rule rule);
+
+/**
+ * policy_set_limit() - changes a limit
+ *
+ * Return: 0, or -EINVAL when the rule is no limit, or the value not one that it may have: nothing has changed.
+ */
+int policy_set_limit(struct policy *p, enum policy_rule rule, uint64_t value);
+
 /** policy_number() - the value of a rule that is not TEXT */
 uint64_t policy_number(const struct policy *p, enum policy_rule rule);
 

@@ -31,8 +31,11 @@ void quota_init(struct quota *l, const struct policy *policy, struct quota_count
 	memset(l, 0, sizeof(*l));
 	l->policy = *policy;
 	l->counts = counts;
-	for (int rule = 0; rule < POLICY_NR_RULES; rule++)
+	for (enum policy_rule rule = 0; rule < POLICY_NR_RULES; rule++) {
 		atomic_store(&counts->used[rule], 0);
+		if (policy_is_limit(rule))
+			atomic_store(&l->limits[rule], policy_number(policy, rule));
+	}
 	atomic_store(&counts->file_bytes, 0);
 }
 
@@ -61,7 +64,22 @@ void quota_refuse(struct quota *l, enum policy_rule rule, unsigned int op)
 			 name_of(op), refused);
 	else
 		log_warn("refused %s (%" PRIu64 " times): --%s=%" PRIu64 " was reached", name_of(op),
-			 refused, name, policy_number(&l->policy, rule));
+			 refused, name, quota_limit(l, rule));
+}
+
+uint64_t quota_limit(const struct quota *l, enum policy_rule rule)
+{
+	return atomic_load_explicit(&l->limits[rule], memory_order_relaxed);
+}
+
+int quota_set_limit(struct quota *l, enum policy_rule rule, uint64_t value)
+{
+	struct policy checked = l->policy;
+	int ret = policy_set_limit(&checked, rule, value);
+
+	if (!ret)
+		atomic_store_explicit(&l->limits[rule], value, memory_order_relaxed);
+	return ret;
 }
 
 int quota_allow(struct quota *l, uint64_t bits, unsigned int op)
@@ -75,7 +93,7 @@ int quota_allow(struct quota *l, uint64_t bits, unsigned int op)
 bool quota_try(struct quota *l, enum policy_rule rule, uint64_t amount)
 {
 	_Atomic uint64_t *used = &l->counts->used[rule];
-	uint64_t max = policy_number(&l->policy, rule), old = atomic_load(used), sum;
+	uint64_t max = quota_limit(l, rule), old = atomic_load(used), sum;
 	uint64_t left = atomic_load(&l->counts->left[rule]);
 
 	max = left < max ? max - left : 0;

@@ -29,7 +29,8 @@ struct quota_counts {
 };
 
 struct quota {
-	struct policy policy;
+	struct policy policy; /* but for limits, which are here: */
+	_Atomic uint64_t limits[POLICY_NR_RULES];
 	struct quota_counts *counts;
 };
 
@@ -55,6 +56,16 @@ void quota_give(struct quota *l, enum policy_rule rule, uint64_t amount);
 
 /** quota_try() - as quota_take(), but a refusal is none of the guest's: false, and not counted */
 bool quota_try(struct quota *l, enum policy_rule rule, uint64_t amount);
+
+/** quota_limit() - the limit in force. @rule: see policy_is_limit() */
+uint64_t quota_limit(const struct quota *l, enum policy_rule rule);
+
+/**
+ * quota_set_limit() - from here on this is the limit; what was taken before stays taken, also if it is more
+ *
+ * Return: 0, or -EINVAL as policy_set_limit().
+ */
+int quota_set_limit(struct quota *l, enum policy_rule rule, uint64_t value);
 
 /** quota_used() - what was taken and not given back */
 uint64_t quota_used(const struct quota *l, enum policy_rule rule);

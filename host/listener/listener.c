@@ -348,6 +348,22 @@ static bool reload(struct listener *l, char *why, size_t size)
 	return true;
 }
 
+/* Passes it on. Return: whether the client's supervisor will hear of it */
+static bool change_limit(struct listener *l, const struct observe_msg *ask, char *why, size_t size)
+{
+	struct handoff_limit msg = { .rule = ask->ask.limit.rule, .value = ask->ask.limit.value };
+	struct place *p = ask->ask.limit.place < l->nr_places ? &l->places[ask->ask.limit.place] : NULL;
+
+	if (!p || p->state != SERVING || p->peer.pid != ask->ask.limit.pid) {
+		snprintf(why, size, "that client has gone");
+		return false;
+	}
+	if (send(p->sock, &msg, sizeof(msg), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(msg))
+		return true;
+	snprintf(why, size, "the supervisor of that client takes nothing in now; try again");
+	return false;
+}
+
 /* The observer passes on what the operator wants. */
 static void on_observer(struct listener *l)
 {
@@ -360,6 +376,8 @@ static void on_observer(struct listener *l)
 		if (ask.ask.wish == OBSERVE_DRAIN) {
 			drain(l);
 			answer.answer.done = true;
+		} else if (ask.ask.wish == OBSERVE_LIMIT) {
+			answer.answer.done = change_limit(l, &ask, why, sizeof(answer.answer.text));
 		} else {
 			answer.answer.done = reload(l, why, sizeof(answer.answer.text));
 		}

@@ -32,12 +32,12 @@ struct operator {
 static struct {
 	int sock;
 	const struct clients *clients;
-	bool (*ask)(enum observe_wish wish, uint64_t serial);
+	bool (*ask)(const struct observe_msg *msg);
 	uint64_t serial;
 	struct operator of[CONTROL_SOCKET_CLIENTS];
 } control;
 
-void control_socket_init(int sock, const struct clients *clients, bool (*ask)(enum observe_wish, uint64_t))
+void control_socket_init(int sock, const struct clients *clients, bool (*ask)(const struct observe_msg *msg))
 {
 	control.sock = sock;
 	control.clients = clients;
@@ -120,16 +120,95 @@ static struct json_object *report(struct json_object *what)
 	return what;
 }
 
-static void wish(struct operator *o, enum observe_wish wish)
+static void pass_on(struct operator *o, struct observe_msg *msg)
 {
-	o->serial = ++control.serial;
-	if (control.ask(wish, o->serial))
+	msg->type = OBSERVE_ASK;
+	msg->ask.serial = o->serial = ++control.serial;
+	if (control.ask(msg))
 		return;
 	o->serial = 0;
 	answer(o, failed("the service does not listen now; try again"));
 }
 
-static void obey(struct operator *o, const char *what)
+static void wish(struct operator *o, enum observe_wish wish)
+{
+	struct observe_msg msg = { .ask.wish = wish };
+
+	pass_on(o, &msg);
+}
+
+/* A client by its number, or its name. NULL: there is none */
+static const struct client *find_client(struct json_object *which, uint32_t *place)
+{
+	bool is_number = json_object_is_type(which, json_type_int);
+	int64_t number = is_number ? json_object_get_int64(which) : -1;
+	const char *name = json_object_is_type(which, json_type_string) ? json_object_get_string(which) : NULL;
+
+	for (uint32_t i = 0; i < control.clients->nr_places; i++) {
+		const struct client *c = &control.clients->of[i];
+
+		if (!c->counters || (name ? strcmp(c->name, name) != 0 : number != (int64_t)i))
+			continue;
+		*place = i;
+		return c;
+	}
+	return NULL;
+}
+
+/* Return: the rule, if that is a limit that clients can be given; else POLICY_NR_RULES, and @why says what can */
+static enum policy_rule find_limit(const char *name, char *why, size_t size)
+{
+	enum policy_rule rule = name ? policy_find(name) : POLICY_NR_RULES;
+	int len;
+
+	if (policy_is_limit(rule))
+		return rule;
+	len = snprintf(why, size, "what can be changed for a client that is served:");
+	for (rule = 0; rule < POLICY_NR_RULES && len > 0 && (size_t)len < size; rule++)
+		if (policy_is_limit(rule))
+			len += snprintf(why + len, size - (size_t)len, " %s", policy_rules[rule].name);
+	return POLICY_NR_RULES;
+}
+
+static const char *get_text(struct json_object *request, const char *key)
+{
+	struct json_object *found;
+
+	return json_object_object_get_ex(request, key, &found) && json_object_is_type(found, json_type_string) ?
+		json_object_get_string(found) : NULL;
+}
+
+static void change_limit(struct operator *o, struct json_object *request)
+{
+	struct observe_msg msg = { .ask.wish = OBSERVE_LIMIT };
+	const char *value = get_text(request, "value");
+	const struct client *c;
+	struct json_object *which = NULL;
+	struct policy scratch;
+	enum policy_rule rule;
+	char why[256];
+
+	json_object_object_get_ex(request, "client", &which);
+	c = find_client(which, &msg.ask.limit.place);
+	if (!c) {
+		answer(o, failed("there is no such client; \"clients\" lists them by number and name"));
+		return;
+	}
+	rule = find_limit(get_text(request, "name"), why, sizeof(why));
+	policy_init(&scratch);
+	if (rule != POLICY_NR_RULES && !value)
+		snprintf(why, sizeof(why), "a text \"value\" is expected, as after --%s=", policy_rules[rule].name);
+	if (rule == POLICY_NR_RULES || !value || policy_set(&scratch, rule, value, why, sizeof(why))) {
+		answer(o, failed(why));
+		return;
+	}
+	msg.ask.limit.pid = c->pid;
+	msg.ask.limit.rule = rule;
+	msg.ask.limit.value = policy_number(&scratch, rule);
+	pass_on(o, &msg);
+}
+
+static void obey(struct operator *o, const char *what, struct json_object *request)
 {
 	if (!strcmp(what, "clients"))
 		answer(o, report(report_clients(control.clients)));
@@ -139,8 +218,10 @@ static void obey(struct operator *o, const char *what)
 		wish(o, OBSERVE_DRAIN);
 	else if (!strcmp(what, "reload"))
 		wish(o, OBSERVE_RELOAD);
+	else if (!strcmp(what, "limit"))
+		change_limit(o, request);
 	else
-		answer(o, failed("there are: clients, stats, drain, reload"));
+		answer(o, failed("there are: clients, stats, limit, drain, reload"));
 }
 
 static void on_line(struct operator *o, const char *line, size_t len)
@@ -162,7 +243,7 @@ static void on_line(struct operator *o, const char *line, size_t len)
 	    !json_object_object_get_ex(request, "do", &what) || !json_object_is_type(what, json_type_string))
 		answer(o, failed("a line like {\"do\":\"clients\"} is expected"));
 	else
-		obey(o, json_object_get_string(what));
+		obey(o, json_object_get_string(what), request);
 	json_object_put(request);
 }
 

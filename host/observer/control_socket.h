@@ -18,10 +18,10 @@
 /**
  * control_socket_init() - begins to serve
  * @sock: listens; stays open as long as this process
- * @ask:  passes on a wish (observe.h), to be answered by control_socket_answer(). Return: whether it could
+ * @ask:  passes on an OBSERVE_ASK, to be answered by control_socket_answer(). Return: whether it could
  */
 void control_socket_init(int sock, const struct clients *clients,
-			 bool (*ask)(enum observe_wish wish, uint64_t serial));
+			 bool (*ask)(const struct observe_msg *msg));
 
 /** control_socket_pollfds() - what to poll, CONTROL_SOCKET_FDS entries. Return: milliseconds to wait; -1: for ever */
 int control_socket_pollfds(struct pollfd *fds);

@@ -28,11 +28,9 @@ static struct clients clients;
 static struct http *http;
 static bool has_control;
 
-static bool ask(enum observe_wish wish, uint64_t serial)
+static bool ask(const struct observe_msg *msg)
 {
-	const struct observe_msg msg = { .type = OBSERVE_ASK, .ask = { .wish = wish, .serial = serial } };
-
-	return send(OBSERVE_FD, &msg, sizeof(msg), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(msg);
+	return send(OBSERVE_FD, msg, sizeof(*msg), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(*msg);
 }
 
 /* Return: 1, 0 when there is nothing (more), or -errno: the listener has gone, or is of another build */

@@ -133,7 +133,7 @@ static void add_limits(struct json_object *to, const struct counters *c)
 	struct json_object *used = json_object_new_object(), *limits = json_object_new_object();
 
 	for (enum policy_rule rule = 0; rule < POLICY_NR_RULES; rule++) {
-		if (!policy_rules[rule].refusal || policy_rules[rule].kind == POLICY_OPS)
+		if (!policy_is_limit(rule))
 			continue;
 		add(used, policy_key(rule), &c->used[rule]);
 		add(limits, policy_key(rule), &c->limit[rule]);

@@ -61,6 +61,7 @@ struct device {
 	uint64_t counted_ms; /* when they were last brought up to date */
 	struct quota quota; /* for refusals of the supervisor's own, and the names of things */
 	struct child worker;
+	uint64_t untold_limits; /* bit per rule that the worker does not know of yet */
 	/* What dead workers left that the cleaner has not removed yet, the oldest first */
 	struct device_leftover {
 		uint64_t files, bytes;

@@ -164,6 +164,7 @@ static int start_worker(struct device *dev)
 
 	setup->generation = ++dev->area->generation;
 	dev->area_untold = false;
+	dev->untold_limits = 0;
 	setup->has_keeper = dev->opts.keeper >= 0;
 	setup->has_model_dir = dev->opts.model_dir >= 0;
 	if (setup->has_keeper)
@@ -693,7 +694,7 @@ int device_worker_timeout(const struct device *dev)
 
 	if (dev->worker.ready && dev->opts.op_timeout_s)
 		timeout = (int)check_ms(dev);
-	else if (child_nr_ending() || dev->counters)
+	else if (child_nr_ending() || dev->counters || dev->untold_limits)
 		timeout = MAX_CHECK_MS;
 	if (dev->worker.ready)
 		return timeout;
@@ -706,6 +707,35 @@ int device_worker_timeout(const struct device *dev)
 	return timeout;
 }
 
+/* A worker that takes nothing in at present is told later. */
+static void tell_limits(struct device *dev)
+{
+	for (enum policy_rule rule = 0; rule < POLICY_NR_RULES && dev->untold_limits; rule++) {
+		struct control_msg msg = { .type = CONTROL_LIMIT, .limit.rule = rule,
+					   .limit.value = quota_limit(&dev->quota, rule) };
+
+		if (!(dev->untold_limits >> rule & 1))
+			continue;
+		if (dev->worker.pid && control_send(dev->worker.sock, &msg, NULL, 0))
+			return;
+		dev->untold_limits &= ~(UINT64_C(1) << rule);
+	}
+}
+
+int device_worker_set_limit(struct device *dev, enum policy_rule rule, uint64_t value)
+{
+	int ret = quota_set_limit(&dev->quota, rule, value);
+
+	if (ret)
+		return ret;
+	(void)policy_set_limit(&dev->opts.setup.policy, rule, value);
+	dev->opts.op_timeout_s = (unsigned int)dev->opts.setup.policy.op_timeout;
+	dev->untold_limits |= UINT64_C(1) << rule;
+	tell_limits(dev);
+	device_counters_update(dev);
+	return 0;
+}
+
 void device_worker_tick(struct device *dev)
 {
 	uint64_t now = now_ms(), context;
@@ -715,6 +745,7 @@ void device_worker_tick(struct device *dev)
 
 	child_reap();
 	take_in_leftovers(dev);
+	tell_limits(dev);
 	if (now - dev->counted_ms >= DEVICE_COUNTERS_MS)
 		device_counters_update(dev);
 	if (dev->worker.ready) {

@@ -44,6 +44,14 @@ void device_worker_set_area(struct device *dev);
 /** Frees the sessions and resources of all guests. All queues are stopped. */
 void device_worker_reset(struct device *dev);
 
+/**
+ * device_worker_set_limit() - the limit is another one, for this worker and the next ones; no session is lost
+ *
+ * The worker learns it when it looks at what it is told next: nobody waits for that. Return: 0, or -EINVAL as
+ * policy_set_limit().
+ */
+int device_worker_set_limit(struct device *dev, enum policy_rule rule, uint64_t value);
+
 /** device_worker_recover_queue() - answers what is in flight in a queue that no worker serves */
 void device_worker_recover_queue(struct device *dev, unsigned int index);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -95,17 +96,35 @@ static void close_handoff(struct supervisor *s)
 	s->handoff = -1;
 }
 
-/* The listener has sent the client, or is gone. */
+/* The operator has changed a limit of the client. */
+static void on_limit(struct supervisor *s, const struct handoff_limit *limit)
+{
+	if (device_worker_set_limit(&s->dev, limit->rule, limit->value))
+		return;
+	log_info("--%s is %" PRIu64 " from here on, as the operator wants it", policy_rules[limit->rule].name,
+		 limit->value);
+}
+
+/* The listener has sent the client, or a limit of it, or is gone. */
 static void on_handoff(struct supervisor *s)
 {
+	union {
+		struct handoff client;
+		struct handoff_limit limit;
+	} received;
 	struct handoff msg;
 	unsigned int nr;
 	int fd;
-	ssize_t n = fdpass_recv(s->handoff, (struct iovec){ &msg, sizeof(msg) }, &fd, 1, &nr, MSG_DONTWAIT);
+	ssize_t n = fdpass_recv(s->handoff, (struct iovec){ &received, sizeof(received) }, &fd, 1, &nr, MSG_DONTWAIT);
 
 	if (n == -EAGAIN || n == -EINTR)
 		return;
+	if (n == sizeof(received.limit) && !nr && s->connected) {
+		on_limit(s, &received.limit);
+		return;
+	}
 	if (n == sizeof(msg) && nr == 1 && !s->connected) {
+		msg = received.client;
 		msg.log_name[sizeof(msg.log_name) - 1] = '\0';
 		msg.client[sizeof(msg.client) - 1] = '\0';
 		log_set_name(msg.log_name);

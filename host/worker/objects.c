@@ -113,7 +113,7 @@ void objects_files(struct objects *o, struct host_files *t)
 
 void objects_trim_cache(struct objects *o)
 {
-	uint64_t max = o->quota->policy.max_resource_bytes;
+	uint64_t max = quota_limit(o->quota, POLICY_max_resource_bytes);
 	uint64_t used = quota_used(o->quota, POLICY_max_resource_bytes);
 
 	content_limit(o->cache, used < max ? max - used : 0);

@@ -176,6 +176,8 @@ static int handle(struct control_msg *msg, int *fds)
 	case CONTROL_STATS:
 		count(msg);
 		return 0;
+	case CONTROL_LIMIT:
+		return quota_set_limit(&quota, msg->limit.rule, msg->limit.value);
 	default:
 		return -ENOTSUP;
 	}
@@ -190,7 +192,7 @@ static void serve_control(void)
 	while (control_recv(CONTROL_FD, &msg, fds, -1) == 0 && msg.type != CONTROL_QUIT) {
 		msg.status = handle(&msg, fds);
 		control_close(fds);
-		if (control_send(CONTROL_FD, &msg, NULL, 0))
+		if (msg.type != CONTROL_LIMIT && control_send(CONTROL_FD, &msg, NULL, 0))
 			break;
 	}
 }

@@ -56,7 +56,7 @@ char *read_all(int fd)
 static int serve_test(const struct daemon *d, int from, int to)
 {
 	struct vaccel_config config;
-	struct vaccel_session sess;
+	struct vaccel_session sess, more;
 	char what, answer;
 	int ret;
 
@@ -74,6 +74,11 @@ static int serve_test(const struct daemon *d, int from, int to)
 		if (what == 's') {
 			vaccel_session_release(&sess);
 			ret = vaccel_session_init(&sess, 0);
+		}
+		if (what == 'm') {
+			ret = vaccel_session_init(&more, 0);
+			if (!ret)
+				vaccel_session_release(&more);
 		}
 		answer = (char)ret;
 		(void)!write(to, &answer, 1);

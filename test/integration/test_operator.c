@@ -195,6 +195,127 @@ static void test_reload(void **state)
 	assert_int_equal(end_program(&old), 0);
 }
 
+#define LIMIT(client, name, value) \
+	"{\"do\":\"limit\",\"client\":" client ",\"name\":\"" name "\",\"value\":" value "}\n"
+
+struct wanted {
+	struct program *program;
+	int ret;
+};
+
+/* Whether a session more is answered in that way */
+static bool is_answered(void *arg)
+{
+	const struct wanted *w = arg;
+
+	return use(w->program, 'm') == w->ret;
+}
+
+static void expect_session(struct program *p, int ret)
+{
+	struct wanted w = { p, ret };
+
+	if (!test_wait(is_answered, &w, TIMEOUT_MS))
+		test_die("a session more is answered with %d, not %d", use(p, 'm'), ret);
+}
+
+/* The name of the first client of a list */
+static void find_name(char name[64])
+{
+	const char *at = strstr(ask(CLIENTS), "\"name\":\"");
+
+	assert_non_null(at);
+	at += strlen("\"name\":\"");
+	snprintf(name, 64, "%.*s", (int)strcspn(at, "\""), at);
+}
+
+/* Limits of a client that is served: its sessions last, others keep theirs, a dead worker's are the next one's. */
+static void test_limit(void **state)
+{
+	struct program p, other;
+	struct daemon client = { 0 };
+	char request[256], name[64];
+	pid_t worker;
+
+	(void)state;
+	start();
+	open_program(&p, &host);
+	assert_int_equal(use(&p, 'm'), 0);
+	expect(CLIENTS, "\"client\":0,");
+	assert_says(LIMIT("0", "max-sessions", "\"1\""), "{\"ok\":true}\n");
+	expect_session(&p, EUSERS);
+	assert_int_equal(use(&p, 'c'), 0);
+	expect(STATS, "\"limits\":{\"max_sessions\":1,");
+
+	/* Its supervisor was the first that there was. */
+	client.pid = find_child(&host, "accel-client");
+	assert_true(client.pid > 0);
+	worker = daemon_worker(&client);
+	assert_true(worker > 0);
+	kill(worker, SIGKILL);
+	while (use(&p, 's') != 0)
+		usleep(10000);
+	expect_session(&p, EUSERS);
+	find_name(name);
+	snprintf(request, sizeof(request), LIMIT("\"%s\"", "max-sessions", "\"2\""), name);
+	assert_says(request, "{\"ok\":true}\n");
+	expect_session(&p, 0);
+	assert_says(LIMIT("0", "max-staging-bytes", "\"3G\""), "{\"ok\":true}\n");
+	expect(STATS, "\"max_staging_bytes\":3221225472,");
+	assert_says(LIMIT("0", "op-timeout", "\"0\""), "{\"ok\":true}\n");
+	expect(STATS, "\"op_timeout\":0}");
+	/* A new policy is not for it, and what was changed for it is for nobody else. */
+	assert_says(RELOAD, "{\"ok\":true}\n");
+	open_program(&other, &host);
+	assert_int_equal(use(&other, 'm'), 0);
+	expect(STATS, "\"limits\":{\"max_sessions\":7,");
+	expect(STATS, "\"limits\":{\"max_sessions\":2,");
+	assert_int_equal(end_program(&other), 0);
+	assert_int_equal(use(&p, 'c'), 0);
+	assert_int_equal(end_program(&p), 0);
+}
+
+static void test_wrong_limits(void **state)
+{
+	static const struct {
+		const char *request, *text;
+	} wrong[] = {
+		{ "{\"do\":\"limit\"}\n", "no such client" },
+		{ LIMIT("1", "max-sessions", "\"1\""), "no such client" },
+		{ LIMIT("-1", "max-sessions", "\"1\""), "no such client" },
+		{ LIMIT("4294967296", "max-sessions", "\"1\""), "no such client" },
+		{ LIMIT("[0]", "max-sessions", "\"1\""), "no such client" },
+		{ LIMIT("\"nobody.1\"", "max-sessions", "\"1\""), "no such client" },
+		{ LIMIT("0", "max-camels", "\"1\""), "what can be changed for a client that is served: max-sessions " },
+		{ LIMIT("0", "allow", "\"exec\""), "what can be changed" },
+		{ LIMIT("0", "max-memory", "\"1G\""), "what can be changed" },
+		{ "{\"do\":\"limit\",\"client\":0,\"name\":1,\"value\":\"1\"}\n", "what can be changed" },
+		{ "{\"do\":\"limit\",\"client\":0,\"name\":\"max-files\"}\n", "as after --max-files=" },
+		{ LIMIT("0", "max-sessions", "1"), "as after --max-sessions=" },
+		{ LIMIT("0", "max-sessions", "\"\""), "a number from 1 to 1000000 is expected" },
+		{ LIMIT("0", "max-sessions", "\"0\""), "a number from 1 to 1000000 is expected" },
+		{ LIMIT("0", "max-sessions", "\"-1\""), "a number from 1 to 1000000 is expected" },
+		{ LIMIT("0", "max-sessions", "\"1000001\""), "a number from 1 to 1000000 is expected" },
+		{ LIMIT("0", "max-sessions", "\"99999999999999999999\""), "a number from 1 to 1000000 is expected" },
+		{ LIMIT("0", "max-resource-bytes", "\"99999999T\""), "is expected" },
+	};
+	struct program p;
+
+	(void)state;
+	start();
+	open_program(&p, &host);
+	expect(CLIENTS, "\"client\":0,");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_says(wrong[i].request, "\"ok\":false");
+		if (!strstr(answer, wrong[i].text))
+			test_die("%s is answered with %s", wrong[i].request, answer);
+	}
+	expect(STATS, "\"limits\":{\"max_sessions\":7,");
+	assert_int_equal(use(&p, 'm'), 0);
+	assert_int_equal(end_program(&p), 0);
+	expect(LIMIT("0", "max-sessions", "\"1\""), "\"ok\":false");
+}
+
 static bool has_ended(void *arg)
 {
 	return !daemon_alive(arg);
@@ -355,7 +476,7 @@ static void test_killed(void **state)
 /* What it prints is in answer. Return: its exit status */
 static int run(const char *const *argv)
 {
-	const char *args[8] = { "vaccelctl" };
+	const char *args[12] = { "vaccelctl" };
 	int out[2], status;
 	ssize_t n;
 	size_t len = 0;
@@ -411,6 +532,14 @@ static void test_program(void **state)
 	assert_int_equal(strchr(answer, '\n') - answer, strlen(answer) - 1);
 	assert_int_equal(CTL("top", "--rounds=2", "--interval=0.05"), 0);
 	expect_said("CALLS/s");
+	assert_int_equal(CTL("limit", "0", "max-sessions", "1"), 0);
+	expect_said("done\n");
+	expect_session(&p, EUSERS);
+	assert_int_equal(CTL("limit", "nobody.1", "max-sessions", "1"), 1);
+	expect_said("there is no such client");
+	assert_int_equal(CTL("limit", "0", "max-sessions"), EX_USAGE);
+	expect_said("limit needs CLIENT NAME VALUE");
+	assert_int_equal(CTL("limit", "0", "max-sessions", "1", "2"), EX_USAGE);
 	assert_int_equal(CTL("reload"), 0);
 	expect_said("done\n");
 	write_config("nonsense\n");
@@ -445,6 +574,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_reports, stop),
 		cmocka_unit_test_teardown(test_reload, stop),
+		cmocka_unit_test_teardown(test_limit, stop),
+		cmocka_unit_test_teardown(test_wrong_limits, stop),
 		cmocka_unit_test_teardown(test_drain, stop),
 		cmocka_unit_test_teardown(test_garbage, stop),
 		cmocka_unit_test_teardown(test_flood, stop),

@@ -8,8 +8,15 @@
 
 #include <json.h>
 
-/** ctl_ask() - sends a request. Return: the answer, an object, the caller's; NULL after saying what is wrong */
-struct json_object *ctl_ask(const char *what);
+/** ctl_request() - a request. Return: the caller's, who can add to it */
+struct json_object *ctl_request(const char *what);
+
+/**
+ * ctl_ask() - sends a request, which is taken over
+ *
+ * Return: the answer, an object, the caller's; NULL after saying what is wrong.
+ */
+struct json_object *ctl_ask(struct json_object *request);
 
 /** get_number() - the number under a key; 0 if there is none */
 double get_number(struct json_object *o, const char *key);

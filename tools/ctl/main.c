@@ -25,6 +25,7 @@ static const char doc[] =
 	"  clients  Who is there, and what each has\n"
 	"  stats    All that was counted\n"
 	"  top      Who does what, again and again, those that use most first\n"
+	"  limit CLIENT NAME VALUE  Change a limit of a client that is served, by its number or name\n"
 	"  reload   Read the file of --config again, for new clients\n"
 	"  drain    Serve no new clients, and end when the last one has gone\n\n"
 	"Exit status: 0 done, 1 the service refuses it, 64 wrong options, 69 nobody answers.";
@@ -41,6 +42,8 @@ static const struct argp_option options[] = {
 
 static struct {
 	const char *socket, *command;
+	const char *more[3]; /* what follows it */
+	unsigned int nr_more;
 	bool json;
 	double interval;
 	unsigned int rounds;
@@ -58,14 +61,30 @@ static double number(struct argp_state *state, const char *name, const char *tex
 	return value;
 }
 
+#define COMMANDS "clients, stats, top, limit, reload or drain"
+
 static bool is_command(const char *text)
 {
-	static const char *const commands[] = {"clients", "stats", "top", "reload", "drain"};
+	static const char *const commands[] = {"clients", "stats", "top", "limit", "reload", "drain"};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(commands[i], text) == 0)
 			return true;
 	return false;
+}
+
+static void parse_word(struct argp_state *state, char *word)
+{
+	bool is_limit = args.command && strcmp(args.command, "limit") == 0;
+
+	if (!args.command && is_command(word))
+		args.command = word;
+	else if (is_limit && args.nr_more < 3)
+		args.more[args.nr_more++] = word;
+	else if (is_limit)
+		argp_error(state, "'%s': limit CLIENT NAME VALUE is all that is expected", word);
+	else
+		argp_error(state, "'%s': one command is expected: " COMMANDS, word);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -84,13 +103,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args.rounds = (unsigned int)number(state, "rounds", arg, 1, 1000000);
 		return 0;
 	case ARGP_KEY_ARG:
-		if (args.command || !is_command(arg))
-			argp_error(state, "'%s': one command is expected: clients, stats, top, reload or drain", arg);
-		args.command = arg;
+		parse_word(state, arg);
 		return 0;
 	case ARGP_KEY_END:
 		if (!args.command)
-			argp_error(state, "a command is needed: clients, stats, top, reload or drain");
+			argp_error(state, "a command is needed: " COMMANDS);
+		if (!strcmp(args.command, "limit") && args.nr_more < 3)
+			argp_error(state, "limit needs CLIENT NAME VALUE, as in: limit 0 max-sessions 10");
 		if (!args.socket)
 			argp_error(state, "--socket is needed: the PATH of vhost-user-accel --control=PATH");
 		return 0;
@@ -143,14 +162,41 @@ static char *read_line(void)
 	return NULL;
 }
 
-struct json_object *ctl_ask(const char *what)
+struct json_object *ctl_request(const char *what)
 {
-	char request[64], *line = NULL;
-	struct json_object *answer;
-	int len = snprintf(request, sizeof(request), "{\"do\":\"%s\"}\n", what);
+	struct json_object *request = json_object_new_object();
 
-	if (send(sock, request, (size_t)len, MSG_NOSIGNAL) == len)
+	json_object_object_add(request, "do", json_object_new_string(what));
+	return request;
+}
+
+/* The client is a number, unless it is no number. */
+static struct json_object *make_request(void)
+{
+	struct json_object *request = ctl_request(args.command);
+	char *end;
+	long number;
+
+	if (!args.nr_more)
+		return request;
+	number = strtol(args.more[0], &end, 10);
+	json_object_object_add(request, "client", *args.more[0] && !*end ? json_object_new_int64(number) :
+				       json_object_new_string(args.more[0]));
+	json_object_object_add(request, "name", json_object_new_string(args.more[1]));
+	json_object_object_add(request, "value", json_object_new_string(args.more[2]));
+	return request;
+}
+
+struct json_object *ctl_ask(struct json_object *request)
+{
+	const char *text = json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN);
+	struct json_object *answer;
+	char *line = NULL;
+	size_t len = strlen(text);
+
+	if (send(sock, text, len, MSG_NOSIGNAL) == (ssize_t)len && send(sock, "\n", 1, MSG_NOSIGNAL) == 1)
 		line = read_line();
+	json_object_put(request);
 	answer = line ? json_tokener_parse(line) : NULL;
 	free(line);
 	if (json_object_is_type(answer, json_type_object))
@@ -184,7 +230,7 @@ int main(int argc, char **argv)
 		return EX_UNAVAILABLE;
 	if (!strcmp(args.command, "top"))
 		return top(args.interval, args.rounds);
-	answer = ctl_ask(args.command);
+	answer = ctl_ask(make_request());
 	if (!answer)
 		return EX_UNAVAILABLE;
 	if (json_object_object_get_ex(answer, "ok", &ok) && json_object_get_boolean(ok)) {

@@ -126,7 +126,7 @@ int top(double interval_s, unsigned int rounds)
 
 		if (i)
 			nanosleep(&pause, NULL);
-		answer = ctl_ask("stats");
+		answer = ctl_ask(ctl_request("stats"));
 		if (!answer)
 			return EX_UNAVAILABLE;
 		take(&looks[i % 2], answer);
