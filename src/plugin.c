@@ -502,17 +502,41 @@ static void *plugin_op(const struct vaccel_plugin *plugin, vaccel_op_type_t type
 	return op_of(plugin, type, &ext);
 }
 
+/* Of a live session: its own plugin, one that stands in for it, or NULL. @func: receives the operation */
+static const struct vaccel_plugin *find_server(const struct vaccel_session *sess, vaccel_op_type_t type,
+					       void **func)
+{
+	const struct vaccel_plugin *plugin = sess->plugin;
+
+	*func = plugin_op(plugin, type);
+	if (*func)
+		return plugin;
+	plugin = !sess->is_virtio && !session_is_exclusive(sess) ? find_stand_in(type) : NULL;
+	*func = plugin ? plugin_op(plugin, type) : NULL;
+	return plugin;
+}
+
+const char *vaccel_session_op_plugin(const struct vaccel_session *sess, vaccel_op_type_t op)
+{
+	const struct vaccel_plugin *plugin;
+	void *func;
+
+	if (!sess || sess->id <= 0 || !sess->plugin || !vop_is_op(op))
+		return NULL;
+	plugin = find_server(sess, op, &func);
+	return plugin ? plugin->info->name : NULL;
+}
+
 void *vaccel_plugin_op_func(struct vaccel_session *sess, vaccel_op_type_t type)
 {
-	const struct vaccel_plugin *plugin = sess->plugin, *other = NULL;
+	const struct vaccel_plugin *plugin = sess->plugin, *other;
 	const char *name = plugin->info->name;
-	void *func = plugin_op(plugin, type);
+	void *func;
 
 	vaccel_debug("session:%" PRId64 " Looking for plugin implementing %s", sess->id,
 		     op_text(type));
-	if (!func) {
-		if (!sess->is_virtio && !session_is_exclusive(sess))
-			other = find_stand_in(type);
+	other = find_server(sess, type, &func);
+	if (other != plugin) {
 		if (!other) {
 			vaccel_error("Could not return func, plugin %s does not implement %s: name "
 				     "one that does in VACCEL_PLUGINS",
@@ -522,7 +546,6 @@ void *vaccel_plugin_op_func(struct vaccel_session *sess, vaccel_op_type_t type)
 		vaccel_debug("Plugin %s does not implement %s, plugin %s does", name,
 			     op_text(type), other->info->name);
 		name = other->info->name;
-		func = plugin_op(other, type);
 	} else {
 		vaccel_debug("Returning func from hint plugin %s", name);
 	}

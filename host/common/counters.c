@@ -70,18 +70,12 @@ void counters_add_time(struct counters_times *t, uint64_t ns)
 	counters_add(&t->sum_ns, ns);
 }
 
-static uint64_t bounded_sum(uint64_t a, uint64_t b)
-{
-	/* Neither is above COUNTERS_MAX. */
-	return a + b < COUNTERS_MAX ? a + b : COUNTERS_MAX;
-}
-
 void counters_sum(const struct counters_times *t, struct counters_sums *sums)
 {
 	uint64_t sum = 0;
 
 	for (unsigned int i = 0; i < COUNTERS_BUCKETS; i++) {
-		sum = bounded_sum(sum, counters_get(&t->buckets[i]));
+		sum = counters_plus(sum, counters_get(&t->buckets[i]));
 		sums->buckets[i] = sum;
 	}
 	sums->sum_ns = counters_get(&t->sum_ns);
@@ -102,12 +96,38 @@ static void merge_times(struct counters_times *sum, const struct counters_times 
 	merge(&sum->sum_ns, &gone->sum_ns, 1);
 }
 
-void counters_merge(struct counters *sum, const struct counters *gone)
+bool counters_results(const struct counters *c, unsigned int slot, uint64_t results[COUNTERS_RESULTS])
 {
+	bool any = false;
+
+	for (unsigned int r = 0; r < COUNTERS_RESULTS; r++) {
+		results[r] = 0;
+		for (unsigned int p = 0; p < COUNTERS_PLUGINS; p++)
+			results[r] = counters_plus(results[r], counters_get(&c->results[slot][p][r]));
+		any |= results[r] != 0;
+	}
+	return any;
+}
+
+bool counters_has_run(const struct counters *c, unsigned int slot, unsigned int plugin)
+{
+	return counters_get(&c->results[slot][plugin][COUNTERS_OK]) ||
+	       counters_get(&c->results[slot][plugin][COUNTERS_ERROR]);
+}
+
+void counters_merge(struct counters *sum, const struct counters *gone, const uint8_t plugins[COUNTERS_PLUGINS])
+{
+	uint64_t results[COUNTERS_RESULTS];
+
 	for (unsigned int i = 0; i < OP_SLOTS; i++) {
-		merge(sum->ops[i].results, gone->ops[i].results, COUNTERS_RESULTS);
-		merge_times(&sum->ops[i].service, &gone->ops[i].service);
-		merge_times(&sum->ops[i].wait, &gone->ops[i].wait);
+		if (!counters_results(gone, i, results))
+			continue;
+		merge_times(&sum->wait[i], &gone->wait[i]);
+		for (unsigned int p = 0; p < COUNTERS_PLUGINS; p++) {
+			merge(sum->results[i][plugins[p]], gone->results[i][p], COUNTERS_RESULTS);
+			if (counters_has_run(gone, i, p))
+				merge_times(&sum->service[i][plugins[p]], &gone->service[i][p]);
+		}
 	}
 	merge(sum->bytes, gone->bytes, COUNTERS_PATHS);
 	/* The first of those that say how things are now. */

@@ -38,10 +38,19 @@ enum counters_result {
 	COUNTERS_RESULTS,
 };
 
+/**
+ * Who has served an operation: the plugins in the order in which they are loaded, from 1 on. The last number is
+ * for all plugins that there is none for.
+ */
+#define COUNTERS_NO_PLUGIN    0u /* the device itself, or it has not begun */
+#define COUNTERS_PLUGINS      16u
+#define COUNTERS_OTHER_PLUGIN (COUNTERS_PLUGINS - 1)
+
 /** How bytes get to an operation and back; see struct vop_traffic */
 enum counters_path {
-	COUNTERS_MESSAGE, /* in the message and the reply themselves */
-	COUNTERS_IN_PLACE,
+	COUNTERS_INLINE, /* in the message and the reply themselves */
+	COUNTERS_PINNED, /* used where they are, in memory of the program's that is not registered */
+	COUNTERS_REGISTERED,
 	COUNTERS_SNAPSHOT,
 	COUNTERS_GATHERED,
 	COUNTERS_WRITTEN_BACK,
@@ -63,12 +72,10 @@ enum counters_number {
 };
 
 struct counters {
-	/* Written by workers */
-	struct counters_op {
-		_Atomic uint64_t results[COUNTERS_RESULTS];
-		struct counters_times service; /* while it ran */
-		struct counters_times wait;    /* from the queue to its begin */
-	} ops[OP_SLOTS];
+	/* Written by workers. Memory that nobody has touched costs nothing: results say which times there are. */
+	_Atomic uint64_t results[OP_SLOTS][COUNTERS_PLUGINS][COUNTERS_RESULTS];
+	struct counters_times service[OP_SLOTS][COUNTERS_PLUGINS]; /* while it ran */
+	struct counters_times wait[OP_SLOTS];			   /* from the queue to its begin */
 	_Atomic uint64_t bytes[COUNTERS_PATHS];
 	/* Written by the supervisor */
 	_Atomic uint64_t numbers[COUNTERS_NUMBERS];
@@ -130,6 +137,12 @@ static inline uint64_t counters_get(const _Atomic uint64_t *number)
 	return value < COUNTERS_MAX ? value : COUNTERS_MAX;
 }
 
+/** counters_plus() - the sum of two that are COUNTERS_MAX at most, and is so itself */
+static inline uint64_t counters_plus(uint64_t a, uint64_t b)
+{
+	return a + b < COUNTERS_MAX ? a + b : COUNTERS_MAX;
+}
+
 /** struct counters_sums - times as they are told: each bucket with all that are below it */
 struct counters_sums {
 	uint64_t buckets[COUNTERS_BUCKETS]; /* the last one is the number of all */
@@ -139,11 +152,18 @@ struct counters_sums {
 /** counters_sum() - reads times. The result grows from bucket to bucket, whatever is there. */
 void counters_sum(const struct counters_times *t, struct counters_sums *sums);
 
+/** counters_results() - what came of an operation, with all plugins together. Return: whether there was any */
+bool counters_results(const struct counters *c, unsigned int slot, uint64_t results[COUNTERS_RESULTS]);
+
+/** counters_has_run() - whether this plugin has ever served that operation: only then its times are worth a look */
+bool counters_has_run(const struct counters *c, unsigned int slot, unsigned int plugin);
+
 /**
  * counters_merge() - adds the numbers of a client that has gone, but not what it has at present
  * @sum: nobody else's. A number that would exceed COUNTERS_MAX begins anew, as after a restart
+ * @plugins: which plugin of the sum is each of the client's
  */
-void counters_merge(struct counters *sum, const struct counters *gone);
+void counters_merge(struct counters *sum, const struct counters *gone, const uint8_t plugins[COUNTERS_PLUGINS]);
 
 /** counters_bound_ns() - the upper limit of a bucket but the last */
 uint64_t counters_bound_ns(unsigned int bucket);

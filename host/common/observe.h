@@ -29,6 +29,8 @@ enum observe_wish {
 /** Clients are known by their place, which is used again. Places are below this. */
 #define OBSERVE_MAX_PLACES 2048
 #define OBSERVE_NAME_SIZE 48
+/** Of a list of plugins; what is longer is cut */
+#define OBSERVE_PLUGINS_SIZE 512
 
 struct observe_msg {
 	uint32_t type;
@@ -44,6 +46,7 @@ struct observe_msg {
 			int32_t pid;
 			int64_t since; /* time(2) */
 			char name[OBSERVE_NAME_SIZE]; /* as in the log */
+			char plugins[OBSERVE_PLUGINS_SIZE]; /* of its worker, in the form of VACCEL_PLUGINS */
 		} client;
 		struct {
 			uint32_t wish;

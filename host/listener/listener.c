@@ -66,6 +66,7 @@ struct place {
 	uint64_t sections; /* of the policy, that it was started with */
 	struct peer peer;
 	char name[HANDOFF_CLIENT_SIZE];
+	struct handoff_ready ready; /* what it has said when it was */
 };
 
 struct listener {
@@ -190,12 +191,14 @@ static void dismiss(struct place *p)
 /* It is ready, has nothing more to say, or has ended: waitpid() will tell. */
 static void on_supervisor(struct listener *l, struct place *p)
 {
-	char byte;
-	ssize_t n = recv(p->sock, &byte, 1, 0);
+	struct handoff_ready msg;
+	ssize_t n = recv(p->sock, &msg, sizeof(msg), 0);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n == 1 && p->state == STARTING) {
+	if (n == sizeof(msg) && p->state == STARTING) {
+		msg.plugins[sizeof(msg.plugins) - 1] = '\0';
+		p->ready = msg;
 		p->state = READY;
 		l->failures = 0;
 		l->has_started = true;
@@ -279,6 +282,7 @@ static bool tell_of(struct listener *l, unsigned int place, uint64_t now)
 	msg.client.pid = p->peer.pid;
 	msg.client.since = p->since;
 	snprintf(msg.client.name, sizeof(msg.client.name), "%s", p->name);
+	memcpy(msg.client.plugins, p->ready.plugins, sizeof(msg.client.plugins));
 	if (!watcher_tell(&l->watcher, &msg, p->state == FREE ? -1 : p->counters, now))
 		return false;
 	p->told = !p->told;

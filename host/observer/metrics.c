@@ -12,6 +12,7 @@ struct source {
 	const struct clients *clients;
 	unsigned int at; /* the next place */
 	const struct counters *counters;
+	const clients_plugins *plugins;
 	char label[16];
 };
 
@@ -23,6 +24,7 @@ static bool next_source(struct source *s)
 		if (!s->clients->of[place].counters)
 			continue;
 		s->counters = s->clients->of[place].counters;
+		s->plugins = &s->clients->of[place].plugins;
 		snprintf(s->label, sizeof(s->label), "%u", place);
 		return true;
 	}
@@ -30,6 +32,7 @@ static bool next_source(struct source *s)
 		return false;
 	s->at++;
 	s->counters = &s->clients->gone;
+	s->plugins = &s->clients->gone_plugins;
 	strcpy(s->label, "gone");
 	return true;
 }
@@ -102,21 +105,30 @@ static void print_service(const struct clients *c, FILE *to)
 
 /* ---- Operations ----------------------------------------------------------------------------- */
 
+/* What came of an operation of each plugin that has served it */
+static void print_results_of(const struct source *s, unsigned int slot, const char *op, FILE *to)
+{
+	for (unsigned int p = 0; p < COUNTERS_PLUGINS; p++)
+		for (unsigned int r = 0; r < COUNTERS_RESULTS && clients_has_plugin(*s->plugins, p); r++) {
+			uint64_t nr = counters_get(&s->counters->results[slot][p][r]);
+
+			if (nr)
+				fprintf(to, "vaccel_operations_total{client=\"%s\",op=\"%s\",plugin=\"%s\","
+					"result=\"%s\"} %" PRIu64 "\n", s->label, op,
+					(*s->plugins)[p], result_names[r], nr);
+		}
+}
+
 static void print_results(const struct clients *c, FILE *to)
 {
-	const char name[] = "vaccel_operations_total";
 	char op[SLOT_NAME_SIZE];
 
-	family(to, name, "counter", "Operations, by what came of them.");
+	family(to, "vaccel_operations_total", "counter",
+	       "Operations, by what came of them, and by the plugin where one has served them.");
 	FOR_EACH(s, c)
 		for (unsigned int i = 0; i < OP_SLOTS; i++)
-			for (unsigned int r = 0; r < COUNTERS_RESULTS && slot_name(i, op); r++) {
-				uint64_t nr = counters_get(&s.counters->ops[i].results[r]);
-
-				if (nr)
-					fprintf(to, "%s{client=\"%s\",op=\"%s\",result=\"%s\"} %" PRIu64 "\n",
-						name, s.label, op, result_names[r], nr);
-			}
+			if (slot_name(i, op))
+				print_results_of(&s, i, op, to);
 }
 
 /* A time in seconds, without zeros at its end */
@@ -147,19 +159,36 @@ static void print_times(FILE *to, const char *name, const char *labels, const st
 	fprintf(to, "%s_count{%s} %" PRIu64 "\n", name, labels, sums.buckets[COUNTERS_BOUNDS]);
 }
 
-static void print_histogram(const struct clients *c, FILE *to, const char *name, bool wait, const char *help)
+static void print_durations(const struct clients *c, FILE *to)
 {
+	const char name[] = "vaccel_operation_duration_seconds";
+	char op[SLOT_NAME_SIZE], labels[128];
+
+	family(to, name, "histogram", "How long operations took.");
+	FOR_EACH(s, c)
+		for (unsigned int i = 0; i < OP_SLOTS; i++)
+			for (unsigned int p = 0; p < COUNTERS_PLUGINS && slot_name(i, op); p++) {
+				if (!clients_has_plugin(*s.plugins, p) || !counters_has_run(s.counters, i, p))
+					continue;
+				snprintf(labels, sizeof(labels), "client=\"%s\",op=\"%s\",plugin=\"%s\"", s.label,
+					 op, (*s.plugins)[p]);
+				print_times(to, name, labels, &s.counters->service[i][p]);
+			}
+}
+
+static void print_waits(const struct clients *c, FILE *to)
+{
+	const char name[] = "vaccel_operation_wait_seconds";
+	uint64_t results[COUNTERS_RESULTS];
 	char op[SLOT_NAME_SIZE], labels[96];
 
-	family(to, name, "histogram", help);
+	family(to, name, "histogram", "How long after they were taken out of the queue operations began.");
 	FOR_EACH(s, c)
 		for (unsigned int i = 0; i < OP_SLOTS; i++) {
-			const struct counters_op *o = &s.counters->ops[i];
-
-			if (!slot_name(i, op))
+			if (!slot_name(i, op) || !counters_results(s.counters, i, results))
 				continue;
 			snprintf(labels, sizeof(labels), "client=\"%s\",op=\"%s\"", s.label, op);
-			print_times(to, name, labels, wait ? &o->wait : &o->service);
+			print_times(to, name, labels, &s.counters->wait[i]);
 		}
 }
 
@@ -168,7 +197,7 @@ static void print_histogram(const struct clients *c, FILE *to, const char *name,
 static void print_bytes(const struct clients *c, FILE *to)
 {
 	family(to, "vaccel_bytes_total", "counter",
-	       "Bytes of arguments and results: in messages, used in place, or copied (the others).");
+	       "Bytes of arguments and results: in messages, used in pinned or registered memory, or copied (the others).");
 	FOR_EACH(s, c)
 		for (unsigned int i = 0; i < COUNTERS_PATHS; i++)
 			fprintf(to, "vaccel_bytes_total{client=\"%s\",path=\"%s\"} %" PRIu64 "\n", s.label,
@@ -257,9 +286,8 @@ void metrics_print(const struct clients *c, FILE *to)
 {
 	print_service(c, to);
 	print_results(c, to);
-	print_histogram(c, to, "vaccel_operation_duration_seconds", false, "How long operations took.");
-	print_histogram(c, to, "vaccel_operation_wait_seconds", true,
-			"How long after they were taken out of the queue operations began.");
+	print_durations(c, to);
+	print_waits(c, to);
 	print_bytes(c, to);
 	print_totals(c, to);
 	print_limits(c, to);

@@ -10,8 +10,9 @@ const char *const result_names[COUNTERS_RESULTS] = {
 };
 
 const char *const path_names[COUNTERS_PATHS] = {
-	[COUNTERS_MESSAGE] = "message",
-	[COUNTERS_IN_PLACE] = "in_place",
+	[COUNTERS_INLINE] = "inline",
+	[COUNTERS_PINNED] = "pinned",
+	[COUNTERS_REGISTERED] = "registered",
 	[COUNTERS_SNAPSHOT] = "snapshot",
 	[COUNTERS_GATHERED] = "gathered",
 	[COUNTERS_WRITTEN_BACK] = "written_back",

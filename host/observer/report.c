@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report.h"
 
+#include <string.h>
+
 #include "names.h"
 #include "transport/clock.h"
 
@@ -11,13 +13,11 @@ static void add(struct json_object *to, const char *key, const _Atomic uint64_t 
 
 static uint64_t sum_results(const struct counters *c, enum counters_result result)
 {
-	uint64_t sum = 0;
+	uint64_t sum = 0, results[COUNTERS_RESULTS];
 
-	for (unsigned int i = 0; i < OP_SLOTS; i++) {
-		uint64_t nr = counters_get(&c->ops[i].results[result]);
-
-		sum = sum + nr < COUNTERS_MAX ? sum + nr : COUNTERS_MAX;
-	}
+	for (unsigned int i = 0; i < OP_SLOTS; i++)
+		if (counters_results(c, i, results))
+			sum = counters_plus(sum, results[result]);
 	return sum;
 }
 
@@ -77,15 +77,37 @@ static struct json_object *quantile(const struct counters_sums *sums, double par
 	return json_object_new_double(-1);
 }
 
-static struct json_object *describe_op(const struct counters_op *op)
+/* The times of all plugins together. @plugins: receives how often each has served the operation */
+static void sum_service(const struct counters *c, unsigned int slot, const clients_plugins names,
+			struct counters_sums *sum, struct json_object *plugins)
 {
-	struct json_object *o = json_object_new_object();
+	struct counters_sums one;
+
+	memset(sum, 0, sizeof(*sum));
+	for (unsigned int p = 0; p < COUNTERS_PLUGINS; p++) {
+		if (!clients_has_plugin(names, p) || !counters_has_run(c, slot, p))
+			continue;
+		counters_sum(&c->service[slot][p], &one);
+		for (unsigned int i = 0; i < COUNTERS_BUCKETS; i++)
+			sum->buckets[i] = counters_plus(sum->buckets[i], one.buckets[i]);
+		sum->sum_ns = counters_plus(sum->sum_ns, one.sum_ns);
+		if (p != COUNTERS_NO_PLUGIN)
+			json_object_object_add(plugins, names[p],
+					       json_object_new_int64((int64_t)one.buckets[COUNTERS_BUCKETS - 1]));
+	}
+}
+
+static struct json_object *describe_op(const struct counters *c, unsigned int slot,
+				       const uint64_t results[COUNTERS_RESULTS], const clients_plugins names)
+{
+	struct json_object *o = json_object_new_object(), *plugins = json_object_new_object();
 	struct counters_sums service, wait;
 
 	for (unsigned int i = 0; i < COUNTERS_RESULTS; i++)
-		add(o, result_names[i], &op->results[i]);
-	counters_sum(&op->service, &service);
-	counters_sum(&op->wait, &wait);
+		json_object_object_add(o, result_names[i], json_object_new_int64((int64_t)results[i]));
+	sum_service(c, slot, names, &service, plugins);
+	counters_sum(&c->wait[slot], &wait);
+	json_object_object_add(o, "plugins", plugins);
 	json_object_object_add(o, "seconds", json_object_new_double((double)service.sum_ns / 1e9));
 	json_object_object_add(o, "wait_seconds", json_object_new_double((double)wait.sum_ns / 1e9));
 	json_object_object_add(o, "half_within", quantile(&service, 0.5));
@@ -93,28 +115,25 @@ static struct json_object *describe_op(const struct counters_op *op)
 	return o;
 }
 
-static void add_operations(struct json_object *to, const struct counters *c)
+static void add_operations(struct json_object *to, const struct counters *c, const clients_plugins plugins)
 {
 	struct json_object *o = json_object_new_object();
 
 	for (unsigned int i = 0; i < OP_SLOTS; i++) {
+		uint64_t results[COUNTERS_RESULTS];
 		char name[SLOT_NAME_SIZE];
-		bool any = false;
 
-		for (unsigned int r = 0; r < COUNTERS_RESULTS; r++)
-			any |= counters_get(&c->ops[i].results[r]) != 0;
-		if (!any || !slot_name(i, name))
-			continue;
-		json_object_object_add(o, name, describe_op(&c->ops[i]));
+		if (counters_results(c, i, results) && slot_name(i, name))
+			json_object_object_add(o, name, describe_op(c, i, results, plugins));
 	}
 	json_object_object_add(to, "operations", o);
 }
 
-static void add_counts(struct json_object *to, const struct counters *c)
+static void add_counts(struct json_object *to, const struct counters *c, const clients_plugins plugins)
 {
 	struct json_object *bytes = json_object_new_object(), *refusals = json_object_new_object();
 
-	add_operations(to, c);
+	add_operations(to, c, plugins);
 	for (unsigned int i = 0; i < COUNTERS_PATHS; i++)
 		add(bytes, path_names[i], &c->bytes[i]);
 	for (enum policy_rule rule = 0; rule < POLICY_NR_RULES; rule++)
@@ -171,10 +190,10 @@ struct json_object *report_stats(const struct clients *c)
 		if (!c->of[i].counters)
 			continue;
 		client = json_object_array_get_idx(list, at++);
-		add_counts(client, c->of[i].counters);
+		add_counts(client, c->of[i].counters, c->of[i].plugins);
 		add_limits(client, c->of[i].counters);
 	}
-	add_counts(gone, &c->gone);
+	add_counts(gone, &c->gone, c->gone_plugins);
 	json_object_object_add(o, "gone", gone);
 	json_object_object_add(o, "service", describe_service(c->service));
 	return o;

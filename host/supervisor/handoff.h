@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Between the listener and the supervisors that it has started, one for each client, over a SOCK_SEQPACKET
- * pair. The supervisor says a byte when it is ready to serve; the listener sends one message, with the
+ * pair. The supervisor sends a message when it is ready to serve; the listener sends one, with the
  * connection, and later, one in a message, limits that the operator has changed for it. Whoever closes its end first
  * has nothing more to say: the supervisor does when the client has gone.
  */
@@ -11,9 +11,15 @@
 #include <stdint.h>
 
 #include "log.h"
+#include "observe.h"
 
 /** Longest name of a client, with its end */
 #define HANDOFF_CLIENT_SIZE 48
+
+/** struct handoff_ready - the supervisor is ready to serve */
+struct handoff_ready {
+	char plugins[OBSERVE_PLUGINS_SIZE]; /* of its workers, in the form of VACCEL_PLUGINS */
+};
 
 struct handoff {
 	char log_name[LOG_NAME_SIZE];	  /* for the log: the service's and the client's */

@@ -379,6 +379,17 @@ static int start_outlet(void)
 	return EX_OSERR;
 }
 
+static void tell_ready(const struct supervisor *s)
+{
+	const char *plugins = getenv("VACCEL_PLUGINS");
+	struct handoff_ready msg = { 0 };
+
+	if (s->handoff < 0)
+		return;
+	snprintf(msg.plugins, sizeof(msg.plugins), "%s", plugins ? plugins : "");
+	(void)!send(s->handoff, &msg, sizeof(msg), MSG_NOSIGNAL);
+}
+
 int supervisor_run(const struct supervisor_options *opts)
 {
 	struct supervisor *s = calloc(1, sizeof(*s));
@@ -405,10 +416,10 @@ int supervisor_run(const struct supervisor_options *opts)
 	/* Not before: threads inherit what was given up, and some of it only one alone can. */
 	if (!ret)
 		ret = start_outlet();
-	if (!ret && s->handoff >= 0)
-		(void)!send(s->handoff, "", 1, MSG_NOSIGNAL);
-	if (!ret)
+	if (!ret) {
+		tell_ready(s);
 		ret = loop(s);
+	}
 
 	if (s->connected)
 		vhost_user_close(&s->vu);

@@ -19,11 +19,15 @@
 #define SCRATCH_TEXT 512
 /* Memory that a thread keeps between requests */
 #define ARENA_RETAIN ((size_t)16 << 20)
+/* Plugins that are told of */
+#define PLUGINS_MAX 64
 
 struct dispatch {
 	struct quota *quota;
 	struct counters *counters; /* may be NULL */
 	struct objects *objects;
+	char plugins[PLUGINS_MAX][sizeof(((struct vaccel_plugin_desc *)0)->name)]; /* in their order, for the counters */
+	size_t nr_plugins;
 	_Atomic bool was_long[VOP_NR_OPS]; /* by vop_slot(): the last time, in whatever session */
 	struct {
 		_Atomic uint64_t in_place, snapshot, gathered, written_back;
@@ -38,6 +42,7 @@ struct call {
 	uint64_t popped_ns;
 	struct guest_session *session; /* NULL for operations that need none */
 	struct guest_resource *held;   /* the resource of the op's parameter */
+	unsigned int plugin;	       /* who serves it, see counters.h */
 };
 
 /* ---- Control operations: parameters as in the table ----------------------------------------- */
@@ -49,10 +54,7 @@ static int control_SESSION_INIT(struct call *c VOP_PROTO(SESSION_INIT))
 
 static int control_SESSION_UPDATE(struct call *c VOP_PROTO(SESSION_UPDATE))
 {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-	return vaccel_session_update(session_vaccel(c->session), flags);
-#pragma GCC diagnostic pop
+	return session_update(c->session, flags);
 }
 
 static int control_SESSION_RELEASE(struct call *c VOP_PROTO(SESSION_RELEASE))
@@ -71,8 +73,6 @@ static int control_SESSION_INIT_PLUGIN(struct call *c VOP_PROTO(SESSION_INIT_PLU
 {
 	return session_open(c->d->objects, c->context, name, 0, id);
 }
-
-#define PLUGINS_MAX 64
 
 /* The texts of the library are those of the wire. */
 #define SAME_SIZE(text) \
@@ -282,15 +282,41 @@ static struct vop_arena *thread_arena(void)
 	return arena;
 }
 
+static unsigned int find_plugin(const struct call *c, uint16_t code)
+{
+	const char *name = vaccel_session_op_plugin(session_vaccel(c->session), (vaccel_op_type_t)code);
+
+	for (unsigned int i = 0; name && i < c->d->nr_plugins; i++)
+		if (strcmp(c->d->plugins[i], name) == 0)
+			return i + 1 < COUNTERS_OTHER_PLUGIN ? i + 1 : COUNTERS_OTHER_PLUGIN;
+	return name ? COUNTERS_OTHER_PLUGIN : COUNTERS_NO_PLUGIN;
+}
+
+/* The session remembers it, as it takes longer to find than a short operation does. */
+static unsigned int plugin_of(const struct call *c, uint16_t code)
+{
+	_Atomic uint8_t *known;
+	unsigned int plugin;
+
+	if (!c->d->counters)
+		return COUNTERS_NO_PLUGIN;
+	known = session_plugin(c->session, code);
+	plugin = atomic_load_explicit(known, memory_order_relaxed);
+	if (!plugin) {
+		plugin = find_plugin(c, code);
+		atomic_store_explicit(known, (uint8_t)plugin, memory_order_relaxed);
+	}
+	return plugin;
+}
+
 static void count_times(const struct call *c, uint16_t code, uint64_t start, uint64_t ns)
 {
-	struct counters_op *op;
+	unsigned int slot = op_slot(code);
 
 	if (!c->d->counters)
 		return;
-	op = &c->d->counters->ops[op_slot(code)];
-	counters_add_time(&op->service, ns);
-	counters_add_time(&op->wait, start > c->popped_ns ? start - c->popped_ns : 0);
+	counters_add_time(&c->d->counters->service[slot][c->plugin], ns);
+	counters_add_time(&c->d->counters->wait[slot], start > c->popped_ns ? start - c->popped_ns : 0);
 }
 
 static int run_control(struct call *c, struct vop_decoder *dec)
@@ -326,6 +352,7 @@ static int run(struct call *c, struct vop_decoder *dec)
 		dec->vals[IMAGE_CLASSIFY_len_out_text].i = SCRATCH_TEXT;
 	}
 
+	c->plugin = plugin_of(c, code);
 	start = now_ns();
 	ret = call_op(c, code, dec->vals);
 	ns = now_ns() - start + 1;
@@ -352,21 +379,23 @@ static void add_traffic(struct dispatch *d, const struct vop_traffic *t)
 	add(&d->traffic.written_back, t->written_back);
 	if (!d->counters)
 		return;
-	counters_add(&d->counters->bytes[COUNTERS_IN_PLACE], t->in_place);
+	counters_add(&d->counters->bytes[COUNTERS_PINNED], t->in_place - t->registered);
+	counters_add(&d->counters->bytes[COUNTERS_REGISTERED], t->registered);
 	counters_add(&d->counters->bytes[COUNTERS_SNAPSHOT], t->snapshot);
 	counters_add(&d->counters->bytes[COUNTERS_GATHERED], t->gathered);
 	counters_add(&d->counters->bytes[COUNTERS_WRITTEN_BACK], t->written_back);
 }
 
-static void count_call(struct dispatch *d, const struct vop_desc *desc, const struct host_request *rq,
+static void count_call(const struct call *c, const struct vop_desc *desc, const struct host_request *rq,
 		       enum counters_result result)
 {
+	struct dispatch *d = c->d;
 	unsigned int slot = desc ? op_slot(desc->code) : OP_SLOTS - 1;
 
 	if (!d->counters)
 		return;
-	counters_add(&d->counters->ops[slot].results[result], 1);
-	counters_add(&d->counters->bytes[COUNTERS_MESSAGE], (uint64_t)rq->message_len + rq->reply_len);
+	counters_add(&d->counters->results[slot][c->plugin][result], 1);
+	counters_add(&d->counters->bytes[COUNTERS_INLINE], (uint64_t)rq->message_len + rq->reply_len);
 }
 
 uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
@@ -391,7 +420,7 @@ uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
 		if (!ret)
 			ret = quota_take(d->quota, POLICY_max_inflight, 1, desc->code);
 		if (ret) {
-			count_call(d, desc, rq, COUNTERS_REFUSED);
+			count_call(&c, desc, rq, COUNTERS_REFUSED);
 			return (uint32_t)ret;
 		}
 		counted = true;
@@ -424,7 +453,7 @@ uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
 	if (c.session)
 		session_unhold(d->objects, c.session);
 out:
-	count_call(d, desc, rq, ret ? COUNTERS_ERROR : COUNTERS_OK);
+	count_call(&c, desc, rq, ret ? COUNTERS_ERROR : COUNTERS_OK);
 	if (counted)
 		quota_give(d->quota, POLICY_max_inflight, 1);
 	return (uint32_t)ret;
@@ -482,6 +511,17 @@ void dispatch_files(struct dispatch *d, struct host_files *f)
 	objects_files(d->objects, f);
 }
 
+static void list_plugins(struct dispatch *d)
+{
+	struct vaccel_plugin_desc descs[PLUGINS_MAX];
+	size_t nr = PLUGINS_MAX;
+
+	if (vaccel_plugin_list(descs, &nr))
+		return;
+	for (d->nr_plugins = 0; d->nr_plugins < nr && d->nr_plugins < PLUGINS_MAX; d->nr_plugins++)
+		memcpy(d->plugins[d->nr_plugins], descs[d->nr_plugins].name, sizeof(descs[0].name));
+}
+
 struct dispatch *dispatch_new(struct quota *quota, const struct host_dirs *dirs,
 			      struct counters *counters, uint32_t generation)
 {
@@ -491,6 +531,8 @@ struct dispatch *dispatch_new(struct quota *quota, const struct host_dirs *dirs,
 		return NULL;
 	d->quota = quota;
 	d->counters = counters;
+	if (counters)
+		list_plugins(d);
 	d->objects = objects_new(quota, dirs, generation);
 	if (!d->objects) {
 		free(d);

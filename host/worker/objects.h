@@ -53,6 +53,15 @@ void session_add_time(struct guest_session *s, unsigned int op, uint64_t ns);
 /** session_last_ns() - how long the op took the last time; 0: never ran. Lock-free. */
 uint64_t session_last_ns(struct guest_session *s, unsigned int op);
 
+/**
+ * session_plugin() - where a caller can remember which plugin serves an op of the session; 0 at first, and when
+ * session_update() was called
+ */
+_Atomic uint8_t *session_plugin(struct guest_session *s, unsigned int op);
+
+/** session_update() - other flags, as vaccel_session_update() has them */
+int session_update(struct guest_session *s, uint32_t flags);
+
 /** session_profile() - calls and nanoseconds of the ops with codes below @nr_ops */
 void session_profile(struct guest_session *s, uint32_t nr_ops, uint64_t *calls, uint64_t *times);
 

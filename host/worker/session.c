@@ -21,6 +21,7 @@ struct guest_session {
 		_Atomic uint64_t last_ns;
 		_Atomic uint64_t total_ns;
 		_Atomic uint64_t calls;
+		_Atomic uint8_t plugin;
 	} ops[VOP_NR_OPS]; /* by vop_slot() */
 };
 
@@ -121,6 +122,24 @@ void session_add_time(struct guest_session *s, unsigned int op, uint64_t ns)
 uint64_t session_last_ns(struct guest_session *s, unsigned int op)
 {
 	return atomic_load_explicit(&s->ops[vop_slot(op)].last_ns, memory_order_relaxed);
+}
+
+_Atomic uint8_t *session_plugin(struct guest_session *s, unsigned int op)
+{
+	return &s->ops[vop_slot(op)].plugin;
+}
+
+int session_update(struct guest_session *s, uint32_t flags)
+{
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+	int ret = vaccel_session_update(s->sess, flags);
+#pragma GCC diagnostic pop
+
+	/* It may be another plugin's now. */
+	for (unsigned int slot = 0; slot < VOP_NR_OPS; slot++)
+		atomic_store_explicit(&s->ops[slot].plugin, 0, memory_order_relaxed);
+	return ret;
 }
 
 void session_profile(struct guest_session *s, uint32_t nr_ops, uint64_t *calls, uint64_t *times)

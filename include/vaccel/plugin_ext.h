@@ -62,6 +62,14 @@ int vaccel_session_host_plugins(struct vaccel_session *sess, struct vaccel_plugi
 				size_t *nr);
 
 /*
+ * vaccel_session_op_plugin - the name of the plugin that serves an operation of a session
+ * @sess: live session; of a virtio plugin it is that one, whatever serves the operation on the host
+ *
+ * NULL: none does, or the session is not live. Valid until vaccel_cleanup().
+ */
+const char *vaccel_session_op_plugin(const struct vaccel_session *sess, vaccel_op_type_t op);
+
+/*
  * vaccel_session_init_with_plugin - start a session on the plugin of a name
  * @sess: as for vaccel_session_init(); its hint becomes 0
  * @plugin_spec: the name of a plugin, or LOCAL:REMOTE, split at the first colon: the virtio plugin

@@ -110,6 +110,7 @@ struct host_segment {
 /** Bytes of segments that a request's operation was given, by what had to be done with them. */
 struct vop_traffic {
 	uint64_t in_place;	/* nothing */
+	uint64_t registered;	/* of these: in registered memory */
 	uint64_t snapshot;	/* copied, because a parser reads them */
 	uint64_t gathered;	/* copied, because they were scattered or not aligned; or zeroed */
 	uint64_t written_back;	/* copied to where the guest wants the outputs */

@@ -115,6 +115,7 @@ static int map_segment(struct vop_decoder *dec, uint64_t ref, uint64_t len, uint
 		*data = seg->runs[0].iov_base;
 		*staged = false;
 		dec->traffic.in_place += len;
+		dec->traffic.registered += seg->flags & VIRTIO_ACCEL_SEG_MEMORY ? len : 0;
 		return VACCEL_OK;
 	}
 

@@ -53,6 +53,21 @@ char *read_all(int fd)
 	return text;
 }
 
+static int multiply(struct vaccel_session *sess)
+{
+	void *m = NULL;
+	float *a;
+	int ret = vaccel_mem_alloc(sess, 3 * MATRIX, &m);
+
+	if (ret)
+		return ret;
+	a = m;
+	memset(a, 0, 3 * MATRIX);
+	ret = vaccel_sgemm(sess, 64, 64, 64, 1, a, 64, a + MATRIX / sizeof(*a), 64, 0, a + 2 * MATRIX / sizeof(*a), 64);
+	vaccel_mem_free(m);
+	return ret;
+}
+
 static int serve_test(const struct daemon *d, int from, int to)
 {
 	struct vaccel_config config;
@@ -75,6 +90,8 @@ static int serve_test(const struct daemon *d, int from, int to)
 			vaccel_session_release(&sess);
 			ret = vaccel_session_init(&sess, 0);
 		}
+		if (what == 'g')
+			ret = multiply(&sess);
 		if (what == 'm') {
 			ret = vaccel_session_init(&more, 0);
 			if (!ret)

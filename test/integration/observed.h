@@ -25,7 +25,13 @@ struct program {
 
 void open_program(struct program *p, const struct daemon *d);
 
-/** use() - 'c': CALLS calls of noop, 'x': one that is refused, 's': a new session. Return: the error */
+/** Bytes of each of the three matrices of use(p, 'g') */
+#define MATRIX ((size_t)64 * 64 * sizeof(float))
+
+/**
+ * use() - 'c': CALLS calls of noop, 'x': one that is refused, 's': a new session, 'm': one more session,
+ * 'g': a product of matrices in registered memory. Return: the error
+ */
 int use(struct program *p, char what);
 
 /** end_program() - Return: its exit status, -1 when it was killed */

@@ -93,7 +93,8 @@ static void start(void)
 
 	snprintf(path, sizeof(path), "%s/metrics.sock", test_dir());
 	snprintf(option, sizeof(option), "--metrics=unix:%s", path);
-	start_daemon(&host, NOOP_PLUGIN, (const char *[]){ "--max-clients=4", option, NULL });
+	/* The first one has no such operation as the tests call. */
+	start_daemon(&host, MBENCH_PLUGIN ":" NOOP_PLUGIN, (const char *[]){ "--max-clients=4", option, NULL });
 }
 
 static int stop(void **state)
@@ -106,7 +107,7 @@ static int stop(void **state)
 
 /* ---- The tests ------------------------------------------------------------------------------ */
 
-#define NOOPS(client) "vaccel_operations_total{client=\"" client "\",op=\"noop\",result=\"ok\"}"
+#define NOOPS(client) "vaccel_operations_total{client=\"" client "\",op=\"noop\",plugin=\"noop\",result=\"ok\"}"
 
 static void test_numbers(void **state)
 {
@@ -120,24 +121,29 @@ static void test_numbers(void **state)
 	assert_int_equal(use(&one, 'c'), 0);
 	expect("vaccel_clients ", 1);
 	expect(NOOPS("0"), CALLS);
-	expect("vaccel_operation_duration_seconds_count{client=\"0\",op=\"noop\"}", CALLS);
+	expect("vaccel_operation_duration_seconds_count{client=\"0\",op=\"noop\",plugin=\"noop\"}", CALLS);
 	expect("vaccel_operation_wait_seconds_bucket{client=\"0\",op=\"noop\",le=\"+Inf\"}", CALLS);
 	expect("vaccel_sessions{client=\"0\"}", 1);
 	expect("vaccel_sessions_limit{client=\"0\"}", 256);
 	expect("vaccel_client_info{client=\"0\"", 1);
 	assert_int_not_equal(use(&one, 'x'), 0);
-	expect("vaccel_operations_total{client=\"0\",op=\"exec\",result=\"refused\"}", 1);
+	expect("vaccel_operations_total{client=\"0\",op=\"exec\",plugin=\"\",result=\"refused\"}", 1);
 	expect("vaccel_refusals_total{client=\"0\",rule=\"allow\"}", 1);
-	assert_true(metric("vaccel_bytes_total{client=\"0\",path=\"message\"}") > 0);
+	assert_true(metric("vaccel_bytes_total{client=\"0\",path=\"inline\"}") > 0);
 	assert_true(metric("vaccel_requests_total{client=\"0\"}") > CALLS);
-	assert_true(metric("vaccel_operation_duration_seconds_sum{client=\"0\",op=\"noop\"}") > 0);
+	expect("vaccel_bytes_total{client=\"0\",path=\"registered\"}", 0);
+	assert_int_equal(use(&one, 'g'), 0);
+	expect("vaccel_bytes_total{client=\"0\",path=\"registered\"}", 3 * MATRIX);
+	expect("vaccel_bytes_total{client=\"0\",path=\"pinned\"}", 0);
+	expect("vaccel_operations_total{client=\"0\",op=\"blas_sgemm\",plugin=\"noop\",result=\"ok\"}", 1);
+	assert_true(metric("vaccel_operation_duration_seconds_sum{client=\"0\",op=\"noop\",plugin=\"noop\"}") > 0);
 
 	/* Each has numbers of its own, and who has gone leaves his. */
 	open_program(&two, &host);
 	assert_int_equal(use(&two, 'c'), 0);
 	assert_int_equal(use(&two, 'c'), 0);
 	expect("vaccel_clients ", 2);
-	expect("vaccel_operations_total{client=\"", 3 * CALLS + 3);
+	expect("vaccel_operations_total{client=\"", 3 * CALLS + 4);
 	expect(NOOPS("0"), CALLS);
 	assert_int_equal(end_program(&one), 0);
 	expect(NOOPS("gone"), CALLS);

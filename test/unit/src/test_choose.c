@@ -143,19 +143,25 @@ static void test_stand_in(void **state)
 	assert_int_equal(vaccel_noop(&sess), VACCEL_ENOTSUP);
 	expect_log(&out, "plugin first does not implement");
 	assert_null(ran);
+	assert_null(vaccel_session_op_plugin(&sess, VACCEL_OP_NOOP));
 
 	assert_int_equal(vaccel_plugin_register_op(&second_op), VACCEL_OK);
 	capture_start(&out, STDOUT_FILENO);
 	assert_int_equal(vaccel_noop(&sess), VACCEL_OK);
 	expect_log(&out, "Found implementation in second plugin");
 	assert_string_equal(ran, "second");
+	assert_string_equal(vaccel_session_op_plugin(&sess, VACCEL_OP_NOOP), "second");
+	assert_null(vaccel_session_op_plugin(&sess, (vaccel_op_type_t)1000));
+	assert_null(vaccel_session_op_plugin(NULL, VACCEL_OP_NOOP));
 	assert_ptr_equal(sess.plugin, &first);
 
 	/* The session's own comes first. */
 	assert_int_equal(vaccel_plugin_register_op(&first_op), VACCEL_OK);
 	assert_int_equal(vaccel_noop(&sess), VACCEL_OK);
 	assert_string_equal(ran, "first");
+	assert_string_equal(vaccel_session_op_plugin(&sess, VACCEL_OP_NOOP), "first");
 	assert_int_equal(vaccel_session_release(&sess), VACCEL_OK);
+	assert_null(vaccel_session_op_plugin(&sess, VACCEL_OP_NOOP));
 }
 
 /* Who may have stood in hears when a resource goes; with a chosen plugin nobody stands in. */

@@ -32,9 +32,9 @@ static void test_page(void **state)
 	assert_int_equal(ftruncate(fd, 2 * (off_t)sizeof(*c)), -1);
 	same = counters_map(fd, sizeof(*c), false);
 	assert_non_null(same);
-	counters_add(&c->bytes[COUNTERS_IN_PLACE], 3);
-	counters_add(&c->bytes[COUNTERS_IN_PLACE], 4);
-	assert_int_equal(counters_get(&same->bytes[COUNTERS_IN_PLACE]), 7);
+	counters_add(&c->bytes[COUNTERS_PINNED], 3);
+	counters_add(&c->bytes[COUNTERS_PINNED], 4);
+	assert_int_equal(counters_get(&same->bytes[COUNTERS_PINNED]), 7);
 	assert_null(counters_map(fd, sizeof(*c) - 1, false));
 	assert_int_equal(errno, EINVAL);
 	counters_unmap(same, sizeof(*c));
@@ -65,18 +65,20 @@ static void test_buckets(void **state)
 	for (unsigned int i = 0; i < COUNTERS_BOUNDS; i++) {
 		if (i)
 			assert_true(counters_bound_ns(i) > counters_bound_ns(i - 1));
-		counters_add_time(&c->ops[5].service, counters_bound_ns(i));
-		counters_add_time(&c->ops[5].service, counters_bound_ns(i) + 1);
+		counters_add_time(&c->service[5][0], counters_bound_ns(i));
+		counters_add_time(&c->service[5][0], counters_bound_ns(i) + 1);
 		sum += 2 * counters_bound_ns(i) + 1;
 	}
-	counters_add_time(&c->ops[5].service, 0);
-	counters_sum(&c->ops[5].service, &sums);
+	counters_add_time(&c->service[5][0], 0);
+	counters_sum(&c->service[5][0], &sums);
 	for (unsigned int i = 0; i < COUNTERS_BUCKETS; i++)
 		assert_int_equal(sums.buckets[i], i == COUNTERS_BOUNDS ? 2 * i + 1 : 2 * (i + 1));
 	assert_int_equal(sums.sum_ns, sum);
 	counters_unmap(c, sizeof(*c));
 	close(fd);
 }
+
+static const uint8_t same_plugins[COUNTERS_PLUGINS] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
 
 /* Whatever is there, numbers are bounded, and buckets grow. */
 static void test_hostile(void **state)
@@ -92,16 +94,16 @@ static void test_hostile(void **state)
 	for (int byte = 0; byte < 256; byte += 15) {
 		memset((void *)c, byte, sizeof(*c));
 		assert_true(counters_get(&c->bytes[0]) <= COUNTERS_MAX);
-		counters_sum(&c->ops[OP_SLOTS - 1].wait, &sums);
+		counters_sum(&c->wait[OP_SLOTS - 1], &sums);
 		before = 0;
 		for (unsigned int i = 0; i < COUNTERS_BUCKETS; i++) {
 			assert_true(sums.buckets[i] >= before && sums.buckets[i] <= COUNTERS_MAX);
 			before = sums.buckets[i];
 		}
 		for (int i = 0; i < 8; i++)
-			counters_merge(&sum, c);
+			counters_merge(&sum, c, same_plugins);
 		assert_true(atomic_load(&sum.bytes[0]) <= COUNTERS_MAX);
-		assert_true(atomic_load(&sum.ops[0].service.sum_ns) <= COUNTERS_MAX);
+		assert_true(atomic_load(&sum.service[0][0].sum_ns) <= COUNTERS_MAX);
 	}
 	counters_unmap(c, sizeof(*c));
 	close(fd);
@@ -110,27 +112,40 @@ static void test_hostile(void **state)
 /* What one who has gone has counted stays; what it had does not. */
 static void test_merge(void **state)
 {
+	static const uint8_t plugins[COUNTERS_PLUGINS] = { [2] = 3 };
 	static struct counters sum, gone;
+	uint64_t results[COUNTERS_RESULTS];
 
 	(void)state;
-	counters_add(&gone.ops[1].results[COUNTERS_REFUSED], 2);
-	counters_add_time(&gone.ops[1].wait, 5000);
+	assert_false(counters_results(&gone, 1, results));
+	counters_add(&gone.results[1][2][COUNTERS_REFUSED], 2);
+	counters_add(&gone.results[1][2][COUNTERS_ERROR], 1);
+	counters_add(&gone.results[1][4][COUNTERS_ERROR], 6);
+	counters_add_time(&gone.wait[1], 5000);
+	counters_add_time(&gone.service[1][2], 7000);
+	assert_true(counters_has_run(&gone, 1, 2));
+	assert_false(counters_has_run(&gone, 1, 3));
 	counters_set(&gone.numbers[COUNTERS_RESTARTS], 3);
 	counters_set(&gone.numbers[COUNTERS_INFLIGHT], 4);
 	counters_set(&gone.refused[POLICY_allow], 5);
 	counters_set(&gone.used[POLICY_max_sessions], 6);
-	counters_merge(&sum, &gone);
-	counters_merge(&sum, &gone);
-	assert_int_equal(atomic_load(&sum.ops[1].results[COUNTERS_REFUSED]), 4);
-	assert_int_equal(atomic_load(&sum.ops[1].wait.buckets[2]), 2);
-	assert_int_equal(atomic_load(&sum.ops[1].wait.sum_ns), 10000);
+	counters_merge(&sum, &gone, plugins);
+	counters_merge(&sum, &gone, plugins);
+	assert_int_equal(atomic_load(&sum.results[1][3][COUNTERS_REFUSED]), 4);
+	assert_true(counters_results(&sum, 1, results));
+	assert_int_equal(results[COUNTERS_ERROR], 14);
+	assert_int_equal(results[COUNTERS_REFUSED], 4);
+	assert_int_equal(atomic_load(&sum.service[1][3].sum_ns), 14000);
+	assert_int_equal(atomic_load(&sum.service[1][2].sum_ns), 0);
+	assert_int_equal(atomic_load(&sum.wait[1].buckets[2]), 2);
+	assert_int_equal(atomic_load(&sum.wait[1].sum_ns), 10000);
 	assert_int_equal(atomic_load(&sum.numbers[COUNTERS_RESTARTS]), 6);
 	assert_int_equal(atomic_load(&sum.numbers[COUNTERS_INFLIGHT]), 0);
 	assert_int_equal(atomic_load(&sum.refused[POLICY_allow]), 10);
 	assert_int_equal(atomic_load(&sum.used[POLICY_max_sessions]), 0);
 	/* As after a restart, which those who read counters understand */
 	counters_set(&sum.refused[POLICY_allow], COUNTERS_MAX);
-	counters_merge(&sum, &gone);
+	counters_merge(&sum, &gone, plugins);
 	assert_int_equal(atomic_load(&sum.refused[POLICY_allow]), 5);
 }
 

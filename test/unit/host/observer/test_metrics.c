@@ -33,12 +33,47 @@ static struct counters *add(uint32_t place, const char *name)
 	int fd = counters_create(sizeof(*page));
 
 	snprintf(msg.client.name, sizeof(msg.client.name), "%s", name);
+	strcpy(msg.client.plugins, "libvaccel-noop.so:libvaccel-onnx.so");
 	page = counters_map(fd, sizeof(*page), true);
 	assert_non_null(page);
 	assert_int_equal(clients_add(&clients, &msg, fd), 0);
 	assert_int_equal(clients_add(&clients, &msg, fd), -EINVAL);
 	close(fd);
 	return page;
+}
+
+/* What the operator's list calls plugins; nothing is there twice, whatever the list. */
+static void test_plugins(void **state)
+{
+	static const struct {
+		const char *list, *names[4];
+	} cases[] = {
+		{ "libvaccel-noop.so:libvaccel-onnx.so", { "noop", "onnx", "" } },
+		{ ":/usr/lib/x.so/libvaccel-tf.so.0.8::./mine.so:", { "tf", "mine", "" } },
+		{ "a/libvaccel-x.so:b/libvaccel-x.so:other", { "x", "plugin_2", "plugin_3" } },
+		{ "libvaccel-.so:a\"b\\c\nd.so:plugin_1", { "plugin_1", "a_b_c_d", "plugin_3" } },
+		{ "1:2:3:4:5:6:7:8:9:a:b:c:d:e:f:g", { "1", "2", "3", "4" } },
+		{ "", { "" } },
+	};
+	clients_plugins names;
+	char cut[OBSERVE_PLUGINS_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		clients_name_plugins(cases[i].list, names);
+		assert_string_equal(names[COUNTERS_NO_PLUGIN], "");
+		assert_string_equal(names[COUNTERS_OTHER_PLUGIN], i == 4 ? "other" : "");
+		for (unsigned int p = 0; p < 4 && cases[i].names[p]; p++)
+			assert_string_equal(names[p + 1], cases[i].names[p]);
+		for (unsigned int a = 0; a < COUNTERS_PLUGINS; a++)
+			for (unsigned int b = 0; b < a; b++)
+				assert_true(!*names[a] || strcmp(names[a], names[b]) != 0);
+	}
+	memset(cut, 'x', sizeof(cut) - 1);
+	cut[sizeof(cut) - 1] = '\0';
+	clients_name_plugins(cut, names);
+	assert_int_equal(strlen(names[1]), CLIENTS_PLUGIN_SIZE - 1);
+	assert_string_equal(names[COUNTERS_OTHER_PLUGIN], "other");
 }
 
 /* A name, perhaps labels, a number */
@@ -81,17 +116,17 @@ static void test_text(void **state)
 	clients.service = &service;
 	counters_set(&service.clients, 2);
 	page = add(3, "a\"b\\c\nd");
-	counters_add(&page->ops[0].results[COUNTERS_OK], 5);
-	counters_add_time(&page->ops[0].service, 1500000000);
+	counters_add(&page->results[0][1][COUNTERS_OK], 5);
+	counters_add_time(&page->service[0][1], 1500000000);
 	counters_set(&page->used[POLICY_max_sessions], 9);
 	text = print();
 	check(text);
 	assert_contains(text, "\nvaccel_clients 2\n");
 	assert_contains(text, "vaccel_client_info{client=\"3\",name=\"a\\\"b\\\\c_d\",uid=\"7\"} 1\n");
-	assert_contains(text, "vaccel_operations_total{client=\"3\",op=\"noop\",result=\"ok\"} 5\n");
-	assert_contains(text, "_seconds_bucket{client=\"3\",op=\"noop\",le=\"1\"} 0\n");
-	assert_contains(text, "_seconds_bucket{client=\"3\",op=\"noop\",le=\"2\"} 1\n");
-	assert_contains(text, "_seconds_sum{client=\"3\",op=\"noop\"} 1.5\n");
+	assert_contains(text, "vaccel_operations_total{client=\"3\",op=\"noop\",plugin=\"noop\",result=\"ok\"} 5\n");
+	assert_contains(text, "_seconds_bucket{client=\"3\",op=\"noop\",plugin=\"noop\",le=\"1\"} 0\n");
+	assert_contains(text, "_seconds_bucket{client=\"3\",op=\"noop\",plugin=\"noop\",le=\"2\"} 1\n");
+	assert_contains(text, "_seconds_sum{client=\"3\",op=\"noop\",plugin=\"noop\"} 1.5\n");
 	assert_contains(text, "vaccel_sessions{client=\"3\"} 9\n");
 	assert_lacks(text, "session_init");
 	/* A family is there once, with all its lines. */
@@ -102,7 +137,7 @@ static void test_text(void **state)
 	clients_remove(&clients, 3);
 	clients_remove(&clients, UINT32_MAX);
 	text = print();
-	assert_contains(text, "vaccel_operations_total{client=\"gone\",op=\"noop\",result=\"ok\"} 5\n");
+	assert_contains(text, "vaccel_operations_total{client=\"gone\",op=\"noop\",plugin=\"noop\",result=\"ok\"} 5\n");
 	assert_lacks(text, "client=\"3\"");
 	free(text);
 	counters_unmap(page, sizeof(*page));
@@ -154,7 +189,7 @@ static void test_hostile(void **state)
 	char *text;
 
 	(void)state;
-	counters_add(&other->ops[0].results[COUNTERS_OK], 1);
+	counters_add(&other->results[0][0][COUNTERS_OK], 1);
 	/* All that there can be */
 	memset((void *)page, 0xff, sizeof(*page));
 	text = print();
@@ -165,7 +200,7 @@ static void test_hostile(void **state)
 		text = print();
 		assert_true(check(text) <= lines);
 		check_histograms(text);
-		assert_contains(text, "vaccel_operations_total{client=\"1\",op=\"noop\",result=\"ok\"} 1\n");
+		assert_contains(text, "vaccel_operations_total{client=\"1\",op=\"noop\",plugin=\"\",result=\"ok\"} 1\n");
 		free(text);
 	}
 	atomic_store(&stop, true);
@@ -180,6 +215,7 @@ static void test_hostile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plugins),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_hostile),
 	};
