@@ -460,6 +460,8 @@ static void test_killed(void **state)
 	start();
 	open_program(&p, &host);
 	assert_int_equal(use(&p, 'c'), 0);
+	/* It has its name when it answers. */
+	assert_says(CLIENTS, "\"ok\":true");
 	pid = observer_of(&host);
 	assert_true(pid > 0);
 	kill(pid, SIGKILL);
