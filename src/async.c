@@ -27,6 +27,7 @@
 #include "list.h"
 #include "op.h"
 #include "process.h"
+#include "trace.h"
 #include "transport/fd.h"
 #include "vaccel.h"
 
@@ -53,7 +54,7 @@ struct call {
 	struct vaccel_session *sess;
 	vaccel_op_type_t op;
 	union vop_val vals[VOP_MAX_PARAMS];
-	uint64_t prof_start;
+	uint64_t prof_start, trace_start; /* 0: not measured */
 	void *user;
 	int result;
 };
@@ -370,6 +371,7 @@ static int start(struct call *c)
 		return ret;
 	c->plugin_call.arrived = arrived;
 	c->prof_start = op_prof_start();
+	c->trace_start = trace_start();
 	return c->ops->submit(&c->plugin_call, c->sess, c->op,
 			      (const union vaccel_async_value *)c->vals,
 			      __atomic_load_n(&q->user_fd, __ATOMIC_RELAXED) >= 0, &c->handle);
@@ -555,6 +557,9 @@ static void finish(struct call *c)
 		pthread_mutex_unlock(&q->lock);
 		result = c->ops->finish(c->handle);
 		op_prof_stop(c->op, c->prof_start);
+		if (c->trace_start)
+			trace_op(c->op, c->trace_start, trace_end(c->trace_start, true), result,
+				 (uintptr_t)&c->plugin_call);
 		pthread_mutex_lock(&q->lock);
 		c->result = result;
 	}

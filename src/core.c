@@ -12,6 +12,7 @@
 #include "resource.h"
 #include "rundir.h"
 #include "session.h"
+#include "trace.h"
 #include "vaccel.h"
 
 static struct vaccel_config active = { .log_level = VACCEL_LOG_ERROR };
@@ -82,6 +83,7 @@ static void leave(void)
 static void at_end(void)
 {
 	process_set_gone();
+	trace_write();
 	if (!is_off("VACCEL_CLEANUP_ENABLED"))
 		leave();
 }
@@ -107,6 +109,7 @@ static int bootstrap(struct vaccel_config *config)
 	vaccel_debug("Initializing vAccel");
 	vaccel_info("vAccel %s", VACCEL_VERSION);
 	vaccel_config_print_debug(&active);
+	trace_begin();
 
 	ret = start();
 	if (ret) {
@@ -140,6 +143,7 @@ int vaccel_cleanup(void)
 	/* Threads may still be in calls: nothing is torn down any more. */
 	if (process_end_begun()) {
 		process_set_gone();
+		trace_write();
 		leave();
 		return VACCEL_OK;
 	}
@@ -153,6 +157,7 @@ int vaccel_cleanup(void)
 	resources_cleanup();
 	plugins_cleanup();
 	rundir_remove();
+	trace_write();
 	vaccel_config_release(&active);
 	return VACCEL_OK;
 }

@@ -16,6 +16,7 @@
 #include "plugin.h"
 #include "resource.h"
 #include "session.h"
+#include "trace.h"
 #include "vaccel/log.h"
 
 /* How long the end of the process waits for calls of local plugins */
@@ -57,12 +58,14 @@ static void before_fork(void)
 	plugins_before_fork();
 	memory_before_fork();
 	op_prof_before_fork();
+	trace_before_fork();
 	blobs_before_fork();
 }
 
 static void after_fork(bool child)
 {
 	blobs_after_fork();
+	trace_after_fork(child);
 	op_prof_after_fork(child);
 	memory_after_fork(child);
 	plugins_after_fork(child);

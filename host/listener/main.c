@@ -401,6 +401,8 @@ static int supervise(struct arguments *args)
 	if (*plugins)
 		setenv("VACCEL_PLUGINS", plugins, 1);
 	setenv("VACCEL_PLUGINS", "libvaccel-noop.so", 0);
+	/* What workers do is in the traces of those who have asked them to. */
+	unsetenv("VACCEL_TRACE");
 	if (!ret)
 		ret = open_dirs(&args->opts.device);
 	return ret ? ret : supervisor_run(&args->opts);

@@ -5,6 +5,7 @@
 #include "op.h"
 #include "ops/vop.h"
 #include "process.h"
+#include "trace.h"
 
 #include <dlfcn.h>
 
@@ -80,10 +81,11 @@ static void leave(bool is_virtio)
 			return ret;                                                               \
                                                                                                   \
 		const bool is_virtio = sess->is_virtio;                                           \
-		uint64_t start;                                                                   \
+		uint64_t start, begun;                                                            \
                                                                                                   \
 		if (!enter(sess))                                                                 \
 			return VACCEL_ESESS;                                                      \
+		begun = trace_start();                                                            \
 		start = op_prof_start();                                                          \
 		if (number == VACCEL_OP_IMAGE_CLASSIFY && short_form(sess, vals))                 \
 			ret = classify_without_text(func, sess, vals);                            \
@@ -93,6 +95,8 @@ static void leave(bool is_virtio)
 		op_prof_stop(type, start);                                                        \
 		if (ret && number == VACCEL_OP_INFER_RUN)                                         \
 			infer_drop_outputs(vals);                                                 \
+		if (begun)                                                                        \
+			trace_op(type, begun, trace_end(begun, is_virtio), ret, 0);               \
 		leave(is_virtio);                                                                 \
 		return ret;                                                                       \
 	}
