@@ -28,6 +28,7 @@ struct dispatch {
 	struct objects *objects;
 	char plugins[PLUGINS_MAX][sizeof(((struct vaccel_plugin_desc *)0)->name)]; /* in their order, for the counters */
 	size_t nr_plugins;
+	uint64_t epoch_ns; /* when its clock was 0 */
 	_Atomic bool was_long[VOP_NR_OPS]; /* by vop_slot(): the last time, in whatever session */
 	struct {
 		_Atomic uint64_t in_place, snapshot, gathered, written_back;
@@ -40,6 +41,7 @@ struct call {
 	uint64_t context;
 	uint16_t op;
 	uint64_t popped_ns;
+	uint64_t begun_ns, ended_ns; /* of the operation, where someone wants to know */
 	struct guest_session *session; /* NULL for operations that need none */
 	struct guest_resource *held;   /* the resource of the op's parameter */
 	unsigned int plugin;	       /* who serves it, see counters.h */
@@ -101,6 +103,18 @@ static int control_PLUGIN_LIST(struct call *c VOP_PROTO(PLUGIN_LIST))
 		memcpy((uint8_t *)plugins + i * sizeof(p), &p, sizeof(p));
 	}
 	return ret;
+}
+
+/* Guests are not to know how long the host has been running. */
+static uint64_t on_guests_clock(const struct dispatch *d, uint64_t ns)
+{
+	return ns > d->epoch_ns ? ns - d->epoch_ns : 0;
+}
+
+static int control_SESSION_CLOCK(struct call *c VOP_PROTO(SESSION_CLOCK))
+{
+	*now = on_guests_clock(c->d, now_ns());
+	return VACCEL_OK;
 }
 
 static int control_RESOURCE_CREATE(struct call *c VOP_PROTO(RESOURCE_CREATE))
@@ -309,10 +323,12 @@ static unsigned int plugin_of(const struct call *c, uint16_t code)
 	return plugin;
 }
 
-static void count_times(const struct call *c, uint16_t code, uint64_t start, uint64_t ns)
+static void count_times(struct call *c, uint16_t code, uint64_t start, uint64_t ns)
 {
 	unsigned int slot = op_slot(code);
 
+	c->begun_ns = start;
+	c->ended_ns = start + ns;
 	if (!c->d->counters)
 		return;
 	counters_add_time(&c->d->counters->service[slot][c->plugin], ns);
@@ -322,7 +338,7 @@ static void count_times(const struct call *c, uint16_t code, uint64_t start, uin
 static int run_control(struct call *c, struct vop_decoder *dec)
 {
 	uint16_t code = dec->desc->code;
-	uint64_t start = c->d->counters ? now_ns() : 0;
+	uint64_t start = c->d->counters || dec->wants_times ? now_ns() : 0;
 	int ret = call_op(c, code, dec->vals);
 
 	if (start)
@@ -398,6 +414,20 @@ static void count_call(const struct call *c, const struct vop_desc *desc, const 
 	counters_add(&d->counters->bytes[COUNTERS_INLINE], (uint64_t)rq->message_len + rq->reply_len);
 }
 
+/* Ends the reply with when what happened, if the guest asks for that. */
+static void tell_times(const struct call *c, const struct vop_decoder *dec, struct host_request *rq)
+{
+	struct vop_times t;
+
+	if (!dec->wants_times)
+		return;
+	t.taken = on_guests_clock(c->d, c->popped_ns);
+	t.begun = on_guests_clock(c->d, c->begun_ns);
+	t.ended = on_guests_clock(c->d, c->ended_ns);
+	t.replied = on_guests_clock(c->d, now_ns());
+	vop_put_times(rq->reply, &rq->reply_len, &t);
+}
+
 uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
 {
 	struct call c = {.d = d, .context = rq->context, .popped_ns = rq->popped_ns};
@@ -445,6 +475,7 @@ uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
 
 		ret = run(&c, &dec);
 		encoded = vop_encode_reply(&dec, rq->reply, rq->reply_cap, &rq->reply_len);
+		tell_times(&c, &dec, rq);
 		if (!ret)
 			ret = encoded;
 	}
@@ -471,6 +502,7 @@ enum dispatch_length dispatch_length(struct dispatch *d, const struct host_reque
 	switch (desc->code) {
 	case VIRTIO_ACCEL_OP_SESSION_INIT:
 	case VIRTIO_ACCEL_OP_SESSION_INIT_PLUGIN:
+	case VIRTIO_ACCEL_OP_SESSION_CLOCK:
 	case VIRTIO_ACCEL_OP_RESOURCE_CREATE:
 	case VIRTIO_ACCEL_OP_RESOURCE_ADD:
 	case VIRTIO_ACCEL_OP_OUTPUT_DROP:
@@ -533,6 +565,7 @@ struct dispatch *dispatch_new(struct quota *quota, const struct host_dirs *dirs,
 	d->counters = counters;
 	if (counters)
 		list_plugins(d);
+	d->epoch_ns = now_ns();
 	d->objects = objects_new(quota, dirs, generation);
 	if (!d->objects) {
 		free(d);

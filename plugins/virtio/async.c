@@ -68,6 +68,7 @@ static void arrived(struct transport_call *request)
 	struct async_call *a = (struct async_call *)((char *)request -
 						     offsetof(struct async_call, request));
 
+	a->call.trace.answered = remote_trace_time(&a->call);
 	a->owner->arrived(a->owner);
 }
 
@@ -87,6 +88,7 @@ static int submit(struct vaccel_async_call *owner, struct vaccel_session *sess, 
 	ret = remote_call_begin(&a->call, sess, (uint16_t)op, (const union vop_val *)values);
 	if (ret)
 		goto put;
+	a->call.trace.async = (uintptr_t)owner;
 	e = &a->call.encoder;
 	a->request = (struct transport_call){
 		.message = e->msg,

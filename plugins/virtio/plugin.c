@@ -35,6 +35,7 @@ static int start_session(struct vaccel_session *sess, const char *name, uint32_t
 			     remote_SESSION_INIT(sess, flags, &id);
 		if (!ret) {
 			sess->remote_id = id;
+			remote_trace_session(sess);
 			return VACCEL_OK;
 		}
 		again = is_lost(rs);

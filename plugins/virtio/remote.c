@@ -143,6 +143,15 @@ static void get_link(struct remote_call *c)
 	c->link = rs ? rs->link : c->held;
 }
 
+static void explain_size(const struct remote_call *c)
+{
+	vaccel_error("[virtio] %s: a request or its reply would be larger than the device "
+		     "takes (%u and %u bytes, and %u buffers beside them); give fewer "
+		     "arguments, or the same data in fewer and larger ones", c->desc->name,
+		     c->link->transport->info.max_message, c->link->transport->info.max_reply,
+		     c->link->transport->info.max_segments);
+}
+
 int remote_call_begin(struct remote_call *c, struct vaccel_session *sess, uint16_t op,
 		      const union vop_val *vals)
 {
@@ -152,6 +161,8 @@ int remote_call_begin(struct remote_call *c, struct vaccel_session *sess, uint16
 
 	c->sess = sess;
 	c->desc = vop_find(op);
+	/* Questions for the time are no part of what the program does. */
+	c->trace = (struct remote_trace){ .begun = op == VIRTIO_ACCEL_OP_SESSION_CLOCK ? 0 : vaccel_trace_start() };
 	get_link(c);
 	if (!c->link)
 		return VACCEL_ENODEV;
@@ -187,11 +198,9 @@ int remote_call_begin(struct remote_call *c, struct vaccel_session *sess, uint16
 			 sess && vop_needs_session(op) ? sess->remote_id : 0, c->wire, out_sizes);
 	free(out_sizes);
 	if (c->encoder.too_large)
-		vaccel_error("[virtio] %s: a request or its reply would be larger than the device "
-			     "takes (%u and %u bytes, and %u buffers beside them); give fewer "
-			     "arguments, or the same data in fewer and larger ones", c->desc->name,
-			     c->link->transport->info.max_message, c->link->transport->info.max_reply,
-			     c->link->transport->info.max_segments);
+		explain_size(c);
+	if (!ret && c->trace.begun)
+		remote_trace_ask(c);
 	if (!ret)
 		memory_hold(c->link, c->encoder.segs, c->encoder.nr_segs);
 	c->reply = c->reply_buf;
@@ -205,6 +214,7 @@ int remote_call_begin(struct remote_call *c, struct vaccel_session *sess, uint16
 		c->reply = c->reply_buf;
 		remote_call_release(c);
 	}
+	c->trace.sent = remote_trace_time(c);
 	return ret;
 }
 
@@ -254,7 +264,10 @@ int remote_call_end(struct remote_call *c, int ret, uint32_t status)
 		c->reply_len = (uint32_t)c->encoder.reply_room;
 		if (!ret)
 			ret = send_call(c, &status);
+		c->trace.answered = remote_trace_time(c);
 	}
+	if (!ret && c->trace.asked)
+		c->trace.has_times = vop_take_times(c->reply, &c->reply_len, &c->trace.times);
 	if (ret == ENODEV && !c->link->inherited && link_lost(c->link)) {
 		ret = lost(c->link, c->sess);
 	} else if (!ret) {
@@ -281,6 +294,8 @@ int remote_call_end(struct remote_call *c, int ret, uint32_t status)
 	if (!ret && c->tensors && !c->link->inherited)
 		remember_sizes(c->sess->priv, c->model, (uint32_t)c->nr_outputs, c->framework,
 			       c->tensors);
+	if (c->trace.begun)
+		remote_trace_end(c, ret);
 	remote_call_release(c);
 	return ret;
 }
@@ -303,5 +318,6 @@ int remote_call(struct vaccel_session *sess, uint16_t op, const union vop_val *v
 	if (ret)
 		return ret;
 	ret = send_call(&c, &status);
+	c.trace.answered = remote_trace_time(&c);
 	return remote_call_end(&c, ret, status);
 }

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "transport/clock.h"
 #include "wire/codec.h"
 #include "vaccel/async.h"
 
@@ -21,6 +22,17 @@ struct remote_link;
  */
 int remote_call(struct vaccel_session *sess, uint16_t op, const union vop_val *vals);
 
+/* What a call's spans are made of: times in ns of CLOCK_MONOTONIC, 0 without a trace. See trace.c. */
+struct remote_trace {
+	uint64_t begun;
+	uint64_t sent;
+	uint64_t answered;
+	uint64_t async; /* what an asynchronous call has for itself */
+	bool asked;	/* for the host's times */
+	bool has_times;
+	struct vop_times times; /* of the host's clock */
+};
+
 /* One call, in two steps. Small calls allocate nothing. */
 struct remote_call {
 	struct vaccel_session *sess;
@@ -31,6 +43,7 @@ struct remote_call {
 	void *const *tensors;
 	uint64_t nr_outputs;
 	enum vop_framework framework;
+	struct remote_trace trace;
 	union vop_val wire[VOP_MAX_PARAMS];
 	struct vop_encoder encoder;
 	uint8_t *reply;
@@ -76,11 +89,20 @@ void remote_async_release(void);
 	}
 CONTROL_OPS(X_REMOTE_CONTROL)
 
+/* How to make the program's times from the host's, of one session */
+struct remote_clock {
+	bool known;
+	int64_t offset; /* ns that are to be added */
+	uint64_t error; /* ns by which that may be wrong, when it was measured */
+};
+
 /* The plugin's part of a session */
 struct remote_session {
 	struct remote_link *link; /* that it was made in */
 	atomic_bool told;	  /* that it was lost */
 	pthread_mutex_t lock;
+	struct remote_clock clock;
+	atomic_bool tells_times; /* the host does, and clock is known */
 	/* Of a model's last run, so that the next run can have buffers ready. */
 	struct out_sizes *out_sizes;
 };
@@ -140,6 +162,27 @@ void claim_init(void);
  * Return: 0 when the file is complete. Anything else: it is as it was, and is to be sent.
  */
 int remote_claim(struct vaccel_session *sess, int64_t resource, uint32_t index, struct remote_file *file);
+
+/**
+ * remote_trace_session() - measures the host's clock in a session that begins, if there is a trace
+ *
+ * A host that cannot tell its times has none in the trace, which is said once.
+ */
+void remote_trace_session(struct vaccel_session *sess);
+
+/**
+ * remote_trace_ask(), remote_trace_end() - steps of a call whose trace.begun is not 0
+ *
+ * When the message is made, and when the outputs are.
+ */
+void remote_trace_ask(struct remote_call *c);
+void remote_trace_end(struct remote_call *c, int result);
+
+/** remote_trace_time() - the time now for the spans of a call; 0 where it has none */
+static inline uint64_t remote_trace_time(const struct remote_call *c)
+{
+	return c->trace.begun ? now_ns() : 0;
+}
 
 /*
  * Profiling: remote_profile_add() fetches what the host measured in a session that is about to end,

@@ -82,6 +82,7 @@
 	X(SESSION_PROFILE, VIRTIO_ACCEL_OP_SESSION_PROFILE)                                       \
 	X(SESSION_INIT_PLUGIN, VIRTIO_ACCEL_OP_SESSION_INIT_PLUGIN)                               \
 	X(PLUGIN_LIST, VIRTIO_ACCEL_OP_PLUGIN_LIST)                                               \
+	X(SESSION_CLOCK, VIRTIO_ACCEL_OP_SESSION_CLOCK)                                           \
 	X(RESOURCE_CREATE, VIRTIO_ACCEL_OP_RESOURCE_CREATE)                                       \
 	X(RESOURCE_ADD, VIRTIO_ACCEL_OP_RESOURCE_ADD)                                             \
 	X(RESOURCE_WRITE, VIRTIO_ACCEL_OP_RESOURCE_WRITE)                                         \
@@ -297,6 +298,9 @@
 	P(O, OUT, void *, plugins, LEN(O, len))                                                   \
 	P(O, VAL, uint64_t, len)                                                                  \
 	P(O, OUT, uint64_t *, nr, FIXED(1))
+
+/* What the clock of the host's times says, in nanoseconds. */
+#define PARAMS_SESSION_CLOCK(P, O) P(O, OUT, uint64_t *, now, FIXED(1))
 
 /* An empty resource; files are added and written before it is registered for the first time. */
 #define PARAMS_RESOURCE_CREATE(P, O)                                                              \

@@ -81,6 +81,22 @@ int vop_encode(struct vop_encoder *e, const struct virtio_accel_info *info,
 int vop_decode_reply(struct vop_encoder *e, const struct vop_desc *desc, const union vop_val *vals,
 		     const uint8_t *reply, uint32_t len, const struct vop_fetcher *fetcher);
 
+/** When the host did what with a request, in ns of its clock; see struct virtio_accel_times. */
+struct vop_times {
+	uint64_t taken, begun, ended, replied;
+};
+
+/** vop_ask_times() - has the reply of an encoded call end with the host's times. Return: false: no room */
+bool vop_ask_times(struct vop_encoder *e, const struct virtio_accel_info *info);
+
+/**
+ * vop_take_times() - takes them off a reply, before it is decoded
+ * @len: of the reply; becomes less
+ *
+ * Return: false when it has none: the message was refused.
+ */
+bool vop_take_times(const uint8_t *reply, uint32_t *len, struct vop_times *t);
+
 /** vop_drop_outputs() - deletes the outputs that vop_decode_reply() allocated: for ops that failed */
 void vop_drop_outputs(struct vop_encoder *e, const struct vop_desc *desc, const union vop_val *vals);
 
@@ -140,6 +156,7 @@ struct vop_decoder {
 	const struct vop_desc *desc;
 	int64_t session;
 	union vop_val vals[VOP_MAX_PARAMS];
+	bool wants_times; /* the reply is to end with vop_put_times() */
 	const char *why; /* after a failure: what was wrong, for the log */
 	struct vop_traffic traffic;
 	/* private */
@@ -175,6 +192,9 @@ int vop_decode(struct vop_decoder *dec, const uint8_t *msg, uint32_t len, uint32
  * tensor). The reply is whole all the same; outputs that failed are null in it.
  */
 int vop_encode_reply(struct vop_decoder *dec, uint8_t *reply, uint32_t cap, uint32_t *len);
+
+/** vop_put_times() - ends the reply of @dec, which wants times and had no failure. @len: becomes more */
+void vop_put_times(uint8_t *reply, uint32_t *len, const struct vop_times *t);
 
 /** vop_decoder_finish() - frees all that the request used; resets the arena */
 void vop_decoder_finish(struct vop_decoder *dec);

@@ -569,6 +569,7 @@ int vop_decode(struct vop_decoder *dec, const uint8_t *msg, uint32_t len, uint32
 	dec->why = "";
 	dec->session = 0;
 	dec->staged = 0;
+	dec->wants_times = false;
 	dec->reply_min = 0;
 	dec->reply_cap = reply_cap;
 	dec->outputs = NULL;
@@ -578,8 +579,11 @@ int vop_decode(struct vop_decoder *dec, const uint8_t *msg, uint32_t len, uint32
 	memset(&dec->traffic, 0, sizeof(dec->traffic));
 
 	dec->desc = vop_peek(msg, len, &dec->session);
-	if (len < sizeof(*head) || head->flags || head->reserved)
+	if (len < sizeof(*head) || le16toh(head->flags) & ~VIRTIO_ACCEL_MSG_TIMES || head->reserved)
 		return refuse(dec, "malformed message");
+	dec->wants_times = head->flags;
+	if (dec->wants_times)
+		dec->reply_min = sizeof(struct virtio_accel_times);
 	if (!dec->desc) {
 		dec->why = "unknown operation";
 		return VACCEL_ENOTSUP;
@@ -812,6 +816,19 @@ int vop_encode_reply(struct vop_decoder *dec, uint8_t *reply, uint32_t cap, uint
 	}
 	*len = w.pos;
 	return ret;
+}
+
+void vop_put_times(uint8_t *reply, uint32_t *len, const struct vop_times *t)
+{
+	const struct virtio_accel_times times = {
+		.taken = htole64(t->taken),
+		.begun = htole64(t->begun),
+		.ended = htole64(t->ended),
+		.replied = htole64(t->replied),
+	};
+
+	memcpy(reply + *len, &times, sizeof(times));
+	*len += (uint32_t)sizeof(times);
 }
 
 void vop_decoder_finish(struct vop_decoder *dec)

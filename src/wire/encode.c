@@ -333,6 +333,34 @@ int vop_encode(struct vop_encoder *e, const struct virtio_accel_info *info,
 	return e->error;
 }
 
+bool vop_ask_times(struct vop_encoder *e, const struct virtio_accel_info *info)
+{
+	struct virtio_accel_msg msg;
+
+	if (e->reply_room + sizeof(struct virtio_accel_times) > info->max_reply)
+		return false;
+	memcpy(&msg, e->msg, sizeof(msg));
+	msg.flags |= htole16(VIRTIO_ACCEL_MSG_TIMES);
+	memcpy(e->msg, &msg, sizeof(msg));
+	e->reply_room += sizeof(struct virtio_accel_times);
+	return true;
+}
+
+bool vop_take_times(const uint8_t *reply, uint32_t *len, struct vop_times *t)
+{
+	struct virtio_accel_times times;
+
+	if (*len < sizeof(times))
+		return false;
+	*len -= (uint32_t)sizeof(times);
+	memcpy(&times, reply + *len, sizeof(times));
+	t->taken = le64toh(times.taken);
+	t->begun = le64toh(times.begun);
+	t->ended = le64toh(times.ended);
+	t->replied = le64toh(times.replied);
+	return true;
+}
+
 void vop_encoder_release(struct vop_encoder *e)
 {
 	if (e->msg != e->msg_buf)

@@ -143,10 +143,13 @@ struct virtio_accel_resp {
  * A reply is the operation's outputs, in the order of the table entry, under the same rules.
  */
 
+/* Flags of a message, for devices that have VIRTIO_ACCEL_OP_SESSION_CLOCK */
+#define VIRTIO_ACCEL_MSG_TIMES		(1u << 0)	/* the reply ends with the device's times */
+
 /**
  * struct virtio_accel_msg - starts every message
  * @op:       operation: vaccel_op_type_t, or VIRTIO_ACCEL_OP_*
- * @flags:    0
+ * @flags:    VIRTIO_ACCEL_MSG_*
  * @reserved: 0
  * @session:  id that VIRTIO_ACCEL_OP_SESSION_INIT gave, or 0 where the operation needs none
  */
@@ -157,6 +160,22 @@ struct virtio_accel_msg {
 	__le64 session;
 };
 
+/**
+ * struct virtio_accel_times - ends the reply to a message with VIRTIO_ACCEL_MSG_TIMES
+ * @taken:   when the device took the request out of its queue
+ * @begun:   when the operation began
+ * @ended:   when it ended
+ * @replied: when the reply had been made
+ *
+ * In nanoseconds of the clock of VIRTIO_ACCEL_OP_SESSION_CLOCK.
+ */
+struct virtio_accel_times {
+	__le64 taken;
+	__le64 begun;
+	__le64 ended;
+	__le64 replied;
+};
+
 /* Operations on the device's own objects; parameters as in the table of operations. */
 #define VIRTIO_ACCEL_OP_SESSION_INIT		0x8000
 #define VIRTIO_ACCEL_OP_SESSION_UPDATE		0x8001
@@ -164,6 +183,7 @@ struct virtio_accel_msg {
 #define VIRTIO_ACCEL_OP_SESSION_PROFILE		0x8003
 #define VIRTIO_ACCEL_OP_SESSION_INIT_PLUGIN	0x8004
 #define VIRTIO_ACCEL_OP_PLUGIN_LIST		0x8005
+#define VIRTIO_ACCEL_OP_SESSION_CLOCK		0x8006
 #define VIRTIO_ACCEL_OP_RESOURCE_CREATE		0x8010
 #define VIRTIO_ACCEL_OP_RESOURCE_ADD		0x8011
 #define VIRTIO_ACCEL_OP_RESOURCE_WRITE		0x8012

@@ -174,8 +174,12 @@ static void test_head(void **state)
 	fault_begin(&f, VACCEL_OP_NOOP, SMALL);
 	msg = (void *)f.c.e.msg;
 	assert_int_equal(fault_decode(&f), VACCEL_OK);
-	msg->flags = htole16(1);
-	assert_int_equal(fault_decode(&f), VACCEL_EINVAL);
+	for (uint16_t flags = 2; flags; flags = (uint16_t)(flags << 1)) {
+		msg->flags = htole16(flags);
+		assert_int_equal(fault_decode(&f), VACCEL_EINVAL);
+		msg->flags = htole16(flags | VIRTIO_ACCEL_MSG_TIMES);
+		assert_int_equal(fault_decode(&f), VACCEL_EINVAL);
+	}
 	msg->flags = 0;
 	msg->reserved = htole32(1);
 	assert_int_equal(fault_decode(&f), VACCEL_EINVAL);
@@ -550,6 +554,49 @@ static void test_reply_tensors(void **state)
 	}
 }
 
+/* Times need room, on both sides, and what is asked for is not more than there is. */
+static void test_times(void **state)
+{
+	struct call c = {.desc = vop_find(VIRTIO_ACCEL_OP_SESSION_CLOCK)};
+	struct virtio_accel_info small = test_info;
+	struct vop_times t = {0};
+	uint64_t now, reply[4] = {0};
+	struct host h;
+	uint32_t len;
+
+	(void)state;
+	c.vals[0].p = &now;
+	assert_int_equal(vop_encode(&c.e, &test_info, c.desc, 7, c.vals, NULL), 0);
+	small.max_reply = (uint32_t)c.e.reply_room + 31;
+	assert_false(vop_ask_times(&c.e, &small));
+	assert_int_equal(((struct virtio_accel_msg *)c.e.msg)->flags, 0);
+	small.max_reply++;
+	assert_true(vop_ask_times(&c.e, &small));
+	assert_int_equal(c.e.reply_room, small.max_reply);
+
+	host_init(&h);
+	assert_int_equal(host_decode(&h, c.e.msg, c.e.msg_len, small.max_reply - 1), VACCEL_EINVAL);
+	host_finish(&h);
+	assert_int_equal(host_decode(&h, c.e.msg, c.e.msg_len, small.max_reply), 0);
+	assert_true(h.dec.wants_times);
+	host_finish(&h);
+	/* Other flags have no meaning yet. */
+	((struct virtio_accel_msg *)c.e.msg)->flags = htole16(2);
+	assert_int_equal(host_decode(&h, c.e.msg, c.e.msg_len, small.max_reply), VACCEL_EINVAL);
+	host_finish(&h);
+	host_release(&h);
+
+	for (len = 0; len < sizeof(reply); len++) {
+		uint32_t left = len;
+
+		assert_false(vop_take_times((uint8_t *)reply, &left, &t));
+		assert_int_equal(left, len);
+	}
+	assert_true(vop_take_times((uint8_t *)reply, &len, &t));
+	assert_int_equal(len, 0);
+	vop_encoder_release(&c.e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -566,6 +613,7 @@ int main(void)
 		cmocka_unit_test(test_replies),
 		cmocka_unit_test(test_reply_too_long),
 		cmocka_unit_test(test_reply_tensors),
+		cmocka_unit_test(test_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@ struct example {
 	int64_t session;
 	union vop_val vals[VOP_MAX_PARAMS];
 	const uint64_t *out_sizes;
+	bool times; /* the reply is to end with the host's */
 	void (*plugin)(union vop_val *v);	      /* writes the outputs on the host */
 	void (*check)(const union vop_val *v); /* what the guest's program got */
 };
@@ -70,6 +71,19 @@ static void new_plugin_session(union vop_val *v)
 static void is_new_plugin_session(const union vop_val *v)
 {
 	assert_int_equal(*(int64_t *)v[SESSION_INIT_PLUGIN_id].p, 0x100000001);
+}
+
+static uint64_t clock_now;
+
+static void tell_time(union vop_val *v)
+{
+	*(uint64_t *)v[SESSION_CLOCK_now].p = 0x123456789;
+}
+
+static void is_time(const union vop_val *v)
+{
+	(void)v;
+	assert_int_equal(clock_now, 0x123456789);
 }
 
 static struct virtio_accel_plugin listed;
@@ -414,6 +428,8 @@ static void is_minmax(const union vop_val *v)
 
 static void *outputs[3];
 
+static const struct vop_times host_times = {0x123450000, 0x123450100, 0x123450200, 0x123450300};
+
 static struct example examples[] = {
 	{.name = "session-init", .op = VIRTIO_ACCEL_OP_SESSION_INIT, .vals = {I(4), P(&id)},
 	 .plugin = new_session, .check = is_new_session},
@@ -427,6 +443,10 @@ static struct example examples[] = {
 	{.name = "plugin-list", .op = VIRTIO_ACCEL_OP_PLUGIN_LIST, .session = 7,
 	 .vals = {P(&listed), I(256), P(&nr_listed)}, .plugin = list_plugins,
 	 .check = is_plugin_list},
+	{.name = "session-clock", .op = VIRTIO_ACCEL_OP_SESSION_CLOCK, .session = 7,
+	 .vals = {P(&clock_now)}, .plugin = tell_time, .check = is_time},
+	{.name = "times", .op = VIRTIO_ACCEL_OP_SESSION_CLOCK, .session = 7,
+	 .vals = {P(&clock_now)}, .times = true, .plugin = tell_time, .check = is_time},
 	{.name = "resource-create", .op = VIRTIO_ACCEL_OP_RESOURCE_CREATE,
 	 .vals = {I(VACCEL_RESOURCE_MODEL), I(VACCEL_PATH_LOCAL_FILE), P(&id)},
 	 .plugin = new_resource, .check = is_new_resource},
@@ -527,6 +547,8 @@ static void run_example(struct example *x)
 	memcpy(c.vals, x->vals, sizeof(c.vals));
 
 	assert_int_equal(vop_encode(&c.e, &test_info, c.desc, x->session, c.vals, x->out_sizes), 0);
+	if (x->times)
+		assert_true(vop_ask_times(&c.e, &test_info));
 	vector_equal(x->name, &message, c.e.msg, c.e.msg_len);
 	check_segments(x->name, &c.e);
 
@@ -540,11 +562,21 @@ static void run_example(struct example *x)
 		x->plugin(h.dec.vals);
 	made = malloc(c.e.reply_room ? c.e.reply_room : 1);
 	assert_int_equal(vop_encode_reply(&h.dec, made, (uint32_t)c.e.reply_room, &len), 0);
+	assert_int_equal(h.dec.wants_times, x->times);
+	if (x->times)
+		vop_put_times(made, &len, &host_times);
 	vector_equal(x->name, &reply, made, len);
 	free(made);
 	host_finish(&h);
 
-	assert_int_equal(vop_decode_reply(&c.e, c.desc, c.vals, reply.bytes, (uint32_t)reply.len,
+	len = (uint32_t)reply.len;
+	if (x->times) {
+		struct vop_times t;
+
+		assert_true(vop_take_times(reply.bytes, &len, &t));
+		assert_memory_equal(&t, &host_times, sizeof(t));
+	}
+	assert_int_equal(vop_decode_reply(&c.e, c.desc, c.vals, reply.bytes, len,
 					  h.nr_kept ? &(struct vop_fetcher){host_fetch, &h} : &fetcher),
 			 0);
 	if (x->check)

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The spans of calls to the host, and of what the host did meanwhile, in the program's trace.
+ *
+ * The host tells the times of its own clock. What they are on the program's is measured when a session
+ * begins, by questions for the time: the answer was made between question and answer, so that the middle of
+ * the two is wrong by half of what lies between, at most. Each call narrows this down in the same way,
+ * and where clocks drift apart it keeps up: what the host did was after the question, and before the answer.
+ */
+#include "remote.h"
+
+#include <stdatomic.h>
+
+#include "link.h"
+#include "transport/clock.h"
+
+/* Questions for the time; the one that took least counts */
+#define QUESTIONS 16
+
+/* What the host's clock said at some moment between two of ours narrows down the offset, the session's lock held. */
+static void narrow(struct remote_clock *clock, uint64_t sent, uint64_t first, uint64_t last, uint64_t answered)
+{
+	int64_t low = (int64_t)(sent - first), high = (int64_t)(answered - last);
+	uint64_t half = ((answered - sent) - (last - first)) / 2;
+
+	/* The host has no say in whether something overflows. */
+	if (high < low || last - first > answered - sent)
+		return;
+	if (!clock->known || half < clock->error) {
+		clock->known = true;
+		clock->offset = (int64_t)((uint64_t)low + half);
+		clock->error = half;
+	} else if (clock->offset < low) {
+		clock->offset = low;
+	} else if (clock->offset > high) {
+		clock->offset = high;
+	}
+}
+
+/* Learns from a question, and tells how much is to be added to the host's times of this session. */
+static void measure(struct remote_session *rs, uint64_t sent, uint64_t first, uint64_t last, uint64_t answered,
+		    struct remote_clock *clock)
+{
+	pthread_mutex_lock(&rs->lock);
+	narrow(&rs->clock, sent, first, last, answered);
+	*clock = rs->clock;
+	pthread_mutex_unlock(&rs->lock);
+}
+
+void remote_trace_session(struct vaccel_session *sess)
+{
+	static atomic_bool told;
+	struct remote_session *rs = sess->priv;
+	struct remote_clock clock;
+
+	if (!vaccel_trace_enabled())
+		return;
+	for (int i = 0; i < QUESTIONS; i++) {
+		uint64_t now = 0, sent = now_ns();
+		int ret = remote_SESSION_CLOCK(sess, &now);
+
+		if (!ret) {
+			measure(rs, sent, now, now, now_ns(), &clock);
+		} else {
+			if (ret == VACCEL_ENOTSUP && !atomic_exchange(&told, true))
+				vaccel_warn("[virtio] The host is too old to tell its times: the trace has only "
+					    "the program's");
+			return;
+		}
+	}
+	vaccel_trace_host_clock(clock.offset, clock.error);
+	rs->tells_times = true;
+}
+
+void remote_trace_ask(struct remote_call *c)
+{
+	struct remote_session *rs = c->sess ? c->sess->priv : NULL;
+
+	/* The lock of a parent's session may be held for ever. */
+	if (rs && !c->link->inherited && atomic_load_explicit(&rs->tells_times, memory_order_relaxed))
+		c->trace.asked = vop_ask_times(&c->encoder, &c->link->transport->info);
+}
+
+static uint64_t bytes_of(const struct vop_encoder *e)
+{
+	uint64_t bytes = e->msg_len;
+
+	for (uint32_t i = 0; i < e->nr_segs; i++)
+		bytes += e->segs[i].len;
+	return bytes;
+}
+
+/* The host's times on our clock, between ours whatever the host says. Return: whether they are. */
+static bool get_host_times(struct remote_call *c, struct vop_times *on_ours)
+{
+	const struct remote_trace *t = &c->trace;
+	const struct vop_times *h = &t->times;
+	struct remote_clock clock;
+
+	if (h->taken > h->begun || h->begun > h->ended || h->ended > h->replied)
+		return false;
+	/* It cannot have taken longer than we have waited. */
+	if (h->replied - h->taken > t->answered - t->sent)
+		return false;
+	measure(c->sess->priv, t->sent, h->taken, h->replied, t->answered, &clock);
+	on_ours->taken = h->taken + (uint64_t)clock.offset;
+	on_ours->begun = h->begun + (uint64_t)clock.offset;
+	on_ours->ended = h->ended + (uint64_t)clock.offset;
+	on_ours->replied = h->replied + (uint64_t)clock.offset;
+	return true;
+}
+
+void remote_trace_end(struct remote_call *c, int result)
+{
+	const struct remote_trace *t = &c->trace;
+	const uint64_t now = now_ns();
+	struct vop_times host = { 0 };
+
+	if (t->has_times && t->answered && !get_host_times(c, &host))
+		host = (struct vop_times){ 0 };
+	vaccel_trace_add_call(&(struct vaccel_trace_call){
+		/* Of operations the library tells. */
+		.name = vop_is_op(c->desc->code) ? NULL : c->desc->name,
+		.begun = t->begun,
+		.sent = t->sent,
+		.answered = t->answered ? t->answered : now,
+		.ended = now,
+		.taken = host.taken,
+		.started = host.begun,
+		.finished = host.ended,
+		.replied = host.replied,
+		.bytes = bytes_of(&c->encoder),
+		.reply_bytes = c->reply_len,
+		.async = t->async,
+		.result = result,
+	});
+}
