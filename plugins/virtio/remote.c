@@ -143,6 +143,21 @@ static void get_link(struct remote_call *c)
 	c->link = rs ? rs->link : c->held;
 }
 
+/* For the reply. ENOMEM. */
+static int make_room(struct remote_call *c)
+{
+	uint8_t *reply;
+
+	c->reply_len = (uint32_t)c->encoder.reply_room;
+	if (c->reply_len <= sizeof(c->reply_buf))
+		return VACCEL_OK;
+	reply = malloc(c->reply_len);
+	if (!reply)
+		return VACCEL_ENOMEM;
+	c->reply = reply;
+	return VACCEL_OK;
+}
+
 static void explain_size(const struct remote_call *c)
 {
 	vaccel_error("[virtio] %s: a request or its reply would be larger than the device "
@@ -204,16 +219,10 @@ int remote_call_begin(struct remote_call *c, struct vaccel_session *sess, uint16
 	if (!ret)
 		memory_hold(c->link, c->encoder.segs, c->encoder.nr_segs);
 	c->reply = c->reply_buf;
-	c->reply_len = (uint32_t)c->encoder.reply_room;
-	if (!ret && c->reply_len > sizeof(c->reply_buf)) {
-		c->reply = malloc(c->reply_len);
-		if (!c->reply)
-			ret = VACCEL_ENOMEM;
-	}
-	if (ret) {
-		c->reply = c->reply_buf;
+	if (!ret)
+		ret = make_room(c);
+	if (ret)
 		remote_call_release(c);
-	}
 	c->trace.sent = remote_trace_time(c);
 	return ret;
 }
