@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "protobuf.h"
+
 #define MAX_DEPTH 64 /* of graphs within attributes of nodes within graphs ... */
 
 enum message { MODEL, GRAPH, NODE, ATTRIBUTE, TENSOR, SPARSE_TENSOR, TRAINING, FUNCTION };
@@ -30,73 +32,12 @@ static const struct {
 	{SPARSE_TENSOR, 2, TENSOR},
 };
 
-enum wire { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
-
-static bool read_varint(const uint8_t **at, const uint8_t *end, uint64_t *value)
-{
-	*value = 0;
-	for (unsigned int shift = 0; shift < 70 && *at < end; shift += 7) {
-		uint8_t byte = *(*at)++;
-
-		if (shift < 64)
-			*value |= (uint64_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80))
-			return true;
-	}
-	return false;
-}
-
 static int child_of(enum message in, uint64_t field)
 {
 	for (size_t i = 0; i < sizeof(children) / sizeof(children[0]); i++)
 		if (children[i].in == in && children[i].field == field)
 			return children[i].is;
 	return -1;
-}
-
-/* The next field of a message. */
-struct field {
-	uint64_t number, type, value; /* value: of a VARINT */
-	const uint8_t *data;	      /* of the others: size bytes */
-	size_t size;
-};
-
-/* Takes a field, of which there has to be one. Return: false when it is none. */
-static bool next_field(const uint8_t **at, const uint8_t *end, struct field *f)
-{
-	uint64_t tag, size = 0;
-
-	f->value = 0;
-	if (!read_varint(at, end, &tag))
-		return false;
-	f->number = (tag & UINT32_MAX) >> 3; /* tags have 32 bits, whatever else there is */
-	f->type = tag & 7;
-	if (!f->number)
-		return false;
-	switch (f->type) {
-	case VARINT:
-		if (!read_varint(at, end, &f->value))
-			return false;
-		break;
-	case FIXED64:
-		size = 8;
-		break;
-	case FIXED32:
-		size = 4;
-		break;
-	case BYTES:
-		if (!read_varint(at, end, &size))
-			return false;
-		break;
-	default: /* groups are not in use */
-		return false;
-	}
-	if (size > (uint64_t)(end - *at))
-		return false;
-	f->data = *at;
-	f->size = (size_t)size;
-	*at += size;
-	return true;
 }
 
 /* ---- Tensors -------------------------------------------------------------------------------- */
@@ -129,20 +70,20 @@ static bool add_dim(struct tensor *t, uint64_t dim)
 }
 
 /* Adds the sizes of a tensor, which may be fields of their own or in one. */
-static bool add_dims(struct tensor *t, const struct field *f)
+static bool add_dims(struct tensor *t, const struct proto_field *f)
 {
 	const uint8_t *at = f->data, *end = f->data + f->size;
 	uint64_t dim;
 
-	if (f->type == VARINT)
+	if (f->type == PROTO_VARINT)
 		return add_dim(t, f->value);
-	while (f->type == BYTES && at < end)
-		if (!read_varint(&at, end, &dim) || !add_dim(t, dim))
+	while (f->type == PROTO_BYTES && at < end)
+		if (!proto_varint(&at, end, &dim) || !add_dim(t, dim))
 			return false;
-	return f->type == BYTES;
+	return f->type == PROTO_BYTES;
 }
 
-static bool read_number(const struct field *f, uint64_t *value)
+static bool read_number(const struct proto_field *f, uint64_t *value)
 {
 	*value = 0;
 	for (size_t i = 0; i < f->size; i++)
@@ -153,19 +94,19 @@ static bool read_number(const struct field *f, uint64_t *value)
 	return f->size > 0;
 }
 
-static bool is(const struct field *f, const char *text)
+static bool is(const struct proto_field *f, const char *text)
 {
 	return f->size == strlen(text) && !memcmp(f->data, text, f->size);
 }
 
 /* An entry of external_data: a key and a value. Return: false for one that cannot be obeyed. */
-static bool read_entry(struct tensor *t, const struct field *entry)
+static bool read_entry(struct tensor *t, const struct proto_field *entry)
 {
 	const uint8_t *at = entry->data, *end = entry->data + entry->size;
-	struct field f, key = {0}, value = {0};
+	struct proto_field f, key = {0}, value = {0};
 
 	while (at < end) {
-		if (!next_field(&at, end, &f) || f.type != BYTES)
+		if (!proto_next(&at, end, &f) || f.type != PROTO_BYTES)
 			return false;
 		if (f.number == 1)
 			key = f;
@@ -228,21 +169,21 @@ static enum external read_tensor(const uint8_t *at, const uint8_t *end, int dept
 {
 	struct tensor t = {.elements = 1};
 	bool sizes = true, entries = true;
-	struct field f;
+	struct proto_field f;
 
 	while (at < end) {
-		if (!next_field(&at, end, &f))
+		if (!proto_next(&at, end, &f))
 			return EXTERNAL_BAD_FILE;
 		if (f.number == DIMS)
 			sizes &= add_dims(&t, &f);
 		if (f.number == DATA_TYPE)
-			t.type = f.type == VARINT ? f.value : 0;
-		if (f.number == RAW_DATA && f.type == BYTES) {
+			t.type = f.type == PROTO_VARINT ? f.value : 0;
+		if (f.number == RAW_DATA && f.type == PROTO_BYTES) {
 			t.has_raw = true;
 			t.raw = f.size;
 		}
 		if (f.number == EXTERNAL_DATA)
-			entries &= f.type == BYTES && read_entry(&t, &f);
+			entries &= f.type == PROTO_BYTES && read_entry(&t, &f);
 		if (f.number == EXTERNAL_DATA || (f.number == DATA_LOCATION && f.value))
 			t.is_external = true;
 	}
@@ -263,16 +204,16 @@ static enum external walk(enum message in, const uint8_t *at, const uint8_t *end
 			  struct external_files *files)
 {
 	enum external found, all = EXTERNAL_NONE;
-	struct field f;
+	struct proto_field f;
 	int child;
 
 	if (depth > MAX_DEPTH)
 		return EXTERNAL_BAD_FILE;
 	while (at < end) {
-		if (!next_field(&at, end, &f))
+		if (!proto_next(&at, end, &f))
 			return EXTERNAL_BAD_FILE;
 		files->outputs += in == GRAPH && depth == 1 && f.number == GRAPH_OUTPUT;
-		child = f.type == BYTES ? child_of(in, f.number) : -1;
+		child = f.type == PROTO_BYTES ? child_of(in, f.number) : -1;
 		if (child < 0)
 			continue;
 		found = child == TENSOR ? read_tensor(f.data, f.data + f.size, depth + 1, files) :

@@ -46,6 +46,14 @@ typedef struct {
 	  (TF_Graph * graph, const TF_Buffer *graph_def, const TF_ImportGraphDefOptions *options, \
 	   TF_Status *status))                                                                    \
 	X(TF_Operation *, TF_GraphOperationByName, (TF_Graph * graph, const char *name))          \
+	X(TF_Operation *, TF_GraphNextOperation, (TF_Graph * graph, size_t *position))            \
+	X(void, TF_GraphGetTensorShape,                                                           \
+	  (TF_Graph * graph, TF_Output output, int64_t *dims, int nr_dims, TF_Status *status))    \
+	X(const char *, TF_OperationName, (TF_Operation * operation))                             \
+	X(const char *, TF_OperationOpType, (TF_Operation * operation))                           \
+	X(int, TF_OperationOutputNumConsumers, (TF_Output output))                                \
+	X(TF_Buffer *, TF_NewBuffer, (void))                                                      \
+	X(void, TF_DeleteBuffer, (TF_Buffer * buffer))                                            \
 	X(int, TF_GraphGetTensorNumDims, (TF_Graph * graph, TF_Output output, TF_Status *status)) \
 	X(int, TF_OperationNumOutputs, (TF_Operation * operation))                                \
 	X(TF_DataType, TF_OperationOutputType, (TF_Output output))                                \

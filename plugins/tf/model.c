@@ -12,12 +12,6 @@
 #include "tf_ops.h"
 #include "tree.h"
 
-struct model {
-	char *name;
-	TF_Graph *graph;
-	TF_Session *session;
-};
-
 static int code_of(TF_Code code)
 {
 	switch (code) {
@@ -34,7 +28,7 @@ static int code_of(TF_Code code)
 	}
 }
 
-static int check(const char *what, const char *name, const TF_Status *status)
+int model_check(const char *what, const char *name, const TF_Status *status)
 {
 	TF_Code code = tf.TF_GetCode(status);
 
@@ -45,25 +39,35 @@ static int check(const char *what, const char *name, const TF_Status *status)
 
 /* ---- Loading --------------------------------------------------------------------------------- */
 
-static void load_saved_model(struct model *model, const char *dir, const TF_SessionOptions *options,
-			     TF_Status *status)
+static int load_saved_model(struct model *model, const char *dir, const TF_SessionOptions *options,
+			    TF_Status *status)
 {
 	static const char *const tags[] = {"serve"};
+	TF_Buffer *meta = tf.TF_NewBuffer();
+	int ret;
 
-	model->session = tf.TF_LoadSessionFromSavedModel(options, NULL, dir, tags, 1, model->graph, NULL,
+	model->session = tf.TF_LoadSessionFromSavedModel(options, NULL, dir, tags, 1, model->graph, meta,
 							 status);
+	ret = model_check("Could not load", model->name, status);
+	if (!ret)
+		ret = signature_read(model, meta->data, meta->length);
+	tf.TF_DeleteBuffer(meta);
+	return ret;
 }
 
-static void load_graph(struct model *model, const struct engine_source *source,
-		       const TF_SessionOptions *options, TF_Status *status)
+static int load_graph(struct model *model, const struct engine_source *source,
+		      const TF_SessionOptions *options, TF_Status *status)
 {
 	TF_ImportGraphDefOptions *import = tf.TF_NewImportGraphDefOptions();
 	TF_Buffer bytes = {source->data, source->size, NULL};
+	int ret;
 
 	tf.TF_GraphImportGraphDef(model->graph, &bytes, import, status);
 	tf.TF_DeleteImportGraphDefOptions(import);
 	if (!tf.TF_GetCode(status))
 		model->session = tf.TF_NewSession(model->graph, options, status);
+	ret = model_check("Could not load", model->name, status);
+	return ret ? ret : ports_of_graph(model);
 }
 
 /* dir: of a SavedModel; NULL: a graph */
@@ -78,10 +82,9 @@ static int load(struct model *model, const struct engine_source *source, const c
 	status = tf.TF_NewStatus();
 	model->graph = tf.TF_NewGraph();
 	if (dir)
-		load_saved_model(model, dir, options, status);
+		ret = load_saved_model(model, dir, options, status);
 	else
-		load_graph(model, source, options, status);
-	ret = check("Could not load", model->name, status);
+		ret = load_graph(model, source, options, status);
 	tf.TF_DeleteStatus(status);
 	tf.TF_DeleteSessionOptions(options);
 	return ret ? ret : runtime_check_device(model->session);
@@ -127,6 +130,7 @@ void model_unload(void *arg)
 	if (model->graph)
 		tf.TF_DeleteGraph(model->graph);
 	tf.TF_DeleteStatus(status);
+	ports_free(&model->ports);
 	free(model->name);
 	free(model);
 }
@@ -141,26 +145,35 @@ struct call {
 	TF_Status *status;
 };
 
+bool model_find_output(const struct model *model, const char *name, TF_Output *output)
+{
+	const char *colon = strrchr(name, ':');
+	char *part, *end;
+	long index;
+
+	output->index = 0;
+	output->oper = tf.TF_GraphOperationByName(model->graph, name);
+	if (output->oper || !colon || !colon[1])
+		return output->oper;
+	index = strtol(colon + 1, &end, 10);
+	part = strndup(name, (size_t)(colon - name));
+	if (part && !*end && index >= 0 && index <= INT32_MAX) {
+		output->index = (int)index;
+		output->oper = tf.TF_GraphOperationByName(model->graph, part);
+	}
+	free(part);
+	return output->oper;
+}
+
 /* The output of a graph that a program means; "name:1" is the same as 1 of "name". */
 static int find(const struct model *model, const struct vaccel_tf_node *node, TF_Output *output)
 {
-	const char *colon = strrchr(node->name, ':');
-	char *name, *end;
+	bool found = model_find_output(model, node->name, output);
 
-	output->index = node->id;
-	output->oper = tf.TF_GraphOperationByName(model->graph, node->name);
-	if (!output->oper && colon && colon[1]) {
-		long index = strtol(colon + 1, &end, 10);
-
-		name = strndup(node->name, (size_t)(colon - node->name));
-		if (name && !*end && index >= 0 && index <= INT32_MAX && !node->id) {
-			output->index = (int)index;
-			output->oper = tf.TF_GraphOperationByName(model->graph, name);
-		}
-		free(name);
-	}
-	if (!output->oper)
+	if (!found || (output->index && node->id))
 		return tf_fail(VACCEL_ENOENT, TF_CODE_NOT_FOUND, "%s has no node %s", model->name, node->name);
+	if (node->id)
+		output->index = node->id;
 	if (output->index >= 0 && output->index < tf.TF_OperationNumOutputs(output->oper))
 		return VACCEL_OK;
 	return tf_fail(VACCEL_EINVAL, TF_CODE_INVALID_ARGUMENT, "Node %s of %s has %d outputs: there is no %d",
@@ -230,7 +243,7 @@ static int session_run(struct call *c, const struct tf_run *run)
 		return ret;
 	tf.TF_SessionRun(c->model->session, run->options_size ? &options : NULL, c->in, c->in_values,
 			 run->nr_in, c->out, c->out_values, run->nr_out, NULL, 0, NULL, c->status);
-	ret = check("Could not run", c->model->name, c->status);
+	ret = model_check("Could not run", c->model->name, c->status);
 	for (int i = 0; i < run->nr_out && !ret; i++)
 		ret = make_output(c, &run->out_nodes[i], c->out_values[i], &run->out[i]);
 	return ret;

@@ -3,16 +3,23 @@
 #include "tf.h"
 
 #include "held.h"
+#include "infer_ops.h"
 #include "tf_ops.h"
 
 static const char *const suffixes[] = {SAVED_MODEL_NAME, ".pb", NULL};
 
 const struct engine engine = {
 	.name = "tf",
+	.platform = "tensorflow_savedmodel",
+	.infer = &engine_infer,
 	.file = "a SavedModel or a frozen graph",
 	.suffixes = suffixes,
 	.load = model_load,
 	.unload = model_unload,
+	.count = model_count,
+	.describe = model_describe,
+	.run = model_run,
+	.release = model_release,
 };
 
 static int init(void)

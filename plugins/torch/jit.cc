@@ -23,8 +23,17 @@ using torch::jit::IValue;
 struct jit_model {
 	torch::jit::Module module;
 	bool changes; /* a run sets attributes of the module */
-	size_t inputs;
+	std::vector<std::string> inputs; /* names */
+	size_t outputs; /* 0: it does not say */
 };
+
+static const std::vector<std::string> output_names = [] {
+	std::vector<std::string> names;
+
+	for (int i = 0; i < ENGINE_MAX_OUTPUTS; i++)
+		names.push_back("OUTPUT__" + std::to_string(i));
+	return names;
+}();
 
 static c10::Device device(c10::kCPU);
 static void (*log_line)(const char *line);
@@ -140,6 +149,34 @@ static bool sets_attributes(const torch::jit::Block *block)
 	return false;
 }
 
+/* How many tensors a value of a type consists of. 0: that depends, or it is none. */
+static size_t count_tensors(const c10::Type &type)
+{
+	size_t sum = 0;
+
+	if (type.kind() == c10::TypeKind::TensorType)
+		return 1;
+	if (type.kind() != c10::TypeKind::TupleType)
+		return 0;
+	for (const c10::TypePtr &element : type.containedTypes()) {
+		size_t nr = count_tensors(*element);
+
+		if (!nr)
+			return 0;
+		sum += nr;
+	}
+	return sum <= ENGINE_MAX_OUTPUTS ? sum : 0;
+}
+
+/* Which inputs and outputs there are; the first argument is the module. */
+static void describe(struct jit_model *model, const c10::FunctionSchema &schema)
+{
+	for (size_t i = 1; i < schema.arguments().size(); i++)
+		model->inputs.push_back(schema.arguments()[i].name());
+	if (schema.returns().size() == 1)
+		model->outputs = count_tensors(*schema.returns()[0].type());
+}
+
 int jit_load(const void *data, size_t size, struct jit_model **out, char *why)
 {
 	return caught(VACCEL_EINVAL, why, [&]() -> int {
@@ -156,7 +193,7 @@ int jit_load(const void *data, size_t size, struct jit_model **out, char *why)
 
 		torch::jit::Inline(*graph);
 		model->changes = sets_attributes(graph->block());
-		model->inputs = forward.function().getSchema().arguments().size() - 1;
+		describe(model.get(), forward.function().getSchema());
 		*out = model.release();
 		return VACCEL_OK;
 	});
@@ -174,7 +211,19 @@ void jit_unload(struct jit_model *model)
 
 size_t jit_inputs(const struct jit_model *model)
 {
-	return model->inputs;
+	return model->inputs.size();
+}
+
+size_t jit_outputs(const struct jit_model *model)
+{
+	return model->outputs;
+}
+
+const char *jit_name(const struct jit_model *model, bool output, size_t index)
+{
+	const std::vector<std::string> &names = output ? output_names : model->inputs;
+
+	return index < names.size() ? names[index].c_str() : nullptr;
 }
 
 /* ---- Tensors --------------------------------------------------------------------------------- */
@@ -186,6 +235,7 @@ static const struct {
 	{TENSOR_F32, at::kFloat}, {TENSOR_F16, at::kHalf}, {TENSOR_F64, at::kDouble},
 	{TENSOR_U8, at::kByte},	  {TENSOR_I8, at::kChar},  {TENSOR_I16, at::kShort},
 	{TENSOR_I32, at::kInt},	  {TENSOR_I64, at::kLong}, {TENSOR_BOOL, at::kBool},
+	{TENSOR_BF16, at::kBFloat16},
 };
 
 /* Always a copy: aligned the same in every process, and nobody else writes to it. */
@@ -252,8 +302,10 @@ int jit_run(struct jit_model *model, const struct tensor *inputs, size_t nr_inpu
 		collect(model->changes ? model->module.copy().forward(std::move(arguments)) :
 					 model->module.forward(std::move(arguments)),
 			*all);
-		for (size_t i = 0; i < all->size(); i++)
+		for (size_t i = 0; i < all->size(); i++) {
 			from_torch((*all)[i], outputs->tensors[i]);
+			outputs->tensors[i].name = output_names[i].c_str();
+		}
 		outputs->nr = all->size();
 		outputs->owner = all.release();
 		return VACCEL_OK;

@@ -40,6 +40,17 @@ void jit_unload(struct jit_model *model);
 /** jit_inputs() - how many tensors the model takes */
 size_t jit_inputs(const struct jit_model *model);
 
+/** jit_outputs() - how many tensors it gives; 0: it does not say */
+size_t jit_outputs(const struct jit_model *model);
+
+/**
+ * jit_name() - the name of an input, which is that of forward()'s argument, or of an output
+ *
+ * A model has no names for its outputs; they are called as servers of such models do, OUTPUT__0 and so on.
+ * Return: it lives as long as the model. NULL: there is no such input or output.
+ */
+const char *jit_name(const struct jit_model *model, bool output, size_t index);
+
 /**
  * jit_run() - runs the model's forward(); any number of threads may, each for itself
  * @outputs: what it gave, to be freed with jit_release()

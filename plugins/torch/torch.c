@@ -10,6 +10,8 @@
 
 #include "cache.h"
 #include "engine.h"
+#include "held.h"
+#include "infer_ops.h"
 #include "introduce.h"
 #include "jit.h"
 #include "runners.h"
@@ -104,17 +106,15 @@ static void unload(void *model)
 static int count(void *model, size_t *inputs, size_t *outputs)
 {
 	*inputs = jit_inputs(model);
-	*outputs = 0;
+	*outputs = jit_outputs(model);
 	return VACCEL_OK;
 }
 
 /* A TorchScript file does not say of what shape and type its tensors are. */
 static int describe(void *model, bool output, size_t index, struct tensor *tensor)
 {
-	(void)model;
-	(void)output;
-	(void)index;
-	*tensor = (struct tensor){.type = TENSOR_UNKNOWN, .nr_dims = -1};
+	*tensor = (struct tensor){.name = jit_name(model, output, index), .type = TENSOR_UNKNOWN,
+				  .nr_dims = -1};
 	return VACCEL_OK;
 }
 
@@ -133,6 +133,8 @@ static const char *const suffixes[] = {".pt", ".pth", ".jit", NULL};
 
 const struct engine engine = {
 	.name = "torch",
+	.platform = "pytorch_torchscript",
+	.infer = &engine_infer,
 	.file = "a TorchScript file",
 	.suffixes = suffixes,
 	.env_model = "VACCEL_TORCH_MODEL",
@@ -402,6 +404,7 @@ static int init(void)
 
 static int fini(void)
 {
+	held_clear();
 	engine_fini();
 	runners_stop();
 	return VACCEL_OK;
@@ -409,4 +412,4 @@ static int fini(void)
 
 VACCEL_PLUGIN(.name = "torch", .version = VACCEL_VERSION, .vaccel_version = VACCEL_VERSION,
 	      .type = VACCEL_PLUGIN_TORCH | VACCEL_PLUGIN_SOFTWARE | VACCEL_PLUGIN_CPU, .init = init,
-	      .fini = fini, .resource_unregister = engine_resource_unregister)
+	      .fini = fini, .resource_unregister = held_unregister)

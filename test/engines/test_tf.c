@@ -382,9 +382,114 @@ static void no_device(void **state)
 	(void)state;
 }
 
+/* ---- vaccel/infer.h -------------------------------------------------------------------------- */
+
+#ifdef IS_TF
+
+static struct vaccel_infer_tensor picture_input(const char *name)
+{
+	return (struct vaccel_infer_tensor){.name = name, .datatype = VACCEL_INFER_FP32, .nr_dims = 4,
+					    .shape = {1, SHAPES_SIDE, SHAPES_SIDE, 3}, .data = picture,
+					    .size = sizeof(picture)};
+}
+
+/* The same bits as TensorFlow's own operation gives. */
+static void infer_equals_run(struct vaccel_resource *model, const char *in, const char *out)
+{
+	for (int place = 0; place < NR_PLACES; place++) {
+		struct vaccel_infer_tensor x = picture_input(in), y = {.name = out};
+		struct vaccel_infer_desc d[2];
+		struct vaccel_infer_model info;
+		struct vaccel_tf_tensor *own;
+
+		assert_int_equal(load_at(place, model), 0);
+		assert_int_equal(run_at(place, model, &own), 0);
+		assert_int_equal(vaccel_infer_load(&e.sess[place], model), 0);
+		assert_int_equal(vaccel_infer_metadata(&e.sess[place], model, &info, d, 2), 0);
+		assert_int_equal(info.nr_inputs, 1);
+		assert_int_equal(info.nr_outputs, 1);
+		assert_string_equal(info.platform, "tensorflow_savedmodel");
+		assert_string_equal(d[0].name, in);
+		assert_string_equal(d[1].name, out);
+		assert_int_equal(d[0].datatype, VACCEL_INFER_FP32);
+		assert_int_equal(d[0].nr_dims, 4);
+		assert_int_equal(d[0].shape[2], SHAPES_SIDE);
+		assert_int_equal(vaccel_infer_run(&e.sess[place], model, &x, 1, &y, 1), 0);
+		assert_int_equal(y.nr_dims, 2);
+		assert_int_equal(y.shape[1], SHAPES_CLASSES);
+		assert_int_equal(y.size, own->size);
+		assert_memory_equal(y.data, own->data, own->size);
+		vaccel_infer_tensor_release(&y);
+		vaccel_tf_tensor_delete(own);
+		x.datatype = VACCEL_INFER_INT32;
+		assert_int_equal(vaccel_infer_run(&e.sess[place], model, &x, 1, &y, 1), VACCEL_EINVAL);
+		x = picture_input("other");
+		assert_int_equal(vaccel_infer_run(&e.sess[place], model, &x, 1, &y, 1), VACCEL_EINVAL);
+		assert_int_equal(vaccel_infer_unload(&e.sess[place], model), 0);
+	}
+	vaccel_resource_delete(model);
+}
+
+static void inference(void **state)
+{
+	(void)state;
+	infer_equals_run(model_of_path(&e, SAVED), "input_1", "output_1");
+	infer_equals_run(model_of_path(&e, GRAPH), in_name, out_name);
+}
+
+/* A signature that names what there is not, and one that is cut: the other operations work as before. */
+static void bad_signatures(void **state)
+{
+	static const char signed_name[] = "StatefulPartitionedCall:0", *const command = "cp -rL " SAVED "/. ";
+	char dir[] = "/tmp/vaccel-signature-XXXXXX", path[128], text[512];
+	size_t size, at = 0;
+	uint8_t *data = read_whole(SAVED "/saved_model.pb", &size);
+
+	(void)state;
+	while (memcmp(data + at, signed_name, sizeof(signed_name) - 1))
+		assert_true(++at + sizeof(signed_name) < size);
+	for (int round = 0; round < 2; round++) {
+		struct vaccel_infer_model info;
+		struct vaccel_resource *model;
+		struct vaccel_tf_tensor *out;
+		FILE *f;
+
+		strcpy(dir + strlen(dir) - 6, "XXXXXX");
+		assert_non_null(mkdtemp(dir));
+		snprintf(text, sizeof(text), "%s%s", command, dir);
+		assert_int_equal(system(text), 0);
+		snprintf(path, sizeof(path), "%s/saved_model.pb", dir);
+		data[at + sizeof(signed_name) - 2] = round ? '0' : '7';
+		if (round) /* the shape says to be longer than all that holds it */
+			data[at + sizeof(signed_name) - 1 + 3] = 0x7f;
+		f = fopen(path, "w");
+		assert_int_equal(fwrite(data, 1, size, f), size);
+		fclose(f);
+		model = model_of_path(&e, dir);
+		/* TensorFlow itself may refuse a message that is damaged. */
+		if (!load_at(LOCAL, model)) {
+			assert_int_equal(run_at(LOCAL, model, &out), 0);
+			vaccel_tf_tensor_delete(out);
+			assert_int_equal(vaccel_infer_load(&e.sess[LOCAL], model), 0);
+			assert_int_equal(vaccel_infer_metadata(&e.sess[LOCAL], model, &info, NULL, 0), 0);
+			assert_int_equal(info.nr_inputs + info.nr_outputs, 0);
+		} else {
+			assert_int_equal(round, 1);
+		}
+		vaccel_resource_delete(model);
+		snprintf(text, sizeof(text), "rm -r %s", dir);
+		assert_int_equal(system(text), 0);
+	}
+	free(data);
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+#ifdef IS_TF
+		cmocka_unit_test(inference),	 cmocka_unit_test(bad_signatures),
+#endif
 		cmocka_unit_test(right),	 cmocka_unit_test(life),
 		cmocka_unit_test(threads),	 cmocka_unit_test(wrong_nodes),
 		cmocka_unit_test(wrong_tensors), cmocka_unit_test(wrong_models),

@@ -483,6 +483,102 @@ static void pictures(void **state)
 	vaccel_resource_delete(model);
 }
 
+/* ---- vaccel/infer.h -------------------------------------------------------------------------- */
+
+static struct vaccel_infer_tensor infer_floats(const char *name, float *data, int64_t rows, int64_t columns)
+{
+	return (struct vaccel_infer_tensor){.name = name, .datatype = VACCEL_INFER_FP32, .nr_dims = 2,
+					    .shape = {rows, columns}, .data = data,
+					    .size = (size_t)(rows * columns) * sizeof(float)};
+}
+
+/* The same bits as libtorch's own operation gives. */
+static void inference(void **state)
+{
+	struct vaccel_resource *model = open_model("linear");
+	float *x = random_floats(7 * 4, 3);
+	struct vaccel_torch_tensor *in = floats(x, 7, 4), *own;
+
+	(void)state;
+	for (int place = 0; place < NR_PLACES; place++) {
+		struct vaccel_infer_tensor a = infer_floats("x", x, 7, 4), y = {.name = "OUTPUT__0"};
+		struct vaccel_infer_model info;
+		struct vaccel_infer_desc d[2];
+
+		assert_int_equal(run(place, model, in, &own), 0);
+		assert_int_equal(vaccel_infer_run(&e.sess[place], model, &a, 1, &y, 1), VACCEL_EINVAL);
+		assert_int_equal(vaccel_infer_load(&e.sess[place], model), 0);
+		assert_int_equal(vaccel_infer_metadata(&e.sess[place], model, &info, d, 2), 0);
+		assert_int_equal(info.nr_inputs, 1);
+		assert_int_equal(info.nr_outputs, 1);
+		assert_string_equal(info.platform, "pytorch_torchscript");
+		assert_string_equal(d[0].name, "x");
+		assert_string_equal(d[1].name, "OUTPUT__0");
+		assert_int_equal(d[0].datatype, 0);
+		assert_int_equal(d[0].nr_dims, UINT32_MAX);
+		for (int named = 0; named < 2; named++) {
+			y.name = named ? "OUTPUT__0" : NULL;
+			assert_int_equal(vaccel_infer_run(&e.sess[place], model, &a, 1, &y, 1), 0);
+			assert_int_equal(y.datatype, VACCEL_INFER_FP32);
+			assert_int_equal(y.nr_dims, 2);
+			assert_int_equal(y.size, own->size);
+			assert_memory_equal(y.data, own->data, own->size);
+			vaccel_infer_tensor_release(&y);
+		}
+		y.name = "OUTPUT__1";
+		assert_int_equal(vaccel_infer_run(&e.sess[place], model, &a, 1, &y, 1), VACCEL_EINVAL);
+		a.name = "z";
+		y.name = NULL;
+		assert_int_equal(vaccel_infer_run(&e.sess[place], model, &a, 1, &y, 1), VACCEL_EINVAL);
+		assert_int_equal(vaccel_infer_unload(&e.sess[place], model), 0);
+		vaccel_torch_tensor_delete(own);
+	}
+	vaccel_torch_tensor_delete(in);
+	vaccel_resource_delete(model);
+	free(x);
+}
+
+/* Types that only infer.h has, and outputs that are known when the model has run */
+static void inference_types(void **state)
+{
+	struct vaccel_resource *twice = open_model("double"), *seven = open_model("outputs");
+	static const uint32_t types[] = {VACCEL_INFER_FP32, VACCEL_INFER_UINT8, VACCEL_INFER_INT8,
+					 VACCEL_INFER_INT16, VACCEL_INFER_INT32, VACCEL_INFER_INT64,
+					 VACCEL_INFER_FP16};
+	uint16_t upper[] = {0x3f80, 0xc040}; /* 1 and -3 in BF16 */
+	float three[] = {1, 2, 3};
+
+	(void)state;
+	for (int place = 0; place < NR_PLACES; place++) {
+		struct vaccel_infer_tensor x = {.datatype = VACCEL_INFER_BF16, .nr_dims = 1, .shape = {2},
+						.data = upper, .size = sizeof(upper)};
+		struct vaccel_infer_tensor y = {.name = NULL}, all[8] = {{.name = NULL}};
+		struct vaccel_infer_model info;
+
+		assert_int_equal(vaccel_infer_load(&e.sess[place], twice), 0);
+		assert_int_equal(vaccel_infer_load(&e.sess[place], seven), 0);
+		assert_int_equal(vaccel_infer_run(&e.sess[place], twice, &x, 1, &y, 1), 0);
+		assert_int_equal(y.datatype, VACCEL_INFER_FP64);
+		assert_memory_equal(y.data, ((double[]){1, -3}), 16);
+		vaccel_infer_tensor_release(&y);
+		x.datatype = VACCEL_INFER_UINT16;
+		assert_int_equal(vaccel_infer_run(&e.sess[place], twice, &x, 1, &y, 1), VACCEL_EINVAL);
+		x = infer_floats("x", three, 1, 3);
+		assert_int_equal(vaccel_infer_metadata(&e.sess[place], seven, &info, NULL, 0), 0);
+		assert_int_equal(info.nr_outputs, 0);
+		assert_int_equal(vaccel_infer_run(&e.sess[place], seven, &x, 1, all, 7), 0);
+		for (int i = 0; i < 7; i++) {
+			assert_int_equal(all[i].datatype, types[i]);
+			vaccel_infer_tensor_release(&all[i]);
+		}
+		assert_int_equal(vaccel_infer_run(&e.sess[place], seven, &x, 1, all, 8), VACCEL_EINVAL);
+		for (int i = 0; i < 8; i++)
+			assert_null(all[i].data);
+	}
+	vaccel_resource_delete(twice);
+	vaccel_resource_delete(seven);
+}
+
 /* ---- What the operator sets ------------------------------------------------------------------ */
 
 static void settings(void **state)
@@ -516,6 +612,7 @@ int main(void)
 		cmocka_unit_test(input_types), cmocka_unit_test(product), cmocka_unit_test(bad_inputs),
 		cmocka_unit_test(no_results), cmocka_unit_test(bad_files), cmocka_unit_test(no_state),
 		cmocka_unit_test(threads), cmocka_unit_test(pictures), cmocka_unit_test(child),
+		cmocka_unit_test(inference), cmocka_unit_test(inference_types),
 	};
 	int ret, failed;
 
