@@ -237,12 +237,22 @@ static int load_url(struct vaccel_resource *res, const char *url, const char *na
 	return ret;
 }
 
+/* Whether the plugin is to know a model by its name; such a resource has nothing else. */
+static bool has_name_only(const struct vaccel_resource *res)
+{
+	return res->nr_paths == 1 && resource_path_by_name(res->paths[0]);
+}
+
 static int load_urls(struct vaccel_resource *res)
 {
 	char **names;
 	int ret;
 
 	for (size_t i = 0; i < res->nr_paths; i++) {
+		if (resource_path_by_name(res->paths[i])) {
+			vaccel_error("%s has to be a resource's only path", res->paths[i]);
+			return VACCEL_EINVAL;
+		}
 		if (!resource_path_on_host(res->paths[i]))
 			continue;
 		vaccel_error("%s is for sessions of the plugin virtio: give a file here",
@@ -295,7 +305,8 @@ int resource_load_blobs(struct vaccel_resource *res, const struct vaccel_session
 	int ret = VACCEL_OK;
 
 	if (res->path_type == VACCEL_PATH_REMOTE_FILE)
-		return sess->is_virtio || res->blobs ? VACCEL_OK : load_urls(res);
+		return sess->is_virtio || res->blobs || has_name_only(res) ? VACCEL_OK :
+									      load_urls(res);
 
 	if (!res->blobs)
 		ret = res->path_type == VACCEL_PATH_LOCAL_DIR ? load_dir(res) : load_files(res);

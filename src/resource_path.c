@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the path of a resource is: a file, a directory, or a URL. */
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@
 #include "vaccel/log.h"
 
 #define SCHEME_END "://"
+/* Of the name of a model, and of its version; as the metadata has room for */
+#define MODEL_NAME_MAX 255
 
 static bool has_scheme(const char *path, const char *scheme)
 {
@@ -72,6 +75,32 @@ bool resource_path_on_host(const char *path)
 	return has_scheme(path, "host");
 }
 
+bool resource_path_by_name(const char *path)
+{
+	return has_scheme(path, "model");
+}
+
+/* A part of the name of a model: it becomes one of a URL, where others would mean something else. */
+static bool model_part_valid(const char *part, size_t len)
+{
+	if (!len || len > MODEL_NAME_MAX || *part == '.')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)part[i]) && !strchr("._-+@~", part[i]))
+			return false;
+	return true;
+}
+
+/* NAME, or NAME/VERSION */
+static bool model_name_valid(const char *name)
+{
+	size_t len = strcspn(name, "/");
+
+	return model_part_valid(name, len) &&
+	       (!name[len] || (!strchr(name + len + 1, '/') &&
+			       model_part_valid(name + len + 1, strlen(name + len + 1))));
+}
+
 int resource_path_parse(const char *path, vaccel_path_type_t *type, const char **bare)
 {
 	int ret;
@@ -94,6 +123,15 @@ int resource_path_parse(const char *path, vaccel_path_type_t *type, const char *
 		*type = VACCEL_PATH_REMOTE_FILE;
 		return VACCEL_OK;
 	}
+	if (resource_path_by_name(path)) {
+		if (!model_name_valid(path + strlen("model" SCHEME_END))) {
+			vaccel_error("%s is no model's name: model://NAME or model://NAME/VERSION are, of letters, "
+				     "digits and . _ - + @ ~, which do not begin with a dot", path);
+			return VACCEL_EINVAL;
+		}
+		*type = VACCEL_PATH_REMOTE_FILE;
+		return VACCEL_OK;
+	}
 	if (has_scheme(path, "http") || has_scheme(path, "https") || has_scheme(path, "ftp")) {
 		if (!url_valid(path)) {
 			vaccel_error("%s is not a valid URL", path);
@@ -106,7 +144,7 @@ int resource_path_parse(const char *path, vaccel_path_type_t *type, const char *
 	if (has_scheme(path, "file")) {
 		*bare = path + strlen("file" SCHEME_END);
 	} else if (strstr(path, SCHEME_END)) {
-		vaccel_error("Path %s has an unknown scheme; use file, http, https, ftp or host", path);
+		vaccel_error("Path %s has an unknown scheme; use file, http, https, ftp, host or model", path);
 		return VACCEL_EINVAL;
 	} else {
 		vaccel_warn("Path %s has no scheme", path);

@@ -44,6 +44,9 @@ int resource_path_parse(const char *path, vaccel_path_type_t *type, const char *
 /* Whether a path is host://NAME: a model that the other end of a transport session offers. */
 bool resource_path_on_host(const char *path);
 
+/* Whether it is model://NAME: a model that a server knows, of which there are no bytes here. */
+bool resource_path_by_name(const char *path);
+
 /*
  * The file name that a URL ends in, malloc'ed, without query and fragment. NULL: there is none
  * that can be used, or no memory.

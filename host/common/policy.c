@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -260,6 +261,18 @@ int policy_set_limit(struct policy *p, enum policy_rule rule, uint64_t value)
 uint64_t policy_allowed(const struct policy *p)
 {
 	return ~(p->deny | DEFAULT_DENIED) | p->allow;
+}
+
+bool policy_allows_model(const struct policy *p, const char *name)
+{
+	char list[POLICY_TEXT_MAX], *save, *pattern;
+
+	snprintf(list, sizeof(list), "%s", p->models);
+	/* Lists of several layers are joined by colons, which no name has. */
+	for (pattern = strtok_r(list, ":, \t", &save); pattern; pattern = strtok_r(NULL, ":, \t", &save))
+		if (!fnmatch(pattern, name, 0))
+			return true;
+	return false;
 }
 
 /* ---- JSON ----------------------------------------------------------------------------------- */

@@ -107,6 +107,9 @@ uint64_t policy_number(const struct policy *p, enum policy_rule rule);
 /** policy_allowed() - operations that the policy allows, and POLICY_URL, as bits */
 uint64_t policy_allowed(const struct policy *p);
 
+/** policy_allows_model() - whether the guest may name a model of servers: NAME or NAME/VERSION */
+bool policy_allows_model(const struct policy *p, const char *name);
+
 /** policy_op_name() - the name of the operation in lists, or NULL */
 const char *policy_op_name(unsigned int op);
 

@@ -57,6 +57,9 @@
 	  "Keep them in DIR, and share them with other VMs that prove to hold them")               \
 	X(model_dir, "model-dir", TEXT, "", 0, 0, 0, "DIR",                                        \
 	  "Offer what is in DIR to the guest as models host://NAME")                               \
+	X(models, "models", TEXT, "", 0, 0, VIRTIO_ACCEL_S_PERM, "LIST",                           \
+	  "Let the guest name these models of servers, model://NAME; patterns of the shell, "      \
+	  "separated by commas: 'resnet*,bert/1'; '*' is any version, too")                        \
 	X(log_lines, "log-lines", NUMBER, "20", 0, 1000000, 0, "N",                                \
 	  "Lines of the log in a second that the VM may bring about, of 200 bytes on average; "    \
 	  "50 times that after a silence; 0: all")                                                 \

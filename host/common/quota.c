@@ -90,6 +90,14 @@ int quota_allow(struct quota *l, uint64_t bits, unsigned int op)
 	return VIRTIO_ACCEL_S_PERM;
 }
 
+int quota_allow_model(struct quota *l, const char *name, unsigned int op)
+{
+	if (policy_allows_model(&l->policy, name))
+		return 0;
+	quota_refuse(l, POLICY_models, op);
+	return VIRTIO_ACCEL_S_PERM;
+}
+
 bool quota_try(struct quota *l, enum policy_rule rule, uint64_t amount)
 {
 	_Atomic uint64_t *used = &l->counts->used[rule];

@@ -73,6 +73,9 @@ uint64_t quota_used(const struct quota *l, enum policy_rule rule);
 /** quota_move() - from here on the counts are there. Nobody else may use the quota meanwhile. */
 void quota_move(struct quota *l, struct quota_counts *counts);
 
+/** quota_allow_model() - refuses a model of servers that the policy does not allow */
+int quota_allow_model(struct quota *l, const char *name, unsigned int op);
+
 /**
  * quota_refuse() - counts a refusal, and logs the first one of a rule and operation, then at most
  * one a minute

@@ -19,6 +19,7 @@
 #include "vaccel/error.h"
 
 #define SCHEME "host://"
+#define SERVED "model://"
 /* Of a model that is a directory */
 #define MAX_DEPTH   16
 #define MAX_ENTRIES 4096
@@ -26,6 +27,11 @@
 const char *model_name(const char *path)
 {
 	return strncasecmp(path, SCHEME, strlen(SCHEME)) ? NULL : path + strlen(SCHEME);
+}
+
+const char *model_served_name(const char *path)
+{
+	return strncasecmp(path, SERVED, strlen(SERVED)) ? NULL : path + strlen(SERVED);
 }
 
 /* Opens without leaving the directory, whatever symbolic links say. Return: the fd or -errno. */

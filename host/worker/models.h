@@ -24,6 +24,9 @@ struct model {
 /** model_name() - the NAME of host://NAME; NULL: it is another path */
 const char *model_name(const char *path);
 
+/** model_served_name() - the NAME of model://NAME, a model that a plugin knows by it; NULL: it is another path */
+const char *model_served_name(const char *path);
+
 /**
  * model_find() - looks a model up
  * @dir:   the directory, open; -1: there is none

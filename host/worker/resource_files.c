@@ -219,6 +219,12 @@ int resource_add(struct objects *o, struct guest_resource *r, uint32_t blob_type
 	if (r->path_type == VACCEL_PATH_REMOTE_FILE && model_name(name)) {
 		if (size)
 			return VACCEL_EINVAL;
+	} else if (r->path_type == VACCEL_PATH_REMOTE_FILE && model_served_name(name)) {
+		ret = quota_allow_model(o->quota, model_served_name(name), VIRTIO_ACCEL_OP_RESOURCE_ADD);
+		if (ret)
+			return ret;
+		if (size || strlen(name) >= MAX_URL)
+			return VACCEL_EINVAL;
 	} else if (r->path_type == VACCEL_PATH_REMOTE_FILE) {
 		ret = quota_allow(o->quota, POLICY_URL, VIRTIO_ACCEL_OP_RESOURCE_ADD);
 		if (ret)

@@ -115,7 +115,8 @@ long int vaccel_resource_refcount(const struct vaccel_resource *res);
  * vaccel_resource_init - make a resource of a path or URL
  * @path: file, directory, or URL with the scheme file, http, https or ftp; or host://NAME, a model
  *        that the host offers to sessions of the plugin virtio (elsewhere their registration gives
- *        ENOTSUP). Copied.
+ *        ENOTSUP); or model://NAME or model://NAME/VERSION, a model that a server knows, for the
+ *        operations of vaccel/infer.h: such a resource has no bytes. Copied.
  *
  * EINVAL: NULL, unknown type, no such file or directory, unknown scheme. EBUSY: res is
  * already live. ENAMETOOLONG. EUSERS: too many resources. ENOMEM. Pair with vaccel_resource_release.

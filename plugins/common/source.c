@@ -46,6 +46,10 @@ int source_of_resource(const struct vaccel_resource *res, struct engine_source *
 {
 	const struct vaccel_blob *blob = find_model(res);
 
+	if (!blob && res->path_type == VACCEL_PATH_REMOTE_FILE && res->nr_paths) {
+		engine_error("%s is the name of a model of a server: the plugin oip asks servers", res->paths[0]);
+		return VACCEL_ENOTSUP;
+	}
 	if (!blob) {
 		engine_error("Resource %lld has no file with a model: %s is needed", (long long)res->id,
 			     engine.file);

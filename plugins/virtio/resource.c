@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Sessions that use a resource on the host, in one connection: they hold it. */
 struct user_count {
@@ -140,7 +141,9 @@ static int send_path(struct vaccel_session *sess, int64_t id, const char *path)
 {
 	int ret = remote_RESOURCE_ADD(sess, id, VACCEL_BLOB_FILE, 0, path);
 
-	if (ret == VACCEL_EPERM)
+	if (ret == VACCEL_EPERM && !strncasecmp(path, "model://", 8))
+		vaccel_error("[virtio] The host does not allow %s: see --models of vhost-user-accel", path);
+	else if (ret == VACCEL_EPERM)
 		vaccel_error("[virtio] The host does not allow %s: see --allow=url and --model-dir of "
 			     "vhost-user-accel",
 			     path);

@@ -15,7 +15,7 @@
 const char *argp_program_version = "vaccel-infer " VACCEL_PROJECT_VERSION;
 
 static const char doc[] =
-	"Runs MODEL, a file or directory, or host://NAME for a model of the host, with the plugins that "
+	"Runs MODEL, a file or directory, or host://NAME for a model of the host, or model://NAME for one of a server, with the plugins that "
 	"VACCEL_PLUGINS names. Inputs and outputs are files of NumPy.\v"
 	"Exit status: 0; 64 wrong options; 65 the model or an input is bad, or they do not fit each other; 66 a "
 	"file cannot be read; 69 no plugin runs models, or its host is not there; 73 a file cannot be written; "

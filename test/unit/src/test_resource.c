@@ -327,6 +327,35 @@ static void live_again(void **state)
 	assert_int_equal(vaccel_resource_release(&other), 0);
 }
 
+/* Models that a server knows: names only, and only one of them */
+static void served_models(void **state)
+{
+	static const char *const bad[] = {"model://", "model:///1", "model://a/", "model://a/1/2", "model://../a", "model://a/..",
+					  "model://.a", "model://a b", "model://a?b", "model://a%41", "model://a:1",
+					  "model://\xc3\xa4"};
+	const char *two[] = {"model://a", "model://b"};
+	struct vaccel_resource res;
+	char path[600] = "model://";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(vaccel_resource_init(&res, bad[i], VACCEL_RESOURCE_MODEL), VACCEL_EINVAL);
+	memset(path + strlen(path), 'n', 256);
+	assert_int_equal(vaccel_resource_init(&res, path, VACCEL_RESOURCE_MODEL), VACCEL_EINVAL);
+	path[strlen(path) - 1] = '\0';
+	assert_int_equal(vaccel_resource_init(&res, path, VACCEL_RESOURCE_MODEL), 0);
+	assert_int_equal(vaccel_resource_release(&res), 0);
+	assert_int_equal(vaccel_resource_init(&res, "model://a-B_1.2+x@y~z/1.0", VACCEL_RESOURCE_MODEL), 0);
+	assert_int_equal(res.path_type, VACCEL_PATH_REMOTE_FILE);
+	assert_int_equal(vaccel_resource_register(&res, &local), 0);
+	assert_null(res.blobs);
+	assert_int_equal(vaccel_resource_unregister(&res, &local), 0);
+	assert_int_equal(vaccel_resource_release(&res), 0);
+	assert_int_equal(vaccel_resource_init_multi(&res, two, 2, VACCEL_RESOURCE_MODEL), 0);
+	assert_int_equal(vaccel_resource_register(&res, &local), VACCEL_EINVAL);
+	assert_int_equal(vaccel_resource_release(&res), 0);
+}
+
 static void lookups(void **state)
 {
 	const char *path = make_file("f", "x");
@@ -437,7 +466,7 @@ int main(void)
 		TEST(from_bad_buf),
 		TEST(from_blobs),
 		TEST(live_again),
-		TEST(lookups),
+		TEST(lookups), TEST(served_models),
 		TEST(too_many),
 		TEST(not_initialised),
 	};

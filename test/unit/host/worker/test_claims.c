@@ -526,6 +526,50 @@ static void expect_text(const char *path, const char *text)
 	assert_string_equal(is, text);
 }
 
+/* Models that a plugin asks servers for: only names that the operator allows, and nothing but a name */
+static void test_served_models(void **state)
+{
+	static const char *const allowed[] = {"model://resnet", "model://resnet-50", "model://bert/1", "MODEL://bert/1"};
+	static const char *const refused[] = {"model://bert", "model://bert/2", "model://x/resnet", "model://",
+					      "model://../resnet"};
+	static const char *const bad[] = {"model://resnet/../x", "model://resnet?x", "model://resnet//",
+					  "model://resnet/1/2", "model://resnet%2f"};
+	int64_t id;
+
+	(void)state;
+	id = remote_resource();
+	assert_int_equal(add_path(id, "model://resnet"), VACCEL_EPERM);
+	assert_int_equal(destroy(id), 0);
+	end_host();
+	snprintf(policy.models, sizeof(policy.models), "resnet*:bert/1");
+	make_host();
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		id = remote_resource();
+		assert_int_equal(add_path(id, refused[i]), VACCEL_EPERM);
+		assert_int_equal(destroy(id), 0);
+	}
+	assert_true(quota_refused(&counts, POLICY_models) > sizeof(refused) / sizeof(refused[0]));
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
+		id = remote_resource();
+		assert_int_equal(add_path(id, allowed[i]), 0);
+		assert_int_equal(remote_RESOURCE_REGISTER(&sess, id), 0);
+		assert_int_equal(destroy(id), 0);
+	}
+	/* What the pattern allows and is no name */
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		id = remote_resource();
+		assert_int_equal(add_path(id, bad[i]), 0);
+		assert_int_equal(remote_RESOURCE_REGISTER(&sess, id), VACCEL_EINVAL);
+		assert_int_equal(destroy(id), 0);
+	}
+	id = remote_resource();
+	assert_int_equal(add_path(id, "model://resnet"), 0);
+	assert_int_equal(add_path(id, "model://bert/1"), 0);
+	assert_int_equal(remote_RESOURCE_REGISTER(&sess, id), VACCEL_EINVAL);
+	assert_int_equal(destroy(id), 0);
+	expect_traffic(0, 0);
+}
+
 static void test_models(void **state)
 {
 	char sub[128], new[128], old[128], *path;
@@ -612,7 +656,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_second_use), TEST(test_size), TEST(test_proof), TEST(test_plugin_writes), TEST(test_quota),
 		TEST(test_no_room),
-		TEST(test_off), TEST(test_old_host), TEST(test_shared), TEST(test_models), TEST(test_model_paths),
+		TEST(test_off), TEST(test_old_host), TEST(test_shared), TEST(test_models), TEST(test_served_models),
+		TEST(test_model_paths),
 	};
 	struct vaccel_config config;
 	int ret;
