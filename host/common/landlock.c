@@ -23,6 +23,9 @@
 #define FS_REFER     (UINT64_C(1) << 13)
 #define FS_TRUNCATE  (UINT64_C(1) << 14)
 #define FS_IOCTL_DEV (UINT64_C(1) << 15)
+#define NET_BIND     (UINT64_C(1) << 0)
+#define NET_CONNECT  (UINT64_C(1) << 1)
+#define RULE_NET_PORT 2
 #define FS_OF_ABI_1  ((UINT64_C(1) << 13) - 1)
 /* What makes sense for something that is not a directory */
 #define FS_OF_FILES  (FS_EXECUTE | FS_WRITE | FS_READ | FS_TRUNCATE | FS_IOCTL_DEV)
@@ -49,7 +52,7 @@ int landlock_begin(struct landlock *l, bool connect, bool scoped)
 	if (abi >= 5)
 		attr.fs |= FS_IOCTL_DEV;
 	if (abi >= 4) {
-		attr.net = connect ? 0 : 3; /* bind, connect */
+		attr.net = connect ? 0 : NET_BIND | NET_CONNECT;
 		size = offsetof(struct ruleset_attr, scoped);
 	}
 	if (abi >= 6) {
@@ -100,6 +103,17 @@ int landlock_allow(struct landlock *l, const char *path, unsigned int what)
 		ret = -errno;
 	close(rule.parent_fd);
 	return ret;
+}
+
+int landlock_allow_port(struct landlock *l, uint16_t port)
+{
+	const struct {
+		uint64_t allowed, port;
+	} rule = { NET_CONNECT, port };
+
+	if (l->abi < 4)
+		return 0;
+	return syscall(SYS_landlock_add_rule, l->fd, RULE_NET_PORT, &rule, 0) ? -errno : 0;
 }
 
 int landlock_enforce(struct landlock *l)

@@ -36,6 +36,9 @@ int landlock_begin(struct landlock *l, bool connect, bool scoped);
 /** landlock_allow() - a path that does not exist is no mistake. Return: 0 or -errno. */
 int landlock_allow(struct landlock *l, const char *path, unsigned int what);
 
+/** landlock_allow_port() - a TCP port to connect to, where the kernel can forbid others. Return: 0 or -errno. */
+int landlock_allow_port(struct landlock *l, uint16_t port);
+
 /** landlock_enforce() - from here on; needs no_new_privs. Return: 0 or -errno. */
 int landlock_enforce(struct landlock *l);
 

@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "declared.h"
 #include "landlock.h"
 #include "log.h"
 #include "syscalls.h"
@@ -234,63 +235,10 @@ static bool names_library(const char *variable, const char *equals)
 	return (size_t)(equals - variable) > len && strncmp(equals - len, end, len) == 0;
 }
 
-/* The file in a directory that a plugin's declaration is, if that is where the plugin is; -1: it is not. */
-static int open_beside(const char *dir, const char *plugin)
+/* What plugins say that they need, where it is there */
+static int allow_declared_line(void *l, const char *line)
 {
-	const char *slash = strrchr(plugin, '/'), *end = strstr(slash ? slash : plugin, ".so");
-	char path[PATH_MAX];
-
-	if (!end || snprintf(path, sizeof(path), "%s%.*s.paths", dir, (int)(end - plugin), plugin) >=
-			    (int)sizeof(path))
-		return -1;
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
-/* As the linker looks for the plugin: a path, or a name in LD_LIBRARY_PATH or where libraries are installed */
-static int open_declaration(const char *plugin)
-{
-	const char *dirs = getenv("LD_LIBRARY_PATH");
-	char *copy = strdup(dirs ? dirs : ""), *save, path[PATH_MAX];
-	int fd = -1;
-
-	if (strchr(plugin, '/')) {
-		free(copy);
-		return open_beside("", plugin);
-	}
-	for (char *dir = copy ? strtok_r(copy, ":", &save) : NULL; dir && fd < 0;
-	     dir = strtok_r(NULL, ":", &save)) {
-		snprintf(path, sizeof(path), "%s/", dir);
-		fd = open_beside(path, plugin);
-	}
-	free(copy);
-	return fd < 0 ? open_beside(LIB_DIR "/", plugin) : fd;
-}
-
-/* What plugins say that they need, where it is there: lines as for --allow-path, or comments (#) */
-static int allow_declared(struct landlock *l)
-{
-	const char *plugins = getenv("VACCEL_PLUGINS");
-	char *copy = strdup(plugins ? plugins : ""), *save, *line = NULL;
-	size_t size = 0;
-	int ret = 0;
-
-	for (char *plugin = copy ? strtok_r(copy, ":", &save) : NULL; plugin && !ret;
-	     plugin = strtok_r(NULL, ":", &save)) {
-		int fd = open_declaration(plugin);
-		FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-
-		if (!file)
-			continue;
-		while (!ret && getline(&line, &size, file) >= 0) {
-			line[strcspn(line, "\n")] = '\0';
-			if (*line == '/')
-				ret = allow_paths(l, line, false);
-		}
-		fclose(file);
-	}
-	free(line);
-	free(copy);
-	return ret;
+	return *line == '/' ? allow_paths(l, line, false) : 0;
 }
 
 /* What the operator's variables name: files of plugins to be read, the log to be written */
@@ -320,6 +268,20 @@ static int allow_environment(struct landlock *l)
 	return ret;
 }
 
+/* What looking up names needs */
+static int allow_names(struct landlock *l)
+{
+	static const char *const names[] = {
+		"/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf",
+		"/etc/gai.conf", "/etc/services", "/run/systemd/resolve", NULL
+	};
+	int ret = 0;
+
+	for (int i = 0; names[i] && !ret; i++)
+		ret = landlock_allow(l, names[i], LANDLOCK_READ);
+	return ret;
+}
+
 static int allow_system(struct landlock *l, bool network)
 {
 	/* Libraries and what the C library, BLAS, OpenCL and the like look up */
@@ -330,20 +292,16 @@ static int allow_system(struct landlock *l, bool network)
 		"/etc/vulkan", "/proc", "/sys/devices/system/cpu", "/sys/devices/system/node",
 		"/dev/urandom", "/dev/random", "/dev/zero", NULL
 	};
-	static const char *const names[] = {
-		"/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf",
-		"/etc/gai.conf", "/etc/services", "/etc/ssl", "/etc/ca-certificates",
-		"/run/systemd/resolve", NULL
-	};
+	static const char *const certificates[] = { "/etc/ssl", "/etc/ca-certificates", NULL };
 	int ret = landlock_allow(l, "/dev/null", LANDLOCK_READ | LANDLOCK_WRITE);
 
 	for (int i = 0; run[i] && !ret; i++)
 		ret = landlock_allow(l, run[i], LANDLOCK_READ | LANDLOCK_RUN);
 	for (int i = 0; read[i] && !ret; i++)
 		ret = landlock_allow(l, read[i], LANDLOCK_READ);
-	for (int i = 0; network && names[i] && !ret; i++)
-		ret = landlock_allow(l, names[i], LANDLOCK_READ);
-	return ret;
+	for (int i = 0; network && certificates[i] && !ret; i++)
+		ret = landlock_allow(l, certificates[i], LANDLOCK_READ);
+	return network && !ret ? allow_names(l) : ret;
 }
 
 /* The worker is in PREFIX/libexec/vaccel, or in a build tree with libvaccel beside its directory. */
@@ -372,7 +330,7 @@ static int confine_files(const struct policy *p, const char *worker, const char 
 	if (!ret)
 		ret = allow_environment(&l);
 	if (!ret)
-		ret = allow_declared(&l);
+		ret = declared_each(allow_declared_line, &l);
 	if (!ret)
 		ret = landlock_allow(&l, dir, LANDLOCK_READ | LANDLOCK_WRITE);
 	if (!ret && *p->model_dir)
@@ -599,6 +557,27 @@ void sandbox_keeper(int dir)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
 	confine_helper(path);
+}
+
+void sandbox_connector(const uint16_t *ports, unsigned int nr)
+{
+	struct landlock l;
+
+	set_limit(RLIMIT_CORE, 0);
+	enter_namespaces(true);
+	if (!landlock_begin(&l, false, false)) {
+		allow_system(&l, false);
+		allow_names(&l);
+		for (unsigned int i = 0; i < nr; i++)
+			landlock_allow_port(&l, ports[i]);
+		/* Names whose answer is too long for a datagram */
+		landlock_allow_port(&l, 53);
+		landlock_enforce(&l);
+	}
+	drop_capabilities();
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	syscalls_deny_dangerous(true);
+	syscalls_deny_processes();
 }
 
 void sandbox_observer(void)

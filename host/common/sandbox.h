@@ -84,6 +84,12 @@ void sandbox_cleaner(const struct policy *p, const char *dir, const char *other)
 /** sandbox_keeper() - confines the keeper to its directory, at all levels; before its threads start */
 void sandbox_keeper(int dir);
 
+/**
+ * sandbox_connector() - confines the connector: it reads what looking up names needs, and connects by TCP to
+ * these ports, where the kernel can tell them apart. At all levels, before its threads start
+ */
+void sandbox_connector(const uint16_t *ports, unsigned int nr);
+
 /** sandbox_observer() - confines the observer to the sockets and the memory that it has, at all levels */
 void sandbox_observer(void);
 

@@ -23,6 +23,7 @@
 #include "log.h"
 #include "streams.h"
 #include "syscalls.h"
+#include "transport/connector.h"
 
 /* Reading what the sandbox may use can take a while on a busy machine. */
 #define CONFINE_MS 20000
@@ -31,11 +32,16 @@
 /* How long a killed process that nobody waits for may take to be gone */
 #define END_MS 100
 
+/* The connector's socket in a forker and its workers, behind CONTROL_FD */
+#define CONNECTOR_FD   4
+#define CONNECTOR_TEXT "4"
+
 /* What a forker knows */
 struct station {
 	const struct policy *policy;
 	struct sandbox_place place;
 	struct sandbox_report missing; /* of the sandbox; a worker with less does not start */
+	bool has_connector;	       /* as CONNECTOR_FD */
 	_Atomic pid_t *worker;	       /* the last one, and its group; shared by all forkers */
 };
 
@@ -47,6 +53,11 @@ static bool is_abandoned(int sock)
 	struct pollfd pfd = { .fd = sock };
 
 	return poll(&pfd, 1, 0) > 0 && pfd.revents & POLLHUP;
+}
+
+static void close_from(unsigned int first)
+{
+	syscall(SYS_close_range, first, ~0u, 0);
 }
 
 static void run_worker(const struct station *st, int sock, const char *dir)
@@ -73,7 +84,10 @@ static void run_worker(const struct station *st, int sock, const char *dir)
 
 	if (sock == CONTROL_FD ? fcntl(sock, F_SETFD, 0) < 0 : dup2(sock, CONTROL_FD) < 0)
 		_exit(126);
-	syscall(SYS_close_range, CONTROL_FD + 1, ~0u, 0);
+	close_from(st->has_connector ? CONNECTOR_FD + 1 : CONTROL_FD + 1);
+	unsetenv(CONNECTOR_VARIABLE);
+	if (st->has_connector)
+		setenv(CONNECTOR_VARIABLE, CONNECTOR_TEXT, 1);
 	place.dir = dir;
 	if (sandbox_worker(st->policy, &place, &missing))
 		_exit(126);
@@ -209,9 +223,22 @@ static void rename_self(const char *name)
 	memcpy(program_invocation_name, name, strlen(name));
 }
 
-static void run_forker(const char *dir, int sock, const struct policy *policy, const char *worker)
+/* Return: whether CONTROL_FD and, if there is one, CONNECTOR_FD are what they are to be, and nothing else is open. */
+static bool keep_sockets(int sock, int connector)
+{
+	/* Out of the way of both */
+	int high = connector >= 0 ? fcntl(connector, F_DUPFD_CLOEXEC, CONNECTOR_FD + 1) : -1;
+
+	if (dup2(sock, CONTROL_FD) < 0 || (connector >= 0 && (high < 0 || dup2(high, CONNECTOR_FD) < 0)))
+		return false;
+	close_from(connector >= 0 ? CONNECTOR_FD + 1 : CONTROL_FD + 1);
+	return true;
+}
+
+static void run_forker(const struct forker *f, int sock, const struct policy *policy, const char *worker)
 {
 	static struct station st;
+	const char *dir = f->dir;
 
 	st.policy = policy;
 	st.place.dir = dir;
@@ -225,9 +252,9 @@ static void run_forker(const char *dir, int sock, const struct policy *policy, c
 			 -1, 0);
 	if (st.worker == MAP_FAILED)
 		_exit(126);
-	if (dup2(sock, CONTROL_FD) < 0 || streams_detach())
+	st.has_connector = f->connector >= 0;
+	if (streams_detach() || !keep_sockets(sock, f->connector))
 		_exit(126);
-	syscall(SYS_close_range, CONTROL_FD + 1, ~0u, 0);
 	hide();
 
 	if (find_home(&st, CONTROL_FD))
@@ -279,7 +306,7 @@ int forker_start(struct forker *f, const struct policy *policy, const char *work
 	fflush(NULL);
 	f->now.pid = fork();
 	if (f->now.pid == 0)
-		run_forker(f->dir, socks[1], policy, worker);
+		run_forker(f, socks[1], policy, worker);
 	close(socks[1]);
 	f->now.sock = socks[0];
 	if (f->now.pid < 0) {

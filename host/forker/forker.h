@@ -25,6 +25,7 @@ struct forker_process {
 
 struct forker {
 	struct forker_process now, spare;
+	int connector; /* socket of the connector, which each worker gets, or -1; of the caller, before forker_start() */
 	char dir[256]; /* of the workers, for files; the cleaner removes it */
 };
 

@@ -19,6 +19,7 @@
 
 #include "cache_dir.h"
 #include "config_file.h"
+#include "connector.h"
 #include "keeper.h"
 #include "listener.h"
 #include "log.h"
@@ -360,6 +361,21 @@ static int open_dirs(struct device_options *dev)
 	return 0;
 }
 
+/* For the servers that plugins declare, and the environment names. Return: 0 or an exit status. */
+static int start_connector(struct device_options *dev)
+{
+	const char *variable, *why;
+
+	dev->connector = connector_start(&variable, &why);
+	if (dev->connector >= 0 || dev->connector == -ENOENT)
+		return 0;
+	if (why)
+		log_error("%s has a bad URL: %s", variable, why);
+	else
+		log_error("cannot start the process that connects to servers: %s", strerror(-dev->connector));
+	return why ? EX_CONFIG : EX_OSERR;
+}
+
 /* The path of this program, also where there is no /proc. */
 static bool own_path(char self[PATH_MAX])
 {
@@ -397,14 +413,20 @@ static int supervise(struct arguments *args)
 {
 	const char *plugins = args->opts.device.setup.policy.plugins;
 	int ret = open_log(args);
+	char seconds[24];
 
 	if (*plugins)
 		setenv("VACCEL_PLUGINS", plugins, 1);
 	setenv("VACCEL_PLUGINS", "libvaccel-noop.so", 0);
 	/* What workers do is in the traces of those who have asked them to. */
 	unsetenv("VACCEL_TRACE");
+	/* A plugin that waits for others gives up in time. */
+	snprintf(seconds, sizeof(seconds), "%" PRIu64, args->opts.device.setup.policy.op_timeout);
+	setenv("VACCEL_OP_TIMEOUT", seconds, 1);
 	if (!ret)
 		ret = open_dirs(&args->opts.device);
+	if (!ret)
+		ret = start_connector(&args->opts.device);
 	return ret ? ret : supervisor_run(&args->opts);
 }
 

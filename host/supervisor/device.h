@@ -26,6 +26,7 @@ struct device_options {
 	unsigned int num_queues;   /* 1..VIRTIO_ACCEL_MAX_QUEUES */
 	unsigned int op_timeout_s; /* 0: operations may take for ever */
 	int keeper;		   /* -1: none; stays the caller's, as model_dir */
+	int connector;		   /* for the forker, which has it from then on; -1: none */
 	int model_dir;		   /* -1: none */
 	int counters;		   /* of the client, for workers to add to; -1: nobody wants them */
 	struct control_setup setup;

@@ -339,7 +339,10 @@ static int start_device(struct supervisor *s)
 	struct sandbox_report missing = { 0 };
 	int ret;
 
+	s->forker.connector = device.connector;
 	ret = forker_start(&s->forker, &device.setup.policy, s->opts->worker_path, &missing);
+	if (device.connector >= 0)
+		close(device.connector);
 	if (!ret)
 		ret = report("worker", &device.setup.policy, &missing);
 	if (ret)

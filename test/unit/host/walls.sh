@@ -20,10 +20,11 @@ fail() { printf 'walls: %s\n' "$*"; failed=1; }
 walls='
 common     host/common include/uapi include/vaccel/op.h include/vaccel/utils src/loglines src/ops/optable.h src/transport src/wire/possession.h
 cleaner    host/common host/cleaner include/uapi
-forker     host/common host/forker include/uapi
+forker     host/common host/forker include/uapi src/transport
 keeper     host/common host/keeper include/uapi src/wire/possession.h
+connector  host/common host/connector include/uapi src/transport
 supervisor host/common host/cleaner host/forker host/keeper host/supervisor include/uapi src/loglines src/transport src/wire/possession.h
-listener   host/common host/cleaner host/forker host/keeper host/listener host/supervisor include/uapi src/loglines src/transport src/wire/possession.h
+listener   host/common host/cleaner host/connector host/forker host/keeper host/listener host/supervisor include/uapi src/loglines src/transport src/wire/possession.h
 observer   host/common host/observer include/uapi src/transport
 worker     host/common host/worker include src/ops src/transport src/wire
 '
@@ -33,8 +34,9 @@ common     common
 cleaner    common cleaner
 forker     common forker
 keeper     common keeper
+connector  common connector
 supervisor common cleaner forker keeper supervisor
-listener   common keeper supervisor listener
+listener   common keeper connector supervisor listener
 observer   common observer
 worker     common worker
 '
@@ -131,6 +133,8 @@ forker device.h
 forker keeper.h
 keeper serve.h
 keeper forker.h
+connector device.h
+connector keeper.h
 supervisor serve.h
 supervisor keeper_client.h
 observer device.h

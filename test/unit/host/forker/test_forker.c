@@ -88,6 +88,7 @@ static void write_worker(const char *script)
 static void start(void)
 {
 	memset(&forker, 0, sizeof(forker));
+	forker.connector = -1;
 	memset(&missing, 0, sizeof(missing));
 	assert_int_equal(forker_start(&forker, &policy, worker, &missing), 0);
 	assert_true(forker.now.pid > 0 && forker.spare.pid > 0);

@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Requests by libcurl. Each takes a handle, with a connection that the last one has left open, and leaves it. */
+#include "oip.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "transport/clock.h"
+
+#define ENV_TOKEN_FILE "VACCEL_OIP_TOKEN_FILE"
+#define ENV_CA_FILE    "VACCEL_OIP_CA_FILE"
+
+#define MAX_HEADERS (64u << 10) /* bytes of an answer's */
+#define MAX_TOKEN   8192
+#define FIRST_ROOM  (64u << 10) /* where an answer does not say how long it is */
+#define MAX_AT_ONCE (64u << 20) /* of one that does, before it has come */
+#define MAX_IDLE    64 /* handles of a server */
+#define CONNECT_MS  5000
+
+#define TEXT_LENGTH "Inference-Header-Content-Length"
+
+struct handle {
+	struct handle *next;
+	CURL *curl;
+	struct http *http;
+	/* of the present request */
+	const struct request *rq;
+	struct reply *reply;
+	size_t headers; /* bytes that have come */
+	size_t piece, sent; /* what is sent next, and how much of that is */
+	int failed; /* VACCEL_*: why we have ended it */
+	char error[CURL_ERROR_SIZE];
+};
+
+struct http {
+	char *url, *host, *port;
+	struct curl_slist *resolve; /* where we do not connect ourselves */
+	pthread_mutex_t lock;
+	struct handle *idle;
+	unsigned int nr_idle;
+};
+
+void reply_free(struct reply *r)
+{
+	free(r->data);
+	budget_give(r->room);
+	r->data = NULL;
+	r->size = r->room = 0;
+}
+
+/* ---- What libcurl calls ---------------------------------------------------------------------- */
+
+static size_t give_up(struct handle *h, int code, const char *why)
+{
+	h->failed = code;
+	snprintf(h->reply->why, sizeof(h->reply->why), "%s", why);
+	return 0;
+}
+
+static size_t on_header(char *line, size_t one, size_t size, void *arg)
+{
+	struct handle *h = arg;
+	const size_t len = sizeof(TEXT_LENGTH) - 1;
+	unsigned long long value;
+	char number[24], *end;
+
+	(void)one;
+	h->headers += size;
+	if (h->headers > MAX_HEADERS)
+		return give_up(h, VACCEL_EBACKEND, "its answer has too many headers");
+	if (size > len && line[len] == ':' && !strncasecmp(line, TEXT_LENGTH, len)) {
+		snprintf(number, sizeof(number), "%.*s", (int)(size - len - 1), line + len + 1);
+		value = strtoull(number, &end, 10);
+		h->reply->text_size = end == number ? SIZE_MAX : value;
+	}
+	return size;
+}
+
+/* Makes room for more bytes, and for a byte behind them. */
+static size_t make_room(struct handle *h, size_t more)
+{
+	struct reply *r = h->reply;
+	size_t room = r->room ? r->room : FIRST_ROOM, needed = r->size + more + 1;
+	curl_off_t announced = -1;
+	uint8_t *data;
+
+	if (needed > h->rq->max_size + 1)
+		return give_up(h, VACCEL_EBACKEND, "its answer is too long");
+	if (needed <= r->room)
+		return 1;
+	curl_easy_getinfo(h->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+	if (!r->room && announced > 0 && announced < MAX_AT_ONCE)
+		room = (size_t)announced + 1;
+	while (room < needed)
+		room *= 2;
+	if (room > h->rq->max_size + 1)
+		room = h->rq->max_size + 1;
+	if (!budget_take(room - r->room))
+		return give_up(h, VACCEL_ENOMEM, "its answer needs more memory than VACCEL_OIP_MAX_BYTES leaves");
+	data = realloc(r->data, room);
+	if (!data) {
+		budget_give(room - r->room);
+		return give_up(h, VACCEL_ENOMEM, "there is no memory for its answer");
+	}
+	r->data = data;
+	r->room = room;
+	return 1;
+}
+
+static size_t on_body(char *data, size_t one, size_t size, void *arg)
+{
+	struct handle *h = arg;
+
+	(void)one;
+	if (size && !make_room(h, size))
+		return 0;
+	if (size)
+		memcpy(h->reply->data + h->reply->size, data, size);
+	h->reply->size += size;
+	return size;
+}
+
+static size_t on_read(char *to, size_t one, size_t room, void *arg)
+{
+	struct handle *h = arg;
+	const struct question *q = h->rq->question;
+	size_t done = 0, part;
+
+	(void)one;
+	h->reply->begun = true;
+	while (done < room && h->piece < q->nr_pieces) {
+		const struct piece *p = &q->pieces[h->piece];
+
+		part = p->size - h->sent < room - done ? p->size - h->sent : room - done;
+		if (part)
+			memcpy(to + done, (const char *)p->data + h->sent, part);
+		done += part;
+		h->sent += part;
+		if (h->sent == p->size) {
+			h->piece++;
+			h->sent = 0;
+		}
+	}
+	return done;
+}
+
+/*
+ * A connection that was open may be found closed when the request has been sent. libcurl would send it once more
+ * over another one, and the server would perhaps do it twice.
+ */
+static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	struct handle *h = arg;
+	int fd;
+
+	(void)purpose;
+	if (h->reply->begun)
+		return CURL_SOCKET_BAD;
+	if (!connect_needed())
+		return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+	fd = connect_ask(h->http->host, h->http->port);
+	if (fd >= 0)
+		return fd;
+	snprintf(h->reply->why, sizeof(h->reply->why), "cannot connect: %s", strerror(-fd));
+	return CURL_SOCKET_BAD;
+}
+
+static int on_opened(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	(void)arg;
+	(void)fd;
+	(void)purpose;
+	return connect_needed() ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
+}
+
+/* ---- Handles --------------------------------------------------------------------------------- */
+
+static void delete_handle(struct handle *h)
+{
+	if (h->curl)
+		curl_easy_cleanup(h->curl);
+	free(h);
+}
+
+static struct handle *new_handle(struct http *http)
+{
+	struct handle *h = calloc(1, sizeof(*h));
+	const char *ca = getenv(ENV_CA_FILE);
+	CURL *curl = h ? curl_easy_init() : NULL;
+
+	if (!curl) {
+		free(h);
+		return NULL;
+	}
+	h->curl = curl;
+	h->http = http;
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+	/* Other hosts than those that the operator names: also not the one that a variable calls a proxy. */
+	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 512L << 10);
+	curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 512L << 10);
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, h->error);
+	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(curl, CURLOPT_HEADERDATA, h);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, h);
+	curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(curl, CURLOPT_READDATA, h);
+	curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_open);
+	curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, h);
+	curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, on_opened);
+	if (http->resolve)
+		curl_easy_setopt(curl, CURLOPT_RESOLVE, http->resolve);
+	if (ca && *ca)
+		curl_easy_setopt(curl, CURLOPT_CAINFO, ca);
+	return h;
+}
+
+static struct handle *take_handle(struct http *http)
+{
+	struct handle *h;
+
+	pthread_mutex_lock(&http->lock);
+	h = http->idle;
+	if (h) {
+		http->idle = h->next;
+		http->nr_idle--;
+	}
+	pthread_mutex_unlock(&http->lock);
+	return h ? h : new_handle(http);
+}
+
+static void put_handle(struct http *http, struct handle *h)
+{
+	bool full;
+
+	pthread_mutex_lock(&http->lock);
+	full = http->nr_idle == MAX_IDLE;
+	if (!full) {
+		h->next = http->idle;
+		http->idle = h;
+		http->nr_idle++;
+	}
+	pthread_mutex_unlock(&http->lock);
+	if (full)
+		delete_handle(h);
+}
+
+/* Where the connector connects, names need not be found: any address will do. */
+static bool set_resolve(struct http *http)
+{
+	char text[600];
+
+	if (!connect_needed() || strchr(http->host, ':'))
+		return true;
+	snprintf(text, sizeof(text), "%s:%s:127.0.0.1", http->host, http->port);
+	http->resolve = curl_slist_append(NULL, text);
+	return http->resolve;
+}
+
+struct http *http_new(const char *url, const char *host, const char *port)
+{
+	struct http *http = calloc(1, sizeof(*http));
+
+	if (!http)
+		return NULL;
+	pthread_mutex_init(&http->lock, NULL);
+	http->url = strdup(url);
+	http->host = strdup(host);
+	http->port = strdup(port);
+	if (http->url && http->host && http->port && set_resolve(http))
+		return http;
+	http_delete(http);
+	return NULL;
+}
+
+void http_delete(struct http *http)
+{
+	struct handle *next;
+
+	for (struct handle *h = http->idle; h; h = next) {
+		next = h->next;
+		delete_handle(h);
+	}
+	curl_slist_free_all(http->resolve);
+	pthread_mutex_destroy(&http->lock);
+	free(http->url);
+	free(http->host);
+	free(http->port);
+	free(http);
+}
+
+void http_forget(struct http *http)
+{
+	pthread_mutex_init(&http->lock, NULL);
+	http->idle = NULL;
+	http->nr_idle = 0;
+}
+
+/* ---- Requests -------------------------------------------------------------------------------- */
+
+/* "Authorization: Bearer TOKEN", of the file as it is now. Return: 0 or -errno. */
+static int read_token(const char *path, char line[MAX_TOKEN + 32])
+{
+	int at = sprintf(line, "Authorization: Bearer "), fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, line + at, MAX_TOKEN);
+	int ret = n < 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (ret)
+		return ret;
+	line[at + n] = '\0';
+	line[at + (int)strcspn(line + at, "\r\n")] = '\0';
+	return line[at] ? 0 : -ENODATA;
+}
+
+static int add_header(struct curl_slist **list, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(*list, line);
+
+	if (!longer)
+		return VACCEL_ENOMEM;
+	*list = longer;
+	return VACCEL_OK;
+}
+
+static int make_headers(const struct question *q, struct curl_slist **list, struct reply *r)
+{
+	const char *token = getenv(ENV_TOKEN_FILE);
+	char line[MAX_TOKEN + 32];
+	int ret = VACCEL_OK;
+
+	if (token && *token) {
+		int err = read_token(token, line);
+
+		if (err) {
+			snprintf(r->why, sizeof(r->why), ENV_TOKEN_FILE "=%s: %s", token, strerror(-err));
+			return VACCEL_EREMOTEIO;
+		}
+		ret = add_header(list, line);
+	}
+	if (!q || ret)
+		return ret;
+	/* The other side is not asked whether it wants what is long. */
+	ret = add_header(list, "Expect:");
+	if (!ret)
+		ret = add_header(list, q->binary ? "Content-Type: application/octet-stream" :
+						   "Content-Type: application/json");
+	snprintf(line, sizeof(line), TEXT_LENGTH ": %zu", q->text_size);
+	return ret || !q->binary ? ret : add_header(list, line);
+}
+
+/* What there is to say of a code of libcurl, unless something was said */
+static void explain(struct handle *h, CURLcode code)
+{
+	char *why = h->reply->why;
+	const size_t size = sizeof(h->reply->why);
+
+	if (*why)
+		return;
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		snprintf(why, size, "it does not answer in time");
+	else if ((code == CURLE_COULDNT_CONNECT || code == CURLE_SEND_FAIL_REWIND) && h->reply->begun)
+		snprintf(why, size, "it has closed the connection without an answer");
+	else
+		oip_text(why, *h->error ? h->error : curl_easy_strerror(code),
+			 strlen(*h->error ? h->error : curl_easy_strerror(code)));
+}
+
+static int perform(struct handle *h, struct curl_slist *headers)
+{
+	const struct request *rq = h->rq;
+	uint64_t now = now_ms(), left = rq->deadline_ms > now ? rq->deadline_ms - now : 1;
+	char url[2048];
+	CURLcode code;
+
+	if (snprintf(url, sizeof(url), "%s/%s", h->http->url, rq->path) >= (int)sizeof(url))
+		return VACCEL_ENAMETOOLONG;
+	curl_easy_setopt(h->curl, CURLOPT_URL, url);
+	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT_MS, (long)left);
+	curl_easy_setopt(h->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(left < CONNECT_MS ? left : CONNECT_MS));
+	if (rq->question) {
+		curl_easy_setopt(h->curl, CURLOPT_POST, 1L);
+		curl_easy_setopt(h->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)rq->question->size);
+	} else {
+		curl_easy_setopt(h->curl, CURLOPT_HTTPGET, 1L);
+	}
+	code = curl_easy_perform(h->curl);
+	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, NULL);
+	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &h->reply->status);
+	if (code) {
+		explain(h, code);
+		return h->failed ? h->failed : VACCEL_EREMOTEIO;
+	}
+	if (h->reply->text_size == 0)
+		h->reply->text_size = h->reply->size;
+	return VACCEL_OK;
+}
+
+int http_ask(struct http *http, const struct request *rq, struct reply *r)
+{
+	struct curl_slist *headers = NULL;
+	struct handle *h;
+	int ret;
+
+	*r = (struct reply){.begun = false};
+	ret = make_headers(rq->question, &headers, r);
+	h = ret ? NULL : take_handle(http);
+	if (!ret && !h)
+		ret = VACCEL_ENOMEM;
+	if (!ret) {
+		h->rq = rq;
+		h->reply = r;
+		h->headers = h->piece = h->sent = 0;
+		h->failed = 0;
+		*h->error = '\0';
+		ret = perform(h, headers);
+		put_handle(http, h);
+	}
+	curl_slist_free_all(headers);
+	if (ret == VACCEL_ENOMEM && !*r->why)
+		snprintf(r->why, sizeof(r->why), "there is not enough memory");
+	return ret;
+}
+
+/* Return: whether it is no file that can be read. */
+static bool is_unreadable(const char *variable)
+{
+	const char *path = getenv(variable);
+
+	if (!path || !*path || !access(path, R_OK))
+		return false;
+	oip_error("%s=%s: %s", variable, path, strerror(errno));
+	return true;
+}
+
+int http_init(void)
+{
+	if (is_unreadable(ENV_TOKEN_FILE) || is_unreadable(ENV_CA_FILE))
+		return VACCEL_EINVAL;
+	return curl_global_init(CURL_GLOBAL_DEFAULT) ? VACCEL_ENOMEM : VACCEL_OK;
+}
