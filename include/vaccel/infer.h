@@ -127,7 +127,8 @@ struct vaccel_infer_desc {
 
 /*
  * vaccel_infer_load - load a model in a session, for the three calls below
- * @model: of type VACCEL_RESOURCE_MODEL, registered with the session
+ * @model: of type VACCEL_RESOURCE_MODEL, registered with the session; one of the path model://NAME is known
+ *	to a server, which the plugin asks
  *
  * One that is loaded is loaded again. EINVAL: no session, no model, or the engine does not understand its
  * content. EPERM: it is not registered with the session. ENOTSUP: no plugin offers this.

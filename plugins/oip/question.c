@@ -103,7 +103,11 @@ static bool add_float(struct question *q, double value, int digits)
 {
 	if (!isfinite(value))
 		return false;
-	add_number(q, "%.*g", digits, value);
+	/* As a whole number it would lose its sign. */
+	if (value == 0 && signbit(value))
+		add_word(q, "-0.0");
+	else
+		add_number(q, "%.*g", digits, value);
 	return true;
 }
 

@@ -11,7 +11,7 @@
 #include "server_url.h"
 
 /* Environment variable of a worker: the descriptor of a SOCK_SEQPACKET socket to the connector */
-#define CONNECTOR_VARIABLE "VACCEL_CONNECTOR_FD"
+#define CONNECTOR_VARIABLE "ACCEL_CONNECTOR_FD"
 
 /* Sent with one descriptor, a socket for the answer. The answer has, where status is 0, a connected TCP socket. */
 struct connector_msg {

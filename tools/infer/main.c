@@ -112,6 +112,8 @@ static int status_of(int code)
 	case VACCEL_ENODEV:
 	case VACCEL_ESESS:
 	case VACCEL_EPERM:
+	case VACCEL_EAGAIN:
+	case VACCEL_EREMOTEIO:
 		return EX_UNAVAILABLE;
 	default:
 		return EX_SOFTWARE;

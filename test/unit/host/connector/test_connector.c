@@ -36,7 +36,7 @@ static int start(void **state)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(a);
-	char plugin[160];
+	char plugin[256];
 
 	(void)state;
 	snprintf(dir, sizeof(dir), "/tmp/vaccel-connector-XXXXXX");

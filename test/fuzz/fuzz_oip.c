@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What servers of the Open Inference Protocol answer, as the plugin oip reads it, and what it asks them: a question as text
+ * means the same when it is read as an answer. Input: a byte that says what to do, and what that needs.
+ */
+#include "input.h"
+
+#include "../../plugins/oip/oip.h"
+
+enum action { ANSWER, DESCRIPTION, EXTENSIONS, ERROR, QUESTION, NR_ACTIONS };
+
+static volatile uint8_t sink;
+
+/* All that is there can be read, and is what it says. */
+static void touch(const struct vaccel_infer_tensor *t)
+{
+	if (vaccel_infer_tensor_check(t))
+		abort();
+	for (size_t i = 0; i < t->size; i++)
+		sink ^= ((const uint8_t *)t->data)[i];
+}
+
+static void read_answer(const uint8_t *data, size_t size)
+{
+	size_t text_size = size < 2 ? 0 : (size_t)data[0] | (size_t)data[1] << 8;
+	uint8_t *copy;
+	struct answer a;
+
+	if (size < 2)
+		return;
+	/* 65535: all of it, as where a server does not say */
+	size -= 2;
+	copy = malloc(size + 1);
+	memcpy(copy, data + 2, size);
+	if (!answer_read(&a, copy, size, text_size == 65535 ? size : text_size))
+		for (uint32_t i = 0; i < a.nr; i++)
+			touch(&a.outputs[i]);
+	answer_free(&a);
+	free(copy);
+}
+
+static void read_description(const uint8_t *data, size_t size)
+{
+	struct description d;
+
+	if (answer_describes(&d, data, size))
+		return;
+	for (uint32_t i = 0; i < d.info.nr_inputs + d.info.nr_outputs; i++)
+		sink ^= (uint8_t)(strlen(d.descs[i].name) + d.descs[i].nr_dims);
+	free(d.descs);
+}
+
+/* The text of a question with "inputs" is an answer if it says "outputs". */
+static void read_again(const struct question *q, const struct vaccel_infer_tensor *x)
+{
+	static const char inputs[] = "{\"inputs\"", outputs[] = "{\"outputs\"";
+	size_t size = q->text_size + 1;
+	char *text = malloc(size + 1);
+	struct answer a;
+
+	if (memcmp(q->text, inputs, sizeof(inputs) - 1))
+		abort();
+	memcpy(text, outputs, sizeof(outputs) - 1);
+	memcpy(text + sizeof(outputs) - 1, q->text + sizeof(inputs) - 1, q->text_size - (sizeof(inputs) - 1));
+	if (answer_read(&a, (uint8_t *)text, size, size) || a.nr != 1 || a.outputs[0].datatype != x->datatype ||
+	    a.outputs[0].size != x->size || memcmp(a.outputs[0].data, x->data, x->size))
+		abort();
+	answer_free(&a);
+	free(text);
+}
+
+/* BOOL of other bytes than 0 and 1 does not come back as it was. */
+static void make_bools(uint8_t *data, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		data[i] &= 1;
+}
+
+static void ask(const uint8_t *data, size_t size)
+{
+	struct vaccel_infer_tensor x = {.name = "x\"\n", .nr_dims = 1}, y = {.name = "y"};
+	size_t element;
+	struct question q;
+
+	if (!size)
+		return;
+	x.datatype = 1 + data[0] % (VACCEL_INFER_MAX - 1);
+	element = vaccel_infer_datatype_size(x.datatype);
+	x.size = element ? (size - 1) / element * element : size - 1;
+	x.shape[0] = element ? (int64_t)(x.size / element) : 1;
+	x.data = malloc(x.size + 1);
+	memcpy(x.data, data + 1, x.size);
+	if (x.datatype == VACCEL_INFER_BOOL)
+		make_bools(x.data, x.size);
+	for (int binary = 0; binary < 2 && !vaccel_infer_tensor_check(&x); binary++) {
+		int ret = question_make(&q, &x, 1, &y, (uint32_t)binary, binary);
+
+		if (binary && (ret || q.size != q.text_size + x.size))
+			abort();
+		if (!binary && !ret)
+			read_again(&q, &x);
+		question_free(&q);
+	}
+	free(x.data);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char text[OIP_TEXT_SIZE];
+
+	budget_set(64u << 20);
+	if (!size)
+		return 0;
+	switch (data[0] % NR_ACTIONS) {
+	case ANSWER:
+		read_answer(data + 1, size - 1);
+		break;
+	case DESCRIPTION:
+		read_description(data + 1, size - 1);
+		break;
+	case EXTENSIONS:
+		sink ^= answer_has_binary(data + 1, size - 1);
+		break;
+	case ERROR:
+		sink ^= (uint8_t)strlen(answer_error(text, data + 1, size - 1));
+		break;
+	default:
+		ask(data + 1, size - 1);
+	}
+	return 0;
+}
