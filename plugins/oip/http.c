@@ -135,7 +135,6 @@ static size_t on_read(char *to, size_t one, size_t room, void *arg)
 	size_t done = 0, part;
 
 	(void)one;
-	h->reply->begun = true;
 	while (done < room && h->piece < q->nr_pieces) {
 		const struct piece *p = &q->pieces[h->piece];
 
@@ -150,6 +149,19 @@ static size_t on_read(char *to, size_t one, size_t room, void *arg)
 		}
 	}
 	return done;
+}
+
+/* The connection is there, and the request goes out. One that only asks begins nothing. */
+static int on_begin(void *arg, char *from, char *to, int from_port, int to_port)
+{
+	struct handle *h = arg;
+
+	(void)from;
+	(void)to;
+	(void)from_port;
+	(void)to_port;
+	h->reply->begun = h->rq->question;
+	return CURL_PREREQFUNC_OK;
 }
 
 /*
@@ -211,8 +223,7 @@ static struct handle *new_handle(struct http *http)
 	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 512L << 10);
-	curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 512L << 10);
+	curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 64L << 10);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, h->error);
 	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(curl, CURLOPT_HEADERDATA, h);
@@ -220,6 +231,8 @@ static struct handle *new_handle(struct http *http)
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, h);
 	curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
 	curl_easy_setopt(curl, CURLOPT_READDATA, h);
+	curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, on_begin);
+	curl_easy_setopt(curl, CURLOPT_PREREQDATA, h);
 	curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_open);
 	curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, h);
 	curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, on_opened);
@@ -382,6 +395,18 @@ static void explain(struct handle *h, CURLcode code)
 			 strlen(*h->error ? h->error : curl_easy_strerror(code)));
 }
 
+/* What is in one piece, libcurl sends from where it is; else it asks on_read(). */
+static void set_body(CURL *curl, const struct question *q)
+{
+	if (!q) {
+		curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+		return;
+	}
+	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, q->nr_pieces == 1 ? q->text : NULL);
+	curl_easy_setopt(curl, CURLOPT_POST, 1L);
+	curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->size);
+}
+
 static int perform(struct handle *h, struct curl_slist *headers)
 {
 	const struct request *rq = h->rq;
@@ -395,12 +420,7 @@ static int perform(struct handle *h, struct curl_slist *headers)
 	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT_MS, (long)left);
 	curl_easy_setopt(h->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(left < CONNECT_MS ? left : CONNECT_MS));
-	if (rq->question) {
-		curl_easy_setopt(h->curl, CURLOPT_POST, 1L);
-		curl_easy_setopt(h->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)rq->question->size);
-	} else {
-		curl_easy_setopt(h->curl, CURLOPT_HTTPGET, 1L);
-	}
+	set_body(h->curl, rq->question);
 	code = curl_easy_perform(h->curl);
 	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, NULL);
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &h->reply->status);

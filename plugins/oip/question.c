@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SMALL (256u << 10) /* tensors of a question together */
+
 /* ---- Text ------------------------------------------------------------------------------------ */
 
 static char *make_room(struct question *q, size_t more)
@@ -34,7 +36,7 @@ static void add(struct question *q, const char *text, size_t size)
 {
 	char *to = make_room(q, size);
 
-	if (!to)
+	if (!to || !size)
 		return;
 	memcpy(to, text, size);
 	q->text_size += size;
@@ -245,6 +247,24 @@ static void add_outputs(struct question *q, const struct vaccel_infer_tensor *ou
 		add_word(q, ",\"parameters\":{\"binary_data_output\":true}");
 }
 
+/* Small tensors are copied behind the text: a single piece is sent at once. */
+static int gather(struct question *q)
+{
+	size_t text_size = q->text_size;
+
+	for (size_t i = 1; i < q->nr_pieces; i++)
+		q->size += q->pieces[i].size;
+	if (q->size <= SMALL) {
+		for (size_t i = 1; i < q->nr_pieces; i++)
+			add(q, q->pieces[i].data, q->pieces[i].size);
+		q->nr_pieces = 1;
+	}
+	q->pieces[0] = (struct piece){q->text, q->text_size};
+	q->size = q->nr_pieces == 1 ? q->text_size : q->size + text_size;
+	q->text_size = text_size;
+	return q->failed ? VACCEL_ENOMEM : VACCEL_OK;
+}
+
 int question_make(struct question *q, const struct vaccel_infer_tensor *inputs, uint32_t nr_inputs,
 		  const struct vaccel_infer_tensor *outputs, uint32_t nr_outputs, bool binary)
 {
@@ -265,10 +285,7 @@ int question_make(struct question *q, const struct vaccel_infer_tensor *inputs, 
 	add_word(q, "}");
 	if (ret || q->failed)
 		return ret ? ret : VACCEL_ENOMEM;
-	q->pieces[0] = (struct piece){q->text, q->text_size};
-	for (size_t i = 0; i < q->nr_pieces; i++)
-		q->size += q->pieces[i].size;
-	return VACCEL_OK;
+	return gather(q);
 }
 
 void question_free(struct question *q)

@@ -100,6 +100,20 @@ static void redirects(void **state)
 	vaccel_resource_delete(model);
 }
 
+/* A connection that breaks when the request is there: the server may have begun, so it is not asked again. */
+static void not_again(void **state)
+{
+	struct vaccel_resource *model = start("each-other", NULL);
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		for (int place = 0; place < NR_PLACES; place++) {
+			assert_int_equal(run(place, model), VACCEL_EREMOTEIO);
+			assert_int_equal(run(place, model), 0);
+		}
+	vaccel_resource_delete(model);
+}
+
 /* A server that has begun is not replaced by another: no run happens twice. */
 static void only_once(void **state)
 {
@@ -133,6 +147,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(faults, end),
 		cmocka_unit_test_teardown(redirects, end),
+		cmocka_unit_test_teardown(not_again, end),
 		cmocka_unit_test_teardown(only_once, end),
 	};
 
