@@ -90,6 +90,10 @@ bench: vm
 bench-clients: user
 	$(in_root) env LD_LIBRARY_PATH=build/plain/src:build/plain/plugins bench/clients
 
+# A model server's answers by the plugin oip, and by libcurl alone
+bench-oip: user
+	$(in_root) bench/oip
+
 # Symbols, layouts, values and headers against vAccel 0.8.
 abi: user
 	$(in_root) meson test -C build/plain --no-rebuild --suite abi --print-errorlogs
@@ -179,7 +183,7 @@ help:
 	@echo 'make check-dist try them: install, run, remove, boot; ends with "N passed, N failed"'
 	@echo 'make clean    remove build/ (scripts/build-root --remove deletes the build root)'
 
-.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo demo-engines bench bench-clients check check-engines check-all models abi fuzz torture kill-matrix \
+.PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo demo-engines bench bench-clients bench-oip check check-engines check-all models abi fuzz torture kill-matrix \
 	stress sanitizers coverage debug-kernel-check qemu sparse dist check-dist clean help
 
 endif

@@ -20,7 +20,7 @@ static char *make_room(struct question *q, size_t more)
 	char *text;
 
 	while (!q->failed && room < q->text_size + more + 1)
-		room *= 2;
+		room = 2 * room < q->text_size + more + 1 ? q->text_size + more + 1 : 2 * room;
 	if (!q->failed && room > q->text_room) {
 		text = realloc(q->text, room);
 		if (text) {
@@ -254,7 +254,7 @@ static int gather(struct question *q)
 
 	for (size_t i = 1; i < q->nr_pieces; i++)
 		q->size += q->pieces[i].size;
-	if (q->size <= SMALL) {
+	if (q->size <= SMALL && make_room(q, q->size)) {
 		for (size_t i = 1; i < q->nr_pieces; i++)
 			add(q, q->pieces[i].data, q->pieces[i].size);
 		q->nr_pieces = 1;
