@@ -450,7 +450,7 @@ static int confine_worker(const struct policy *p, const struct sandbox_place *pl
 		if (ret == -ENOENT)
 			return ret;
 		miss(r, true, "access to listed files only (Landlock)", ret);
-		miss(r, true, "files' attributes (seccomp)", syscalls_deny_attributes());
+		miss(r, true, "files' attributes (seccomp)", syscalls_deny_attributes(*p->cache_dir));
 	}
 	miss(r, true, "dropped capabilities", drop_capabilities());
 	keep_from_others(p, place->home, r);
@@ -580,7 +580,7 @@ void sandbox_connector(const uint16_t *ports, unsigned int nr)
 	syscalls_deny_processes();
 }
 
-void sandbox_observer(void)
+void sandbox_fileless(void)
 {
 	confine_helper(NULL);
 }

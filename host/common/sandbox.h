@@ -90,7 +90,7 @@ void sandbox_keeper(int dir);
  */
 void sandbox_connector(const uint16_t *ports, unsigned int nr);
 
-/** sandbox_observer() - confines the observer to the sockets and the memory that it has, at all levels */
-void sandbox_observer(void);
+/** sandbox_fileless() - confines a process to the sockets and the memory that it has, at all levels */
+void sandbox_fileless(void);
 
 #endif

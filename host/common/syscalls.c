@@ -145,12 +145,16 @@ int syscalls_deny_dangerous(bool network)
 	return load(ctx, ret);
 }
 
-int syscalls_deny_attributes(void)
+int syscalls_deny_attributes(bool open_files)
 {
 	static const char *const by_path[] = {
 		"chmod", "fchmodat", "fchmodat2", "chown", "chown32", "lchown", "lchown32",
 		"fchownat", "setxattr", "lsetxattr", "removexattr", "lremovexattr", "setxattrat",
 		"removexattrat", "file_setattr", "truncate", "truncate64", NULL
+	};
+	static const char *const by_descriptor[] = {
+		"fchmod", "fchown", "fchown32", "fsetxattr", "fremovexattr", "utimensat",
+		"utimensat_time64", "futimesat", "utimes", "utime", NULL
 	};
 	scmp_filter_ctx ctx = begin(SCMP_ACT_ALLOW);
 	int ret;
@@ -158,6 +162,11 @@ int syscalls_deny_attributes(void)
 	if (!ctx)
 		return -ENOMEM;
 	ret = add(ctx, DENY, by_path);
+	if (!ret && open_files)
+		ret = add(ctx, DENY, by_descriptor);
+	/* Who has a lease is waited for by all that open the file. */
+	if (!ret && open_files)
+		ret = seccomp_rule_add(ctx, DENY, SCMP_SYS(fcntl), 1, SCMP_A1_32(SCMP_CMP_EQ, F_SETLEASE));
 	/* Emptying what may only be read: Landlock sees it from Linux 6.2 on. */
 	if (!ret)
 		ret = seccomp_rule_add(ctx, DENY, SCMP_SYS(openat), 1,

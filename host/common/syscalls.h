@@ -31,8 +31,10 @@ int syscalls_deny_dangerous(bool network);
 /**
  * syscalls_deny_attributes() - forbids what Landlock does not look at, for this process and what it
  * starts: changing rights, owners and attributes by path, and emptying files that are only readable
+ * @open_files: also of files that are open, with their times, and leases: for a process that has memory which
+ *              others have, too
  */
-int syscalls_deny_attributes(void);
+int syscalls_deny_attributes(bool open_files);
 
 /**
  * syscalls_deny_others() - forbids calls that name another process than this one, of whatever kind:

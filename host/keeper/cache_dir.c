@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "wire/possession.h"
 
 #define HASH_SIZE 32
@@ -28,7 +29,6 @@
 #define MAX_TRIES 8
 /* More files than this are not looked at: a member of the group may make any number. */
 #define MAX_ENTRIES 65536
-#define PIECE ((size_t)256 << 10)
 
 /* A content in the directory. */
 struct entry {
@@ -103,50 +103,6 @@ static void hex(const uint8_t *bytes, size_t size, char *text)
 		sprintf(text + 2 * i, "%02x", bytes[i]);
 }
 
-static bool is_zero(const uint8_t *data, size_t len)
-{
-	return !data[0] && !memcmp(data, data + 1, len - 1);
-}
-
-static int write_all(int fd, const uint8_t *data, size_t len, uint64_t at)
-{
-	while (len) {
-		ssize_t n = pwrite(fd, data, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		data += n;
-		len -= (size_t)n;
-		at += (uint64_t)n;
-	}
-	return 0;
-}
-
-/* What is to happen with each piece of a file; return 0 or a negative errno value. */
-typedef int (*piece_function)(void *arg, const uint8_t *data, size_t len, uint64_t at);
-
-static int for_pieces(int fd, uint64_t size, piece_function function, void *arg)
-{
-	uint8_t *piece = malloc(PIECE);
-	int ret = piece ? 0 : -ENOMEM;
-
-	for (uint64_t at = 0; at < size && !ret;) {
-		size_t want = size - at < PIECE ? (size_t)(size - at) : PIECE;
-		ssize_t n = pread(fd, piece, want, (off_t)at);
-
-		if (n > 0) {
-			ret = function(arg, piece, (size_t)n, at);
-			at += (uint64_t)n;
-		} else if (n == 0 || errno != EINTR) {
-			ret = n ? -errno : -EIO; /* or shorter than it was */
-		}
-	}
-	free(piece);
-	return ret;
-}
-
 static int hash_piece(void *arg, const uint8_t *data, size_t len, uint64_t at)
 {
 	(void)at;
@@ -159,17 +115,11 @@ static int hash_file(int fd, uint64_t size, uint8_t hash[HASH_SIZE])
 	int ret = -ENOMEM;
 
 	if (ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL))
-		ret = for_pieces(fd, size, hash_piece, ctx);
+		ret = bytes_for_pieces(fd, size, hash_piece, ctx);
 	if (!ret && !EVP_DigestFinal_ex(ctx, hash, NULL))
 		ret = -EIO;
 	EVP_MD_CTX_free(ctx);
 	return ret;
-}
-
-static int copy_piece(void *arg, const uint8_t *data, size_t len, uint64_t at)
-{
-	/* Holes stay holes. */
-	return is_zero(data, len) ? 0 : write_all(*(int *)arg, data, len, at);
 }
 
 /* ---- The directory -------------------------------------------------------------------------- */
@@ -326,7 +276,7 @@ int cache_dir_insert(int dir, uint64_t max_bytes, int from, uint64_t size)
 	fd = openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0400);
 	if (fd < 0)
 		return -errno;
-	ret = ftruncate(fd, (off_t)size) ? -errno : for_pieces(from, size, copy_piece, &fd);
+	ret = ftruncate(fd, (off_t)size) ? -errno : bytes_for_pieces(from, size, bytes_copy_piece, &fd);
 	if (!ret)
 		ret = share(dir, fd);
 	if (!ret) {
@@ -352,7 +302,7 @@ static int claim_piece(void *arg, const uint8_t *data, size_t len, uint64_t at)
 {
 	struct claim *c = arg;
 
-	return possession_add(c->p, data, len) ? copy_piece(&c->to, data, len, at) : -EIO;
+	return possession_add(c->p, data, len) ? bytes_copy_piece(&c->to, data, len, at) : -EIO;
 }
 
 /* Copies the file and looks whether the copy has the tag. Return: 0, -ENOENT, ... */
@@ -370,7 +320,7 @@ static int try_file(int dir, const char *name, const uint8_t *key, const uint8_t
 	ret = fstat(fd, &st) || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != size ? -ENOENT : 0;
 	if (!ret) {
 		c.p = possession_begin(key);
-		ret = c.p ? for_pieces(fd, size, claim_piece, &c) : -ENOMEM;
+		ret = c.p ? bytes_for_pieces(fd, size, claim_piece, &c) : -ENOMEM;
 		if (c.p && !possession_end(c.p, ret ? NULL : is) && !ret)
 			ret = -EIO;
 		if (!ret && CRYPTO_memcmp(is, tag, sizeof(is)))

@@ -21,6 +21,8 @@
 #include "fdpass.h"
 #include "keeper_proto.h"
 #include "sandbox.h"
+#include "shared.h"
+#include "store_client.h"
 #include "streams.h"
 
 /* Requests at a time; most of each is reading and hashing. */
@@ -53,29 +55,66 @@ static int check_memory(int fd, uint64_t size, int seals)
 	return 0;
 }
 
-static int handle(struct keeper_msg *msg, int fd)
+/* What the worker has written is kept, and it gets what other clients have of it, if there is a store. */
+static int insert(int fd, uint64_t size, struct shared *to)
+{
+	int ret = check_memory(fd, size, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW);
+
+	if (ret)
+		return ret;
+	(void)shared_insert(fd, size, to);
+	return cache_dir_insert(keeper.dir, keeper.max_bytes, fd, size);
+}
+
+/* From memory that other clients use, else from the directory */
+static int claim(const struct keeper_msg *msg, struct shared *to)
 {
 	uint8_t key[POSSESSION_KEY_SIZE];
-	int ret;
+	int ret = make_key(msg->nonce, key), fd;
 
+	if (!ret && (msg->size < 1 || msg->size > keeper.max_bytes || msg->size > INT64_MAX))
+		ret = -ENOENT;
+	if (ret || !shared_claim(key, msg->tag, msg->size, to))
+		return ret;
+	fd = shared_make(msg->size);
+	if (fd < 0)
+		return fd;
+	ret = cache_dir_claim(keeper.dir, key, msg->tag, fd, msg->size);
+	if (!ret)
+		return shared_finish(fd, msg->size, to);
+	close(fd);
+	return ret;
+}
+
+static int handle(struct keeper_msg *msg, int fd, struct shared *to)
+{
 	switch (msg->type) {
 	case KEEPER_KEY:
 		return make_key(msg->nonce, msg->key);
 	case KEEPER_INSERT:
-		ret = check_memory(fd, msg->size, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW);
-		return ret ? ret : cache_dir_insert(keeper.dir, keeper.max_bytes, fd, msg->size);
+		return insert(fd, msg->size, to);
 	case KEEPER_CLAIM:
-		ret = check_memory(fd, msg->size, 0);
-		if (!ret)
-			ret = make_key(msg->nonce, key);
-		return ret ? ret : cache_dir_claim(keeper.dir, key, msg->tag, fd, msg->size);
+		return claim(msg, to);
 	}
 	return -ENOTSUP;
+}
+
+/* Nobody gets the answer where the worker has died or given up: then nobody uses what is in it. */
+static void answer(int sock, struct keeper_msg *msg, const struct shared *to)
+{
+	const struct iovec iov = { msg, sizeof(*msg) };
+	ssize_t n;
+
+	msg->id = to->id;
+	n = fdpass_send(sock, &iov, 1, &to->fd, to->fd >= 0, MSG_DONTWAIT);
+	if (n != sizeof(*msg) && to->id)
+		store_drop(to->id);
 }
 
 /* Receives and answers one request. Return: false when there will be none any more. */
 static bool serve(void)
 {
+	struct shared to = { .fd = -1 };
 	struct keeper_msg msg;
 	int fds[KEEPER_MAX_FDS];
 	unsigned int nr_fds;
@@ -88,9 +127,15 @@ static bool serve(void)
 	if (n == 0)
 		return false;
 	if (n == sizeof(msg) && fds[0] >= 0) {
-		msg.status = handle(&msg, fds[1]);
-		send(fds[0], &msg, sizeof(msg), MSG_NOSIGNAL | MSG_DONTWAIT);
+		msg.status = handle(&msg, fds[1], &to);
+		answer(fds[0], &msg, &to);
+	} else if (n == sizeof(msg) && msg.type == KEEPER_DROP) {
+		store_drop(msg.id);
+	} else if (n == sizeof(msg) && msg.type == KEEPER_BEGIN) {
+		store_drop_all();
 	}
+	if (to.fd >= 0)
+		close(to.fd);
 	for (int i = 0; i < KEEPER_MAX_FDS; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -105,8 +150,8 @@ static void *serve_all(void *arg)
 	return NULL;
 }
 
-/* In the new process: nothing of the supervisor's but the directory and the socket. */
-static void run(int dir, int sock)
+/* In the new process: nothing of the supervisor's but the directory and the sockets. @store: may be -1 */
+static void run(int dir, int sock, int store)
 {
 	pthread_t threads[NR_THREADS - 1];
 	unsigned int nr_threads = 0;
@@ -114,9 +159,11 @@ static void run(int dir, int sock)
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	if (streams_detach() || dup2(dir, 3) < 0 || dup2(sock, 4) < 0)
+	if (streams_detach() || dup2(dir, 3) < 0 || dup2(sock, 4) < 0 ||
+	    (store >= 0 && dup2(store, 5) < 0))
 		_exit(1);
-	syscall(SYS_close_range, 5, ~0u, 0);
+	syscall(SYS_close_range, 5 + (store >= 0), ~0u, 0);
+	store_connect(store >= 0 ? 5 : -1);
 	keeper.dir = 3;
 	keeper.sock = 4;
 	prctl(PR_SET_NAME, "accel-keeper");
@@ -132,9 +179,15 @@ static void run(int dir, int sock)
 	_exit(0);
 }
 
-int keeper_start(int dir, uint64_t max_bytes)
+/* A copy that is in nobody's way */
+static int move_up(int fd)
 {
-	int socks[2], ret, high_dir, high_sock;
+	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 6);
+}
+
+int keeper_start(int dir, uint64_t max_bytes, int store)
+{
+	int socks[2], ret;
 	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks))
@@ -150,9 +203,7 @@ int keeper_start(int dir, uint64_t max_bytes)
 	if (pid == 0) {
 		if (fork() != 0)
 			_exit(0);
-		high_dir = fcntl(dir, F_DUPFD_CLOEXEC, 5);
-		high_sock = fcntl(socks[1], F_DUPFD_CLOEXEC, 5);
-		run(high_dir, high_sock);
+		run(move_up(dir), move_up(socks[1]), move_up(store));
 	}
 	ret = pid < 0 ? -errno : 0;
 	memset(keeper.secret, 0, sizeof(keeper.secret));

@@ -22,6 +22,7 @@
 #include "handoff.h"
 #include "log.h"
 #include "socket.h"
+#include "store.h"
 #include "transport/clock.h"
 #include "transport/refusal.h"
 #include "waiting.h"
@@ -72,6 +73,7 @@ struct place {
 struct listener {
 	const struct listener_options *opts;
 	int signals, sock;
+	int store; /* its door; -1: there is none yet */
 	bool bound, stop, has_started;
 	bool draining; /* no new clients */
 	uint64_t reloads;
@@ -102,23 +104,35 @@ static unsigned int count(const struct listener *l, enum state state)
 
 /* ---- Supervisors ---------------------------------------------------------------------------- */
 
-/* In the new process. @counters: -1, or above @sock */
+/* In the new process: moves a descriptor to the next free place. @fd: -1, or not below that place. Return: where it is */
+static int move(int fd, int *next)
+{
+	if (fd < 0)
+		return -1;
+	if (fd != *next)
+		dup2(fd, *next);
+	fcntl(*next, F_SETFD, FD_CLOEXEC);
+	return (*next)++;
+}
+
+/* In the new process */
 static void become_supervisor(struct listener *l, int sock, int counters, uint64_t sections)
 {
-	int fd = sock;
+	int next = STDERR_FILENO + 1, store = l->store;
 
-	if (fd != STDERR_FILENO + 1)
-		fd = dup2(sock, STDERR_FILENO + 1);
-	if (counters > fd + 1)
-		counters = dup2(counters, fd + 1);
-	syscall(SYS_close_range, fd + 1 + (counters >= 0), ~0u, 0);
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	/* Out of each other's way */
 	if (counters >= 0)
-		fcntl(counters, F_SETFD, FD_CLOEXEC);
+		counters = fcntl(counters, F_DUPFD, next + 3);
+	if (store >= 0)
+		store = fcntl(store, F_DUPFD, next + 3);
+	sock = move(sock, &next);
+	counters = move(counters, &next);
+	store = move(store, &next);
+	syscall(SYS_close_range, next, ~0u, 0);
 	sigprocmask(SIG_SETMASK, &l->old_signals, NULL);
 	setrlimit(RLIMIT_NOFILE, &l->old_limit);
 	prctl(PR_SET_NAME, "accel-client");
-	exit(l->opts->serve(l->opts->arg, fd, counters, sections));
+	exit(l->opts->serve(l->opts->arg, sock, counters, store, sections));
 }
 
 static void clear_place(struct place *p)
@@ -139,6 +153,21 @@ static struct place *find_place(const struct listener *l)
 	return NULL;
 }
 
+/* Has a store if clients may share memory; one that has died is started again, for later ones. */
+static void update_store(struct listener *l)
+{
+	if (l->store >= 0 && store_is_gone(l->store)) {
+		log_warn("the store has ended: those who are connected now share no more models in memory");
+		close(l->store);
+		l->store = -1;
+	}
+	if (l->store >= 0 || !*l->opts->has_store)
+		return;
+	l->store = store_start();
+	if (l->store < 0)
+		log_warn("clients do not share models in memory: %s", strerror(-l->store));
+}
+
 /* Return: 0 or -errno, with nothing started */
 static int fork_supervisor(struct listener *l, struct place *p, uint64_t sections)
 {
@@ -147,7 +176,7 @@ static int fork_supervisor(struct listener *l, struct place *p, uint64_t section
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, socks))
 		return -errno;
 	p->sock = socks[0];
-	/* After the pair: its number is the larger one. */
+	update_store(l);
 	p->counters = watcher_is_wanted(&l->watcher) ? counters_create(sizeof(struct counters)) : -1;
 	ret = watcher_is_wanted(&l->watcher) && p->counters < 0 ? p->counters : 0;
 	if (!ret) {
@@ -835,6 +864,7 @@ int listener_run(const struct listener_options *opts)
 	}
 	l->opts = opts;
 	l->sock = -1;
+	l->store = -1;
 	watcher_init(&l->watcher);
 	for (unsigned int i = 0; i < l->nr_places; i++)
 		l->places[i] = (struct place){ .sock = -1, .counters = -1 };
@@ -855,6 +885,8 @@ int listener_run(const struct listener_options *opts)
 	waiting_clear(&l->waiting);
 	stop_supervisors(l);
 	watcher_close(&l->watcher);
+	if (l->store >= 0)
+		close(l->store);
 	ret = ret ? ret : l->status;
 	close(l->signals);
 out:

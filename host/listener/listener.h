@@ -22,6 +22,7 @@ struct listener_options {
 	int fd;			 /* a listening unix socket */
 	unsigned int max_clients;
 	const struct config_clients *clients; /* the policy's sections for users and groups */
+	const bool *has_store; /* whether clients may share memory, see store.h; may change */
 	const char *name;	 /* of the service, in the log; "" */
 	const char *metrics, *control; /* as watcher_open() has them; NULL: none */
 	const char *observer;	 /* its executable, for those */
@@ -32,10 +33,10 @@ struct listener_options {
 	bool (*reload)(void *arg, char *why, size_t size);
 	/*
 	 * The supervisor's program, in a new process that has nothing open but the standard streams,
-	 * @handoff (handoff.h), and @counters (counters.h), if that is not -1. @sections: the policy's
-	 * sections that are for the client, as bits. Return: its exit status.
+	 * @handoff (handoff.h), and @counters (counters.h) and @store (its door), if they are not -1. @sections:
+	 * the policy's sections that are for the client, as bits. Return: its exit status.
 	 */
-	int (*serve)(void *arg, int handoff, int counters, uint64_t sections);
+	int (*serve)(void *arg, int handoff, int counters, int store, uint64_t sections);
 	void *arg;
 };
 

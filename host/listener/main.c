@@ -25,6 +25,7 @@
 #include "log.h"
 #include "log_outlet.h"
 #include "log_relay.h"
+#include "store.h"
 #include "streams.h"
 #include "supervisor.h"
 
@@ -102,6 +103,8 @@ struct arguments {
 	const char *name;
 	const char *metrics, *control;
 	bool print_policy;
+	bool has_cache_dir; /* at least for some clients */
+	int store;	    /* of a client's supervisor: see store_join(); -1: none */
 	unsigned int max_clients; /* 0: not given */
 	struct policy checked; /* the command line's alone, to find what is wrong in it */
 	struct given *given;
@@ -312,7 +315,10 @@ static int make_policy(struct arguments *args, uint64_t sections)
 	args->opts.device.num_queues = (unsigned int)p->num_queues;
 	args->opts.device.op_timeout_s = (unsigned int)p->op_timeout;
 	/* Once is enough. */
-	return ret || sections ? ret : check_name(args, &found);
+	if (ret || sections)
+		return ret;
+	args->has_cache_dir = *p->cache_dir || found.cache_dir;
+	return check_name(args, &found);
 }
 
 /* What else the caller has left open is not for us. */
@@ -334,8 +340,21 @@ static int open_dir(const char *option, const char *path)
 	return -2;
 }
 
-/* Return: 0 or an exit status. */
-static int open_dirs(struct device_options *dev)
+/* @cache: the directory; closed. Return: a keeper, or -errno */
+static int start_keeper(int cache, uint64_t max_bytes, int door)
+{
+	/* Without it the client shares the directory alone. */
+	int store = door < 0 ? -1 : store_join(door, cache, max_bytes);
+	int keeper = keeper_start(cache, max_bytes, store);
+
+	close(cache);
+	if (store >= 0)
+		close(store);
+	return keeper;
+}
+
+/* @door: to the store, or -1. Return: 0 or an exit status. */
+static int open_dirs(struct device_options *dev, int door)
 {
 	const struct policy *p = &dev->setup.policy;
 	int cache = open_dir("cache-dir", p->cache_dir);
@@ -351,8 +370,7 @@ static int open_dirs(struct device_options *dev)
 		log_error("--cache-dir=%s: %s", p->cache_dir, why);
 		return EX_USAGE;
 	}
-	dev->keeper = keeper_start(cache, p->cache_max_bytes);
-	close(cache);
+	dev->keeper = start_keeper(cache, p->cache_max_bytes, door);
 	if (dev->keeper < 0) {
 		log_error("--cache-dir=%s: cannot start its keeper: %s", p->cache_dir,
 			  strerror(-dev->keeper));
@@ -424,14 +442,17 @@ static int supervise(struct arguments *args)
 	snprintf(seconds, sizeof(seconds), "%" PRIu64, args->opts.device.setup.policy.op_timeout);
 	setenv("VACCEL_OP_TIMEOUT", seconds, 1);
 	if (!ret)
-		ret = open_dirs(&args->opts.device);
+		ret = open_dirs(&args->opts.device, args->store);
+	/* What is started from here on has no way to the store. */
+	if (args->store >= 0)
+		close(args->store);
 	if (!ret)
 		ret = start_connector(&args->opts.device);
 	return ret ? ret : supervisor_run(&args->opts);
 }
 
 /* In a process of its own */
-static int serve_one(void *arg, int handoff, int counters, uint64_t sections)
+static int serve_one(void *arg, int handoff, int counters, int store, uint64_t sections)
 {
 	struct arguments *args = arg;
 	int ret = sections ? make_policy(args, sections) : 0;
@@ -443,6 +464,7 @@ static int serve_one(void *arg, int handoff, int counters, uint64_t sections)
 	args->opts.fd = -1;
 	args->opts.handoff = handoff;
 	args->opts.device.counters = counters;
+	args->store = store;
 	return supervise(args);
 }
 
@@ -505,6 +527,7 @@ static int serve_many(struct arguments *args)
 		.fd = args->opts.fd,
 		.max_clients = max_clients(args),
 		.clients = &args->clients,
+		.has_store = &args->has_cache_dir,
 		.name = name,
 		.metrics = args->metrics,
 		.control = args->control,
@@ -523,7 +546,7 @@ int main(int argc, char **argv)
 {
 	const struct argp argp = { make_options(), parse, NULL, doc, NULL, NULL, NULL };
 	/* Supervisors of later clients need all of it. */
-	static struct arguments args = { .opts = { .fd = -1, .handoff = -1, .device.counters = -1 } };
+	static struct arguments args = { .opts = { .fd = -1, .handoff = -1, .device.counters = -1 }, .store = -1 };
 	static char worker[PATH_MAX];
 	struct control_setup *setup = &args.opts.device.setup;
 	int ret;

@@ -158,7 +158,7 @@ int main(int argc, char **argv)
 			log_error("the observer cannot start: %s", strerror(-ret));
 		return EX_OSERR;
 	}
-	sandbox_observer();
+	sandbox_fileless();
 	serve();
 	http_stop(http);
 	return 0;

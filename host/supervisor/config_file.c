@@ -154,6 +154,8 @@ static int on_value(void *opaque, const char *section, const char *name, const c
 		return fail(pass, "%s is there twice", name);
 	if (policy_set(p, rule, value, why, sizeof(why)))
 		return fail(pass, "%s = %s: %s", name, value, why);
+	if (rule == POLICY_cache_dir && pass->found)
+		pass->found->cache_dir = true;
 	return 1;
 }
 

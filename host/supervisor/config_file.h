@@ -43,6 +43,7 @@ void config_file_free(struct config_file *file);
 struct config_sections {
 	bool vm;     /* that of the VM in question; it may be empty */
 	bool others; /* of other VMs */
+	bool cache_dir; /* one, whosever it is, names a directory to share models in */
 };
 
 /**

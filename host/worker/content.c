@@ -27,6 +27,7 @@ struct content {
 	unsigned int users;
 	bool charged;
 	bool published;
+	uint64_t shared; /* the keeper's id of memory that others have, too; 0: it is this process's own */
 	bool from_keeper;
 };
 
@@ -63,9 +64,11 @@ static bool has_keeper(const struct content_cache *cache)
 	return cache->keeper >= 0 && !keeper_is_silent();
 }
 
-static void content_free(struct content *c)
+static void content_free(struct content_cache *cache, struct content *c)
 {
 	close(c->fd);
+	if (c->shared)
+		keeper_drop(cache->keeper, c->shared);
 	free(c);
 }
 
@@ -176,7 +179,7 @@ static bool drop_one(struct content_cache *cache)
 	}
 	pthread_mutex_unlock(&cache->lock);
 	if (victim)
-		content_free(victim); /* takes a while for a large one */
+		content_free(cache, victim); /* takes a while for a large one */
 	return victim;
 }
 
@@ -229,14 +232,30 @@ void content_put(struct content_cache *cache, struct content *c)
 	}
 	pthread_mutex_unlock(&cache->lock);
 	if (last && !kept)
-		content_free(c);
+		content_free(cache, c);
 }
 
-static void store(struct content_cache *cache, const struct content *c)
+/* Under the same descriptor, for its links. What it had is nobody's any more. */
+static int take_memory(struct content_cache *cache, struct content *c, const struct keeper_memory *memory)
 {
-	int ret = keeper_insert(cache->keeper, c->fd, c->size);
+	int ret = dup3(memory->fd, c->fd, O_CLOEXEC) < 0 ? EIO : 0;
+
+	close(memory->fd);
+	if (!ret)
+		c->shared = memory->id;
+	else if (memory->id)
+		keeper_drop(cache->keeper, memory->id);
+	return ret;
+}
+
+static void store(struct content_cache *cache, struct content *c)
+{
+	struct keeper_memory same;
+	int ret = keeper_insert(cache->keeper, c->fd, c->size, &same);
 	bool warned;
 
+	if (same.fd >= 0)
+		(void)take_memory(cache, c, &same);
 	/* That it does not answer was logged. */
 	if (!ret || ret == -EFBIG || ret == -ETIMEDOUT)
 		return;
@@ -259,13 +278,16 @@ void content_publish(struct content_cache *cache, struct content *c)
 	}
 	pthread_mutex_lock(&cache->lock);
 	fresh = !c->published;
-	if (fresh) {
-		c->published = true;
-		to_front(cache, c);
-	}
 	pthread_mutex_unlock(&cache->lock);
-	if (fresh && has_keeper(cache) && !c->from_keeper)
+	if (!fresh)
+		return;
+	/* Before others of this process use it: it may be in other memory then. */
+	if (has_keeper(cache) && !c->from_keeper)
 		store(cache, c);
+	pthread_mutex_lock(&cache->lock);
+	c->published = true;
+	to_front(cache, c);
+	pthread_mutex_unlock(&cache->lock);
 }
 
 /* ---- Claims --------------------------------------------------------------------------------- */
@@ -341,22 +363,11 @@ int content_challenge(struct content_cache *cache, uint64_t size, struct content
 	return ret == -ETIMEDOUT ? ENOENT : ret ? EIO : 0;
 }
 
-/* Under the same descriptor, for its links: the old one may still be written to by somebody else. */
-static int renew_memory(struct content *c)
-{
-	int fd = make_memory(c->size), ret;
-
-	if (fd < 0)
-		return EIO;
-	ret = dup3(fd, c->fd, O_CLOEXEC) < 0 ? EIO : 0;
-	close(fd);
-	return ret;
-}
-
 int content_claim(struct content_cache *cache, struct content **c,
 		  const struct content_challenge *ch, const uint8_t *tag)
 {
 	struct content *found[MAX_TRIES], *match = NULL;
+	struct keeper_memory memory;
 	unsigned int nr = candidates(cache, (*c)->size, found);
 	int ret = ENOENT;
 
@@ -377,9 +388,10 @@ int content_claim(struct content_cache *cache, struct content **c,
 		return ret;
 	if (!content_charge(cache, *c))
 		return ENOENT;
-	ret = -keeper_claim(cache->keeper, ch->nonce, tag, (*c)->fd, (*c)->size);
+	ret = -keeper_claim(cache->keeper, ch->nonce, tag, (*c)->size, &memory);
+	if (!ret)
+		ret = take_memory(cache, *c, &memory);
 	(*c)->from_keeper = !ret;
-	if (ret == ETIMEDOUT)
-		ret = renew_memory(*c) ? EIO : ENOENT;
-	return ret;
+	/* The guest then sends what it has. */
+	return ret == ETIMEDOUT ? ENOENT : ret;
 }

@@ -28,10 +28,25 @@ bool keeper_is_silent(void);
  */
 int keeper_key(int sock, const uint8_t *nonce, uint8_t *key);
 
-/** keeper_insert() - keeps the sealed memory @from of @size bytes; see cache_dir_insert() */
-int keeper_insert(int sock, int from, uint64_t size);
+/** Sealed memory that the keeper has given */
+struct keeper_memory {
+	int fd;	     /* for reading, the caller's; -1: none */
+	uint64_t id; /* for keeper_drop(); 0: nobody else has it */
+};
 
-/** keeper_claim() - fills the memory @to of @size zero bytes; see cache_dir_claim() */
-int keeper_claim(int sock, const uint8_t *nonce, const uint8_t *tag, int to, uint64_t size);
+/**
+ * keeper_insert() - keeps the sealed memory @from of @size bytes; see cache_dir_insert()
+ * @same: receives, whatever is returned, the memory in which other clients have the same, if there is any
+ */
+int keeper_insert(int sock, int from, uint64_t size, struct keeper_memory *same);
+
+/** keeper_claim() - gives memory of @size bytes that has the tag; -ENOENT: there is none */
+int keeper_claim(int sock, const uint8_t *nonce, const uint8_t *tag, uint64_t size, struct keeper_memory *memory);
+
+/** keeper_drop() - memory that was given is not used any more */
+void keeper_drop(int sock, uint64_t id);
+
+/** keeper_begin() - nor is any that this process's predecessor was given; does not wait */
+void keeper_begin(int sock);
 
 #endif

@@ -20,6 +20,7 @@
 #include "counters.h"
 #include "dispatch.h"
 #include "join.h"
+#include "keeper_client.h"
 #include "log.h"
 #include "sandbox.h"
 #include "serve.h"
@@ -69,6 +70,8 @@ static int set_up(void)
 	quota_init(&quota, &msg.setup.policy, &serve.area->counts);
 	join_limit(&quota);
 	dirs.keeper = msg.setup.has_keeper ? fds[1] : -1;
+	if (msg.setup.has_keeper)
+		keeper_begin(dirs.keeper);
 	dirs.models = msg.setup.has_model_dir ? fds[1 + msg.setup.has_keeper] : -1;
 	if (msg.setup.has_counters) {
 		int at = 1 + msg.setup.has_keeper + msg.setup.has_model_dir;

@@ -242,6 +242,35 @@ static int make_unremovable(void)
 	return mkdir(path, 0) && errno != EACCES ? errno : 0;
 }
 
+/* What is the same for all that have a memory: to keep it from others, to make it look changed, to be asked first */
+static int change_memory(const char *how)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC), reading, err = ENOSYS;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	reading = open(path, O_RDONLY | O_CLOEXEC);
+	if (reading < 0)
+		return errno;
+	if (!strcmp(how, "rights"))
+		err = FAILED(fchmod(fd, 0));
+	if (!strcmp(how, "rights by path"))
+		err = FAILED(chmod(path, 0));
+	if (!strcmp(how, "owner"))
+		err = FAILED(fchown(fd, getuid(), getgid()));
+	if (!strcmp(how, "times"))
+		err = FAILED(futimens(fd, NULL));
+	if (!strcmp(how, "lease")) {
+		close(fd);
+		fd = -1;
+		err = FAILED(fcntl(reading, F_SETLEASE, F_RDLCK));
+	}
+	close(reading);
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 static int attack(const char *what, const char *arg)
 {
 	if (!strcmp(what, "late-answers"))
@@ -256,6 +285,8 @@ static int attack(const char *what, const char *arg)
 		return write_own();
 	if (!strcmp(what, "unlink"))
 		return FAILED(unlink(arg));
+	if (!strcmp(what, "memory-file"))
+		return change_memory(arg);
 	if (!strcmp(what, "list"))
 		return open_file(arg, O_RDONLY | O_DIRECTORY);
 	if (!strcmp(what, "connect"))

@@ -425,6 +425,28 @@ static void listen_at(const char *path)
 		test_die("cannot listen at %s", path);
 }
 
+/* Workers that have the same memory cannot do to it what the others would notice. */
+static void test_shared_memory(void **state)
+{
+	static const char *const ways[] = { "rights", "rights by path", "owner", "times", "lease" };
+	static const char *const strict[] = { "--sandbox=strict", NULL };
+	char dir[160], option[200];
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "%s/shared", test_dir());
+	assert_int_equal(mkdir(dir, 0700), 0);
+	snprintf(option, sizeof(option), "--cache-dir=%s", dir);
+	start((const char *[]){ "--sandbox=strict", option, NULL });
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		expect("memory-file", ways[i], EPERM);
+	finish();
+	/* Memory of its own is its own. */
+	start(strict);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		expect("memory-file", ways[i], i == 1 ? EPERM : 0);
+	finish();
+}
+
 /* What a plugin declares it gets, if it is there; by path, and by a name in LD_LIBRARY_PATH. */
 static void test_declared(void **state)
 {
@@ -476,6 +498,7 @@ int main(void)
 		cmocka_unit_test(test_basic),	cmocka_unit_test(test_none),
 		cmocka_unit_test(test_paths),	cmocka_unit_test(test_cgroup),
 		cmocka_unit_test(test_network),	cmocka_unit_test(test_declared),
+		cmocka_unit_test(test_shared_memory),
 		cmocka_unit_test(test_processes), cmocka_unit_test(test_killed),
 	};
 	FILE *f;

@@ -22,9 +22,10 @@ common     host/common include/uapi include/vaccel/op.h include/vaccel/utils src
 cleaner    host/common host/cleaner include/uapi
 forker     host/common host/forker include/uapi src/transport
 keeper     host/common host/keeper include/uapi src/wire/possession.h
+store      host/common host/store include/uapi
 connector  host/common host/connector include/uapi src/transport
 supervisor host/common host/cleaner host/forker host/keeper host/supervisor include/uapi src/loglines src/transport src/wire/possession.h
-listener   host/common host/cleaner host/connector host/forker host/keeper host/listener host/supervisor include/uapi src/loglines src/transport src/wire/possession.h
+listener   host/common host/cleaner host/connector host/forker host/keeper host/listener host/store host/supervisor include/uapi src/loglines src/transport src/wire/possession.h
 observer   host/common host/observer include/uapi src/transport
 worker     host/common host/worker include src/ops src/transport src/wire
 '
@@ -34,9 +35,10 @@ common     common
 cleaner    common cleaner
 forker     common forker
 keeper     common keeper
+store      common store
 connector  common connector
 supervisor common cleaner forker keeper supervisor
-listener   common keeper connector supervisor listener
+listener   common keeper connector store supervisor listener
 observer   common observer
 worker     common worker
 '
@@ -135,12 +137,17 @@ keeper serve.h
 keeper forker.h
 connector device.h
 connector keeper.h
+keeper store.h
+store keeper.h
+store store_client.h
 supervisor serve.h
 supervisor keeper_client.h
+supervisor store.h
 observer device.h
 observer serve.h
 worker device.h
 worker cache_dir.h
+worker store_client.h
 END
 
 # Do the checks above see what gets past the compiler?

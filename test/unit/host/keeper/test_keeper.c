@@ -17,6 +17,8 @@
 #include "send_fds.h"
 #include "util.h"
 
+#define SEALED (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
+
 static char path[64];
 static int sock;
 static const uint8_t nonce[KEEPER_NONCE_SIZE] = {1};
@@ -30,7 +32,7 @@ static int start(void **state)
 	if (!mkdtemp(path))
 		return -1;
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	sock = keeper_start(dir, 8 * MIB);
+	sock = keeper_start(dir, 8 * MIB, -1);
 	close(dir);
 	return sock < 0;
 }
@@ -61,7 +63,17 @@ static int memory(uint64_t size)
 
 static void seal(int fd)
 {
-	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, SEALED), 0);
+}
+
+/* Without other clients nobody has the same. */
+static int insert_fd(int fd, uint64_t size)
+{
+	struct keeper_memory same;
+	int ret = keeper_insert(sock, fd, size, &same);
+
+	assert_int_equal(same.fd, -1);
+	return ret;
 }
 
 static int insert(unsigned int seed, uint64_t size)
@@ -70,7 +82,7 @@ static int insert(unsigned int seed, uint64_t size)
 
 	fill_fd(fd, seed, size);
 	seal(fd);
-	ret = keeper_insert(sock, fd, size);
+	ret = insert_fd(fd, size);
 	close(fd);
 	return ret;
 }
@@ -79,18 +91,22 @@ static int insert(unsigned int seed, uint64_t size)
 static int claim(unsigned int seed, uint64_t size)
 {
 	uint8_t key[POSSESSION_KEY_SIZE], tag[POSSESSION_TAG_SIZE], *data = bytes_of(seed, size);
+	struct keeper_memory m;
 	struct possession *p;
-	int fd = memory(size), ret;
+	int ret;
 
 	assert_int_equal(keeper_key(sock, nonce, key), 0);
 	p = possession_begin(key);
 	assert_true(possession_add(p, data, size) && possession_end(p, tag));
-	ret = keeper_claim(sock, nonce, tag, fd, size);
-	if (!ret)
-		assert_fd_has(fd, seed, size);
-	else
-		assert_fd_zero(fd, size);
-	close(fd);
+	ret = keeper_claim(sock, nonce, tag, size, &m);
+	if (!ret) {
+		assert_fd_has(m.fd, seed, size);
+		assert_int_equal(fcntl(m.fd, F_GET_SEALS) & SEALED, SEALED);
+		assert_int_equal(m.id, 0);
+		close(m.fd);
+	} else {
+		assert_int_equal(m.fd, -1);
+	}
 	free(data);
 	return ret;
 }
@@ -110,7 +126,7 @@ static void chooses_the_keys(void **state)
 {
 	uint8_t a[POSSESSION_KEY_SIZE], b[POSSESSION_KEY_SIZE], other[KEEPER_NONCE_SIZE] = {2};
 	uint8_t zero[POSSESSION_KEY_SIZE] = {0}, tag[POSSESSION_TAG_SIZE] = {0};
-	int fd = memory(MIB);
+	struct keeper_memory m;
 
 	(void)state;
 	assert_int_equal(keeper_key(sock, nonce, a), 0);
@@ -121,36 +137,36 @@ static void chooses_the_keys(void **state)
 	assert_memory_not_equal(a, zero, sizeof(a));
 	assert_int_equal(insert(1, MIB), 0);
 	/* The tag of everything under the key 0, and of nothing under this one */
-	assert_int_equal(keeper_claim(sock, nonce, tag, fd, MIB), -ENOENT);
-	assert_int_equal(keeper_claim(sock, nonce, a + 16, fd, MIB), -ENOENT);
+	assert_int_equal(keeper_claim(sock, nonce, tag, MIB, &m), -ENOENT);
+	assert_int_equal(keeper_claim(sock, nonce, a + 16, MIB, &m), -ENOENT);
 	/* A tag for another nonce */
 	tag_of(1, MIB, tag);
-	assert_int_equal(keeper_claim(sock, other, tag, fd, MIB), -ENOENT);
-	close(fd);
+	assert_int_equal(keeper_claim(sock, other, tag, MIB, &m), -ENOENT);
+	assert_int_equal(m.fd, -1);
 }
 
 static void takes_memory_only(void **state)
 {
 	uint8_t tag[POSSESSION_TAG_SIZE] = {0};
+	struct keeper_memory m;
 	int fds[2], fd = memory(MIB), file = open("/dev/zero", O_RDWR), dir = open("/", O_RDONLY);
 
 	(void)state;
 	assert_int_equal(pipe(fds), 0);
 	/* Not sealed: its name could lie */
-	assert_int_equal(keeper_insert(sock, fd, MIB), -EINVAL);
+	assert_int_equal(insert_fd(fd, MIB), -EINVAL);
 	seal(fd);
-	assert_int_equal(keeper_insert(sock, fd, MIB - 1), -EINVAL);
-	assert_int_equal(keeper_insert(sock, fd, UINT64_MAX), -EINVAL);
-	assert_int_equal(keeper_insert(sock, fds[0], MIB), -EINVAL);
-	assert_int_equal(keeper_insert(sock, file, MIB), -EINVAL);
-	assert_int_equal(keeper_insert(sock, dir, 0), -EINVAL);
-	assert_int_equal(keeper_insert(sock, sock, 0), -EINVAL);
-	assert_int_equal(keeper_insert(sock, -1, 0), -EINVAL);
-	assert_int_equal(keeper_claim(sock, nonce, tag, fds[1], MIB), -EINVAL);
-	assert_int_equal(keeper_claim(sock, nonce, tag, file, MIB), -EINVAL);
-	assert_int_equal(keeper_claim(sock, nonce, tag, -1, MIB), -EINVAL);
-	/* Sealed, so it cannot be filled; and nothing is in there */
-	assert_int_not_equal(keeper_claim(sock, nonce, tag, fd, MIB), 0);
+	assert_int_equal(insert_fd(fd, MIB - 1), -EINVAL);
+	assert_int_equal(insert_fd(fd, UINT64_MAX), -EINVAL);
+	assert_int_equal(insert_fd(fds[0], MIB), -EINVAL);
+	assert_int_equal(insert_fd(file, MIB), -EINVAL);
+	assert_int_equal(insert_fd(dir, 0), -EINVAL);
+	assert_int_equal(insert_fd(sock, 0), -EINVAL);
+	assert_int_equal(insert_fd(-1, 0), -EINVAL);
+	/* Sizes that nothing in there has */
+	assert_int_equal(keeper_claim(sock, nonce, tag, 0, &m), -ENOENT);
+	assert_int_equal(keeper_claim(sock, nonce, tag, 9 * MIB, &m), -ENOENT);
+	assert_int_equal(keeper_claim(sock, nonce, tag, UINT64_MAX, &m), -ENOENT);
 	close(fds[0]);
 	close(fds[1]);
 	close(file);
@@ -158,6 +174,39 @@ static void takes_memory_only(void **state)
 	close(fd);
 	assert_int_equal(insert(1, MIB), 0);
 	assert_int_equal(claim(1, MIB), 0);
+}
+
+/* What comes with a claim is left alone, and with a request that is answered nobody knows where. */
+static void writes_nowhere(void **state)
+{
+	struct keeper_msg msg = { .type = KEEPER_CLAIM, .size = MIB };
+	const struct iovec iov = { &msg, sizeof(msg) };
+	int pair[2], fd = memory(MIB);
+
+	(void)state;
+	assert_int_equal(insert(1, MIB), 0);
+	assert_int_equal(keeper_key(sock, nonce, msg.key), 0);
+	memcpy(msg.nonce, nonce, sizeof(nonce));
+	{
+		uint8_t *data = bytes_of(1, MIB);
+		struct possession *p = possession_begin(msg.key);
+
+		assert_true(possession_add(p, data, MIB) && possession_end(p, msg.tag));
+		free(data);
+	}
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(fdpass_send(sock, &iov, 1, (int[]){ pair[1], fd }, 2, 0), sizeof(msg));
+	assert_int_equal(recv(pair[0], &msg, sizeof(msg), 0), sizeof(msg));
+	assert_int_equal(msg.status, 0);
+	assert_fd_zero(fd, MIB);
+	assert_int_equal(fdpass_send(sock, &iov, 1, &fd, 1, 0), sizeof(msg));
+	keeper_begin(sock);
+	keeper_drop(sock, 1);
+	assert_int_equal(claim(1, MIB), 0);
+	assert_fd_zero(fd, MIB);
+	close(pair[0]);
+	close(pair[1]);
+	close(fd);
 }
 
 static void survives_nonsense(void **state)
@@ -374,6 +423,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(keeps_and_gives, start, stop),
 		cmocka_unit_test_setup_teardown(chooses_the_keys, start, stop),
 		cmocka_unit_test_setup_teardown(takes_memory_only, start, stop),
+		cmocka_unit_test_setup_teardown(writes_nowhere, start, stop),
 		cmocka_unit_test_setup_teardown(survives_nonsense, start, stop),
 		cmocka_unit_test_setup_teardown(serves_threads, start, stop),
 		cmocka_unit_test_setup_teardown(may_be_gone, start, stop),

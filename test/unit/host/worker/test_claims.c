@@ -459,7 +459,7 @@ static void test_shared(void **state)
 	end_host();
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(fd >= 0);
-	dirs.keeper = keeper_start(fd, 16 * MIB);
+	dirs.keeper = keeper_start(fd, 16 * MIB, -1);
 	assert_true(dirs.keeper >= 0);
 	close(fd);
 	make_host();

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "content.h"
 #include "fdpass.h"
@@ -336,30 +337,168 @@ static void keeper_is_dead(void **state)
 	content_put(cache, c);
 }
 
-/*
- * It has the guest's memory, and never answers: after a while the guest sends what it has, into other
- * memory, and what the keeper writes to the old is nobody's.
- */
+/* ---- Keepers that give memory --------------------------------------------------------------- */
+
+static int sealed_memory(unsigned int seed, uint64_t size, int seals)
+{
+	int fd = memfd_create("given", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	fill_fd(fd, seed, size);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
+	return fd;
+}
+
+/* The answers to come, in order, and what is asked without one */
+static struct given {
+	int status, fd; /* -1: none */
+	uint64_t id;
+} given[8];
+static uint64_t dropped[8];
+static unsigned int nr_dropped;
+
+static void *give(void *arg)
+{
+	struct keeper_msg msg;
+	int answer, fd;
+
+	for (uintptr_t nr = (uintptr_t)arg, i = 0; i < nr;) {
+		const struct iovec iov = { &msg, sizeof(msg) };
+
+		fd = take_request(&msg, &answer);
+		if (msg.type == KEEPER_DROP) {
+			assert_int_equal(answer, -1);
+			dropped[nr_dropped++] = msg.id;
+			continue;
+		}
+		msg.status = given[i].status;
+		msg.id = given[i].id;
+		assert_int_equal(fdpass_send(answer, &iov, 1, &given[i].fd, given[i].fd >= 0, 0), sizeof(msg));
+		close(answer);
+		if (fd >= 0)
+			close(fd);
+		i++;
+	}
+	return NULL;
+}
+
+static void start_giving(pthread_t *thread, uintptr_t nr)
+{
+	assert_int_equal(pthread_create(thread, NULL, give, (void *)nr), 0);
+}
+
+static void expect_drop(uint64_t id)
+{
+	struct keeper_msg msg;
+	int answer;
+
+	assert_int_equal(take_request(&msg, &answer), -1);
+	assert_int_equal(msg.type, KEEPER_DROP);
+	assert_int_equal(msg.id, id);
+}
+
+static ino_t inode(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	return st.st_ino;
+}
+
+/* What others have, too, takes the place of what this guest sent, under the same number. */
+static void keeper_gives_memory(void **state)
+{
+	const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	struct content *c[3];
+	pthread_t thread;
+	int fd, number;
+
+	(void)state;
+	given[0] = (struct given){ 0, sealed_memory(1, MIB, seals), 11 };
+	given[1] = (struct given){ -ENOSPC, sealed_memory(2, MIB, seals), 12 };
+	given[2] = (struct given){ 0, sealed_memory(3, MIB, seals), 13 };
+	start_giving(&thread, 3);
+	for (unsigned int i = 0; i < 2; i++) {
+		c[i] = content_new(cache, MIB);
+		assert_non_null(c[i]);
+		assert_true(content_charge(cache, c[i]));
+		fill_fd(content_fd(c[i]), i + 1, MIB);
+		number = content_fd(c[i]);
+		content_publish(cache, c[i]);
+		content_publish(cache, c[i]);
+		fd = content_fd(c[i]);
+		assert_int_equal(fd, number);
+		assert_int_equal(inode(fd), inode(given[i].fd));
+		assert_fd_has(fd, i + 1, MIB);
+	}
+	assert_int_equal(claim(3, MIB, &c[2]), 0);
+	assert_int_equal(inode(content_fd(c[2])), inode(given[2].fd));
+	pthread_join(thread, NULL);
+	assert_int_equal(nr_dropped, 0);
+	/* Each is given back when nobody uses it, and not before. */
+	expect_claim(1, MIB, 0);
+	content_put(cache, c[1]);
+	expect_drop(12);
+	content_put(cache, c[2]);
+	expect_drop(13);
+	content_put(cache, c[0]);
+	expect_drop(11);
+	for (int i = 0; i < 3; i++)
+		close(given[i].fd);
+	close(keeper);
+}
+
+/* A keeper that was taken over gives memory that may change, of another size, or none at all. */
+static void keeper_gives_nonsense(void **state)
+{
+	const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+	struct content *c;
+	pthread_t thread;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	given[0] = (struct given){ 0, sealed_memory(1, MIB, F_SEAL_GROW | F_SEAL_SHRINK), 1 };
+	given[1] = (struct given){ 0, sealed_memory(1, MIB + 1, seals), 2 };
+	given[2] = (struct given){ 0, fds[0], 3 };
+	given[3] = given[0];
+	given[4] = (struct given){ 0, -1, 4 };
+	start_giving(&thread, 5);
+	for (int i = 0; i < 3; i++) {
+		c = make(1, MIB);
+		assert_int_not_equal(inode(content_fd(c)), inode(given[i].fd));
+		assert_fd_has(content_fd(c), 1, MIB);
+		content_put(cache, c);
+	}
+	for (int i = 0; i < 2; i++)
+		expect_claim(1, MIB, EPROTO);
+	pthread_join(thread, NULL);
+	assert_int_equal(nr_dropped, 0);
+	close(given[0].fd);
+	close(given[1].fd);
+	close(fds[0]);
+	close(fds[1]);
+	close(keeper);
+}
+
+/* It never answers: after a while the guest sends what it has, into the memory that it has had. */
 static void keeper_is_silent_for_ever(void **state)
 {
 	struct content_challenge ch;
 	struct keeper_msg msg;
 	struct content *c;
-	int answer, fd;
+	int answer;
 
 	(void)state;
 	assert_int_equal(claim(1, MIB, &c), ENOENT);
-	fd = take_request(&msg, &answer);
-	assert_true(fd >= 0);
+	assert_int_equal(take_request(&msg, &answer), -1);
 	assert_int_equal(msg.type, KEEPER_CLAIM);
-	fill_fd(fd, 2, MIB);
 	assert_fd_zero(content_fd(c), MIB);
 	fill_fd(content_fd(c), 1, MIB);
 	content_publish(cache, c);
-	fill_fd(fd, 3, MIB);
 	assert_fd_has(content_fd(c), 1, MIB);
 	content_put(cache, c);
-	close(fd);
 	close(answer);
 	/* From here on nobody waits for it. */
 	assert_int_equal(content_challenge(cache, MIB, &ch), 0);
@@ -407,6 +546,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_memory, start, stop),
 		cmocka_unit_test_setup_teardown(keeper_refuses, start_with_keeper, stop),
 		cmocka_unit_test_setup_teardown(keeper_is_dead, start_with_keeper, stop),
+		cmocka_unit_test_setup_teardown(keeper_gives_memory, start_with_keeper, stop),
+		cmocka_unit_test_setup_teardown(keeper_gives_nonsense, start_with_keeper, stop),
 		/* The last one: a keeper that was silent once is never asked again. */
 		cmocka_unit_test_setup_teardown(keeper_is_silent_for_ever, start_with_keeper, stop),
 	};
