@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PIECE ((size_t)256 << 10)
+/* A keeper keeps what it has once had, and there is one for each client. */
+#define PIECE ((size_t)64 << 10)
 
 static bool is_zero(const uint8_t *data, size_t len)
 {
