@@ -18,6 +18,16 @@ static bool is_sealed(int fd)
 	return seals >= 0 && (seals & needed) == needed;
 }
 
+/* Whether the file system keeps everybody from changing it: chattr +i, or fs-verity. A later change is its owner's
+ * doing, who has to take that away first. */
+static bool is_immutable(int fd)
+{
+	struct statx st;
+
+	return !statx(fd, "", AT_EMPTY_PATH, 0, &st) &&
+	       st.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_VERITY);
+}
+
 /* Reads and does not map: a file that shrinks meanwhile must not end the process. */
 static int read_all(int fd, char *data, size_t size)
 {
@@ -58,7 +68,7 @@ int bytes_of_file(const char *path, struct bytes *bytes)
 	if ((uint64_t)st.st_size > FILE_MAX_SIZE)
 		goto fail;
 	ret = ENOMEM;
-	if (is_sealed(fd)) {
+	if (is_sealed(fd) || is_immutable(fd)) {
 		void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 
 		if (map == MAP_FAILED)

@@ -24,7 +24,8 @@ struct bytes {
 
 /**
  * The bytes of a regular file of up to FILE_MAX_SIZE. Memory that nobody can change any more (memfd_create(2), sealed),
- * as the host's process has what guests send, is mapped: all processes that use it share it. Others are read.
+ * as the host's process has what guests send, is mapped: all processes that use it share it. So is a file that the
+ * file system lets nobody change (immutable, or with fs-verity). Others are read.
  *
  * Return: 0 or the errno.
  */

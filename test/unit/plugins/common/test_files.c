@@ -2,7 +2,10 @@
 /* Memory that nobody can change is shared, everything else is copied. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "plugin_util.h"
@@ -74,6 +77,53 @@ static void not_sealed(void **state)
 	}
 }
 
+static uint64_t attributes; /* that the file system says files have */
+
+int __real_statx(int dir, const char *path, int flags, unsigned int mask, struct statx *st);
+int __wrap_statx(int dir, const char *path, int flags, unsigned int mask, struct statx *st);
+
+int __wrap_statx(int dir, const char *path, int flags, unsigned int mask, struct statx *st)
+{
+	int ret = __real_statx(dir, path, flags, mask, st);
+
+	if (!ret)
+		st->stx_attributes |= attributes;
+	return ret;
+}
+
+/* A model of the operator's: all clients map it, if it is one that nobody can change. */
+static void immutable(void **state)
+{
+	static const struct {
+		uint64_t attributes;
+		bool mapped;
+	} cases[] = {
+		{0, false},
+		{STATX_ATTR_APPEND | STATX_ATTR_NODUMP | STATX_ATTR_ENCRYPTED, false},
+		{STATX_ATTR_IMMUTABLE, true},
+		{STATX_ATTR_VERITY, true},
+	};
+	char path[] = "/tmp/unit-files-XXXXXX";
+	int fd = mkostemp(path, O_CLOEXEC);
+	struct bytes bytes;
+
+	(void)state;
+	assert_true(fd >= 0);
+	memset(text, 'x', sizeof(text));
+	assert_int_equal(write(fd, text, SIZE), SIZE);
+	close(fd);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		attributes = cases[i].attributes;
+		assert_int_equal(bytes_of_file(path, &bytes), 0);
+		assert_int_equal(bytes.mapped, cases[i].mapped);
+		assert_int_equal(bytes.size, SIZE);
+		assert_memory_equal(bytes.data, text, SIZE);
+		bytes_release(&bytes);
+	}
+	attributes = 0;
+	assert_int_equal(unlink(path), 0);
+}
+
 static void of_a_program(void **state)
 {
 	char buf[] = "a program's";
@@ -94,6 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sealed),
 		cmocka_unit_test(not_sealed),
+		cmocka_unit_test(immutable),
 		cmocka_unit_test(of_a_program),
 	};
 
