@@ -10,6 +10,22 @@
 #include <stddef.h>
 #include <stdio.h>
 
+static inline const char *decimal_form(const char *form, double value, int digits, char *text, size_t size)
+	__attribute__((format(printf, 1, 0)));
+
+static inline const char *decimal_form(const char *form, double value, int digits, char *text, size_t size)
+{
+	/* glibc has this one ready: it takes no memory, and does not fail. */
+	locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+	locale_t before = uselocale(c);
+
+	snprintf(text, size, form, digits, value);
+	uselocale(before);
+	if (c)
+		freelocale(c);
+	return text;
+}
+
 /** What decimal() needs for a value below 10^15 with up to 15 digits. */
 #define DECIMAL_SIZE 40
 
@@ -22,15 +38,18 @@
  */
 static inline const char *decimal(double value, int digits, char *text, size_t size)
 {
-	/* glibc has this one ready: it takes no memory, and does not fail. */
-	locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-	locale_t before = uselocale(c);
+	return decimal_form("%.*f", value, digits, text, size);
+}
 
-	snprintf(text, size, "%.*f", digits, value);
-	uselocale(before);
-	if (c)
-		freelocale(c);
-	return text;
+/**
+ * decimal_digits() - writes a number as short as it can be, with an exponent where that is shorter
+ * @digits: how many the number has at most
+ *
+ * Everything else is as with decimal().
+ */
+static inline const char *decimal_digits(double value, int digits, char *text, size_t size)
+{
+	return decimal_form("%.*g", value, digits, text, size);
 }
 
 #endif

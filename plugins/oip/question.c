@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decimal.h"
+
 #define SMALL (256u << 10) /* tensors of a question together */
 
 /* ---- Text ------------------------------------------------------------------------------------ */
@@ -103,13 +105,15 @@ static bool is_utf8(const uint8_t *s, size_t size)
 /* Return: whether it has a form in text. */
 static bool add_float(struct question *q, double value, int digits)
 {
+	char text[DECIMAL_SIZE];
+
 	if (!isfinite(value))
 		return false;
 	/* As a whole number it would lose its sign. */
 	if (value == 0 && signbit(value))
 		add_word(q, "-0.0");
 	else
-		add_number(q, "%.*g", digits, value);
+		add_word(q, decimal_digits(value, digits, text, sizeof(text)));
 	return true;
 }
 
