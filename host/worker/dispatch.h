@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs one request of a guest: decodes its message, checks it, calls libvaccel, encodes the reply.
- * Knows nothing of virtqueues; host/worker/worker.c hands it requests whose addresses are translated.
+ * Knows nothing of virtqueues; host/worker/serve.c hands it requests whose addresses are translated.
  */
 #ifndef HOST_DISPATCH_H
 #define HOST_DISPATCH_H

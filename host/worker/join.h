@@ -3,8 +3,8 @@
  * Scattered pieces of guest memory as one range, without copying them.
  *
  * Programs use the same memory again and again, so ranges are kept after the call that they were made
- * for, while there is room. A range is known by the pieces' addresses in this process, which serves
- * one VM: join_clear() has to be called before guest memory is unmapped.
+ * for, while there is room. A range is known by the pieces' addresses in this process: join_clear() has to
+ * be called before guest memory is unmapped.
  */
 #ifndef HOST_JOIN_H
 #define HOST_JOIN_H
@@ -15,7 +15,7 @@
 
 #include "memory.h"
 
-/** What is kept at most: ranges, the runs of all of them (each is a mapping), and their bytes. */
+/** What is kept of a client at most: ranges, the runs of all of them (each is a mapping), and their bytes. */
 #define JOIN_KEPT	64
 #define JOIN_KEPT_RUNS	16384
 #define JOIN_KEPT_BYTES ((uint64_t)4 << 30)
@@ -24,17 +24,24 @@
 #define JOIN_MIN_RUN ((uint64_t)64 << 10)
 #define JOIN_AFTER   8
 
-/** Mappings of all ranges, kept or not; with REGISTERED_MAX_PIECES less than a process may have */
+/** Mappings of all ranges of this process, kept or not; with REGISTERED_MAX_PIECES less than a process may have */
 #define JOIN_MAX_MAPPINGS 24576
 
 struct join;
+struct joins;
 struct quota;
 
 /**
- * join_limit() - what the kernel needs for the ranges that exist counts as staging memory from here on
- * @quota: of the VM; stays the caller's. NULL: it is not counted. No range may exist.
+ * joins_new() - a client's ranges: none yet
+ * @quota: what the kernel needs for them counts there as staging memory; stays the caller's. NULL: it is not
+ *         counted.
+ *
+ * Return: NULL when out of memory.
  */
-void join_limit(struct quota *quota);
+struct joins *joins_new(struct quota *quota);
+
+/** joins_delete() - unmaps all. Nothing may be in use; NULL is fine */
+void joins_delete(struct joins *joins);
 
 /**
  * join_runs() - maps runs of a shared mapping a second time, one behind the other
@@ -47,13 +54,13 @@ void join_limit(struct quota *quota);
  * Any thread. Return: where the first byte of the first run is in the new range; NULL when it cannot
  * be done, when there is no room for the page tables, or when copying is cheaper.
  */
-void *join_runs(const struct memory *mem, const struct iovec *runs, size_t nr, uint64_t len,
-		struct join **j);
+void *join_runs(struct joins *joins, const struct memory *mem, const struct iovec *runs, size_t nr,
+		uint64_t len, struct join **j);
 
 /** join_release() - the range is not used any more; the runs stay as they are. Any thread. */
 void join_release(struct join *j);
 
 /** join_clear() - unmaps what is kept. Nothing may be in use. */
-void join_clear(void);
+void join_clear(struct joins *joins);
 
 #endif

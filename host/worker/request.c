@@ -194,7 +194,7 @@ static uint32_t check_segment(uint32_t type, const struct virtio_accel_segment *
 static void join_segment(struct request *r, const struct memory *mem, struct host_segment *seg)
 {
 	struct iovec *run = &r->joined_run[r->nr_joined];
-	void *base = join_runs(mem, seg->runs, seg->nr_runs, seg->len,
+	void *base = join_runs(r->joins, mem, seg->runs, seg->nr_runs, seg->len,
 			       &r->joined[r->nr_joined]);
 
 	if (!base)
@@ -271,7 +271,8 @@ static bool is_well_formed(const struct request *r, uint32_t nr_segments, uint32
 	}
 }
 
-uint32_t request_parse(struct request *r, const struct memory *mem, struct registered *t)
+uint32_t request_parse(struct request *r, const struct memory *mem, struct registered *t,
+		       struct joins *joins)
 {
 	struct stream s = { r->chain.iov, 0 };
 	struct virtio_accel_req *h = &r->header;
@@ -280,6 +281,7 @@ uint32_t request_parse(struct request *r, const struct memory *mem, struct regis
 
 	memset(&r->rq, 0, sizeof(r->rq));
 	r->registered = t;
+	r->joins = joins;
 	r->nr_held = 0;
 	r->nr_joined = 0;
 	r->why = NULL;

@@ -26,6 +26,7 @@ struct request {
 	uint64_t room;	 /* bytes that further runs may name */
 	uint32_t memory; /* what a VIRTIO_ACCEL_T_MEMORY_* is about; its pieces are segments[0] */
 	struct registered *registered;
+	struct joins *joins;
 	struct registered_memory *held[REQUEST_MAX_SEGMENTS]; /* until request_finish() */
 	uint32_t nr_held;
 	struct iovec joined_run[REQUEST_MAX_SEGMENTS]; /* segments that were made one range */
@@ -43,12 +44,14 @@ void request_delete(struct request *r);
 
 /**
  * request_parse() - checks r->chain and copies it out of guest memory
- * @t: where registered memory is looked up and held
+ * @t:     where registered memory is looked up and held
+ * @joins: where segments in several pieces are made one
  *
  * Return: VIRTIO_ACCEL_S_OK, and r->header and r->rq are valid; otherwise the status to answer
  * with. Either way request_finish() comes next, sooner or later.
  */
-uint32_t request_parse(struct request *r, const struct memory *mem, struct registered *t);
+uint32_t request_parse(struct request *r, const struct memory *mem, struct registered *t,
+		       struct joins *joins);
 
 /**
  * request_finish() - writes the response (with r->rq's reply, when it was parsed) to the guest

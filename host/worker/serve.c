@@ -21,7 +21,7 @@
 #include "transport/poll_window.h"
 #include "request.h"
 
-/* Threads of one queue, thus operations of one queue that run at once; and of all queues. */
+/* Threads of one queue, thus operations of one queue that run at once; and of all queues of a client. */
 #define MAX_QUEUE_THREADS 64
 #define MAX_THREADS 256
 /* Threads of one queue that are kept while they have nothing to do. */
@@ -69,8 +69,7 @@ struct serve_queue {
 /* The calling thread can only be had for long operations, see background.h. */
 static _Thread_local bool is_spent;
 
-static atomic_uint nr_all_threads;
-static atomic_uint nr_spinners; /* threads that poll, of all queues */
+static atomic_uint nr_spinners; /* threads that poll, of all queues and clients */
 static atomic_uint nr_running;	/* threads in an operation that is not known to be short */
 
 static void count(_Atomic uint64_t *counter)
@@ -96,7 +95,7 @@ static int spawn(struct serve_queue *q)
 	if (q->nr_threads == MAX_QUEUE_THREADS)
 		return -EAGAIN;
 	/* A queue's first thread is always granted. */
-	if (atomic_fetch_add(&nr_all_threads, 1) >= MAX_THREADS && q->nr_threads)
+	if (atomic_fetch_add(&q->serve->nr_threads, 1) >= MAX_THREADS && q->nr_threads)
 		goto fail_count;
 	start = malloc(sizeof(*start));
 	if (!start)
@@ -119,7 +118,7 @@ fail_request:
 fail_start:
 	free(start);
 fail_count:
-	atomic_fetch_sub(&nr_all_threads, 1);
+	atomic_fetch_sub(&q->serve->nr_threads, 1);
 	return -ret;
 }
 
@@ -204,7 +203,7 @@ static int pop(struct serve_queue *q, struct request *r, uint32_t *status)
 		pthread_mutex_lock(&q->used_lock);
 		virtqueue_track(&q->vq, &r->chain, now);
 		pthread_mutex_unlock(&q->used_lock);
-		*status = request_parse(r, &q->serve->mem, q->serve->registered);
+		*status = request_parse(r, &q->serve->mem, q->serve->registered, q->serve->joins);
 		r->rq.popped_ns = now;
 	}
 	pthread_mutex_unlock(&q->pop_lock);
@@ -516,7 +515,7 @@ static void *queue_thread(void *arg)
 		q->nr_idle--;
 	}
 	request_delete(r);
-	atomic_fetch_sub(&nr_all_threads, 1);
+	atomic_fetch_sub(&q->serve->nr_threads, 1);
 	/* They wake one another to stop. */
 	if (atomic_load(&q->stopping))
 		eventfd_signal(q->wake);
@@ -695,6 +694,6 @@ int serve_mem_remove(struct serve *s, uint64_t gpa, uint64_t size, uint64_t uadd
 	if (serve_running(s))
 		return -EBUSY;
 	registered_clear(s->registered);
-	join_clear();
+	join_clear(s->joins);
 	return memory_remove(&s->mem, gpa, size, uaddr);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The worker's virtqueues and the threads that serve them.
+ * A client's virtqueues and the threads that serve them.
  *
  * The threads of a queue wait for its kicks, and a kick wakes one of them. It leads: it pops requests
  * until there are no more, and runs them. Before one that is not known to be short it gives up the
@@ -9,6 +9,7 @@
 #ifndef HOST_SERVE_H
 #define HOST_SERVE_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "dispatch.h"
@@ -19,12 +20,14 @@
 
 struct serve_queue;
 
-/** What all queues share. The members belong to the caller. */
+/** What all queues of a client share. The members belong to the caller. */
 struct serve {
 	struct memory mem;	   /* changed only through serve_mem_*() */
 	struct inflight_area *area;
 	struct dispatch *dispatch; /* changed only while no queue runs */
 	struct registered *registered;
+	struct joins *joins;
+	atomic_uint nr_threads;	   /* of all queues */
 	uint32_t poll_us;	   /* how long a leader spins before it sleeps */
 	struct serve_queue *queues[VIRTIO_ACCEL_MAX_QUEUES]; /* NULL: not running */
 };

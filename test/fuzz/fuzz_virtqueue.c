@@ -30,6 +30,7 @@ ssize_t __wrap_memory_translate(const struct memory *mem, uint64_t gpa, uint64_t
 static struct guest guest;
 static struct request *request;
 static struct registered *memories;
+static struct joins *ranges;
 static struct {
 	uint16_t at[MAX_CHANGES];
 	uint8_t byte[MAX_CHANGES];
@@ -136,7 +137,7 @@ static void serve(bool die, uint32_t reply_len)
 	input_requests++;
 	check_chain(&r->chain);
 	virtqueue_track(&guest.vq, &r->chain, 1);
-	status = request_parse(r, &guest.mem, memories);
+	status = request_parse(r, &guest.mem, memories, ranges);
 	if (status == VIRTIO_ACCEL_S_OK)
 		status = run(r, reply_len);
 	if (die) {
@@ -269,7 +270,8 @@ static void start(void)
 		abort();
 	request = request_new();
 	memories = registered_new();
-	if (!request || !memories)
+	ranges = joins_new(NULL);
+	if (!request || !memories || !ranges)
 		abort();
 	registered_limit(memories, GUEST_SIZE);
 }
@@ -298,6 +300,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (in.left)
 		take_action(&in);
 	registered_clear(memories);
-	join_clear();
+	join_clear(ranges);
 	return 0;
 }

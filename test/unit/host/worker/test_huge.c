@@ -18,6 +18,7 @@
 
 static struct memory mem;
 static struct registered *t;
+static struct joins *ranges;
 static uint8_t *huge, *usual;
 static long before = -1; /* huge pages that the machine had */
 
@@ -56,6 +57,7 @@ static int setup(void **state)
 
 	(void)state;
 	t = registered_new();
+	ranges = joins_new(NULL);
 	if (other < 0 || ftruncate(other, OTHER) || !t)
 		return -1;
 	registered_limit(t, 4 * SIZE);
@@ -73,7 +75,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	join_clear();
+	joins_delete(ranges);
 	registered_delete(t);
 	memory_clear(&mem);
 	return 0;
@@ -161,7 +163,7 @@ static void refuses(void **state)
 		if (!i)
 			assert_contains(c.text, "in pages of 2048 KiB");
 		for (int n = 0; n < 2 * JOIN_AFTER; n++)
-			assert_null(join_runs(&mem, bad[i], 2, bad[i][0].iov_len + bad[i][1].iov_len,
+			assert_null(join_runs(ranges, &mem, bad[i], 2, bad[i][0].iov_len + bad[i][1].iov_len,
 					      &j));
 	}
 	registered_count(t, &nr, &bytes);
@@ -178,17 +180,17 @@ static void joins(void **state)
 	uint8_t *base;
 
 	(void)state;
-	base = join_runs(&mem, runs, 3, len, &j);
+	base = join_runs(ranges, &mem, runs, 3, len, &j);
 	assert_non_null(base);
 	assert_memory_equal(base, runs[0].iov_base, runs[0].iov_len);
 	assert_memory_equal(base + MIB - 100, runs[1].iov_base, runs[1].iov_len);
 	assert_memory_equal(base + 5 * MIB - 100, runs[2].iov_base, runs[2].iov_len);
 	base[0] = 0x5a;
 	assert_int_equal(huge[9 * MIB + 100], 0x5a);
-	assert_ptr_equal(join_runs(&mem, runs, 3, len, &again), base);
+	assert_ptr_equal(join_runs(ranges, &mem, runs, 3, len, &again), base);
 	join_release(again);
 	join_release(j);
-	join_clear();
+	join_clear(ranges);
 	assert_int_equal(msync(base - 100 - MIB, HUGE, MS_ASYNC), -1);
 	assert_int_equal(huge[9 * MIB + 100], 0x5a);
 }

@@ -23,6 +23,7 @@
 #define PAGE ((size_t)4096)
 
 static uint8_t *memory;
+static struct joins *ranges;
 static const struct memory usual; /* no huge pages */
 
 static int start(void **state)
@@ -30,7 +31,8 @@ static int start(void **state)
 	int fd = memfd_create("test", MFD_CLOEXEC);
 
 	(void)state;
-	if (fd < 0 || ftruncate(fd, SIZE))
+	ranges = joins_new(NULL);
+	if (!ranges || fd < 0 || ftruncate(fd, SIZE))
 		return -1;
 	memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
@@ -74,7 +76,7 @@ static void joins(void **state)
 	uint64_t len = 5 * MIB - 100 - 4095;
 	unsigned int before = nr_mappings(), mapped;
 	struct join *j, *again;
-	uint8_t *at, *base = join_runs(&usual, runs, 4, len, &j);
+	uint8_t *at, *base = join_runs(ranges, &usual, runs, 4, len, &j);
 
 	(void)state;
 	assert_non_null(base);
@@ -94,13 +96,13 @@ static void joins(void **state)
 	/* Who comes meanwhile or later gets the same. */
 	mapped = nr_mappings();
 	assert_true(mapped > before);
-	assert_ptr_equal(join_runs(&usual, runs, 4, len, &again), base);
+	assert_ptr_equal(join_runs(ranges, &usual, runs, 4, len, &again), base);
 	join_release(again);
 	join_release(j);
-	assert_ptr_equal(join_runs(&usual, runs, 4, len, &again), base);
+	assert_ptr_equal(join_runs(ranges, &usual, runs, 4, len, &again), base);
 	join_release(again);
 	expect_mappings(mapped);
-	join_clear();
+	join_clear(ranges);
 	expect_mappings(before);
 	assert_int_equal(memory[9 * MIB + 100], 0x5a);
 	/* Nothing is left of the range either. */
@@ -127,11 +129,11 @@ static void short_runs(void **state)
 	scatter(others, 16, 3, 5);
 	others[15].iov_len--;
 	for (int i = 1; i < JOIN_AFTER; i++) {
-		assert_null(join_runs(&usual, runs, 16, 16 * PAGE, &j));
-		assert_null(join_runs(&usual, others, 16, 16 * PAGE - 1, &j));
+		assert_null(join_runs(ranges, &usual, runs, 16, 16 * PAGE, &j));
+		assert_null(join_runs(ranges, &usual, others, 16, 16 * PAGE - 1, &j));
 	}
 	for (int i = 0; i < 3; i++) {
-		uint8_t *now = join_runs(&usual, runs, 16, 16 * PAGE, &j);
+		uint8_t *now = join_runs(ranges, &usual, runs, 16, 16 * PAGE, &j);
 
 		assert_non_null(now);
 		assert_true(!base || now == base);
@@ -140,8 +142,8 @@ static void short_runs(void **state)
 			assert_memory_equal(now + n * PAGE, runs[n].iov_base, PAGE);
 		join_release(j);
 	}
-	join_clear();
-	assert_null(join_runs(&usual, runs, 16, 16 * PAGE, &j));
+	join_clear(ranges);
+	assert_null(join_runs(ranges, &usual, runs, 16, 16 * PAGE, &j));
 }
 
 /* As often as it takes until short runs are joined. Return: whether they are. */
@@ -150,7 +152,7 @@ static bool is_joined(const struct iovec *runs, size_t nr)
 	struct join *j;
 
 	for (int i = 0; i < JOIN_AFTER; i++) {
-		if (join_runs(&usual, runs, nr, nr * PAGE, &j)) {
+		if (join_runs(ranges, &usual, runs, nr, nr * PAGE, &j)) {
 			join_release(j);
 			return true;
 		}
@@ -174,7 +176,7 @@ static void room(void **state)
 	/* Long runs are mapped all the same, and not kept. */
 	long_runs[0] = (struct iovec){memory + 8 * MIB, MIB};
 	long_runs[1] = (struct iovec){memory, MIB};
-	base = join_runs(&usual, long_runs, 2, 2 * MIB, &j);
+	base = join_runs(ranges, &usual, long_runs, 2, 2 * MIB, &j);
 	assert_memory_equal(base, memory + 8 * MIB, MIB);
 	assert_memory_equal(base + MIB, memory, MIB);
 	expect_mappings(before + 2 * JOIN_KEPT + 2);
@@ -182,7 +184,7 @@ static void room(void **state)
 	expect_mappings(before + 2 * JOIN_KEPT);
 
 	/* The first is held, the second the oldest that is not, and the others are used. */
-	base = join_runs(&usual, runs[0], 2, 2 * PAGE, &j);
+	base = join_runs(ranges, &usual, runs[0], 2, 2 * PAGE, &j);
 	for (size_t i = 0; i < 1100; i++)
 		assert_true(is_joined(runs[2 + i % (JOIN_KEPT - 2)], 2));
 	assert_true(is_joined(runs[JOIN_KEPT], 2));
@@ -190,7 +192,7 @@ static void room(void **state)
 	expect_mappings(before + 2 * JOIN_KEPT);
 	assert_memory_equal(base, runs[0][0].iov_base, PAGE);
 	join_release(j);
-	join_clear();
+	join_clear(ranges);
 	expect_mappings(before);
 }
 
@@ -202,6 +204,7 @@ static void counted(void **state)
 	struct quota quota;
 	struct iovec large[] = { { memory + 8 * MIB, 4 * MIB }, { memory, 4 * MIB } };
 	const uint64_t cost = 8 * MIB / PAGE * 8;
+	struct joins *mine;
 	struct join *j[4];
 	uint64_t used;
 
@@ -209,28 +212,29 @@ static void counted(void **state)
 	policy_init(&policy);
 	policy.max_staging_bytes = 2 * cost;
 	quota_init(&quota, &policy, &counts);
-	join_limit(&quota);
+	mine = joins_new(&quota);
+	assert_non_null(mine);
 	/* Kept, since there is room: the kernel needs it until it is given up. */
-	assert_non_null(join_runs(&usual, large, 2, 8 * MIB, &j[0]));
+	assert_non_null(join_runs(mine, &usual, large, 2, 8 * MIB, &j[0]));
 	used = quota_used(&quota, POLICY_max_staging_bytes);
 	assert_in_range(used, cost, 2 * cost - 1);
-	assert_non_null(join_runs(&usual, large, 2, 8 * MIB, &j[1]));
+	assert_non_null(join_runs(mine, &usual, large, 2, 8 * MIB, &j[1]));
 	assert_int_equal(quota_used(&quota, POLICY_max_staging_bytes), used);
 	/* Another one has no room: it is for the caller to copy, which is counted, too. */
 	large[1].iov_base = memory + 4 * MIB;
-	assert_null(join_runs(&usual, large, 2, 8 * MIB, &j[2]));
+	assert_null(join_runs(mine, &usual, large, 2, 8 * MIB, &j[2]));
 	assert_int_equal(quota_used(&quota, POLICY_max_staging_bytes), used);
 	/* That is no refusal of what a guest asks for. */
 	assert_int_equal(quota_refused(&counts, POLICY_max_staging_bytes), 0);
 	join_release(j[0]);
 	join_release(j[1]);
-	join_clear();
+	join_clear(mine);
 	assert_int_equal(quota_used(&quota, POLICY_max_staging_bytes), 0);
-	assert_non_null(join_runs(&usual, large, 2, 8 * MIB, &j[2]));
+	assert_non_null(join_runs(mine, &usual, large, 2, 8 * MIB, &j[2]));
 	join_release(j[2]);
-	join_clear();
+	join_clear(mine);
 	assert_int_equal(quota_used(&quota, POLICY_max_staging_bytes), 0);
-	join_limit(NULL);
+	joins_delete(mine);
 }
 
 /* However many callers there are: some mappings are left for others. */
@@ -246,16 +250,16 @@ static void mappings(void **state)
 	/* The first is kept and used again, so each has another beginning. */
 	for (; nr < 8; nr++) {
 		runs[0].iov_base = memory + nr * PAGE;
-		if (!join_runs(&usual, runs, 8192, 8192 * 16 * PAGE, &j[nr]))
+		if (!join_runs(ranges, &usual, runs, 8192, 8192 * 16 * PAGE, &j[nr]))
 			break;
 	}
 	assert_int_equal(nr, JOIN_MAX_MAPPINGS / 8192);
 	while (nr > 0)
 		join_release(j[--nr]);
-	join_clear();
-	assert_non_null(join_runs(&usual, runs, 8192, 8192 * 16 * PAGE, &j[0]));
+	join_clear(ranges);
+	assert_non_null(join_runs(ranges, &usual, runs, 8192, 8192 * 16 * PAGE, &j[0]));
 	join_release(j[0]);
-	join_clear();
+	join_clear(ranges);
 }
 
 struct caller {
@@ -271,7 +275,7 @@ static void *call(void *arg)
 	for (int i = 0; i < 2000; i++) {
 		const struct iovec *runs = c->runs + i % 3 * 2;
 		struct join *j;
-		uint8_t *base = join_runs(&usual, runs, 2, 2 * PAGE, &j);
+		uint8_t *base = join_runs(ranges, &usual, runs, 2, 2 * PAGE, &j);
 
 		if (!base)
 			continue;
@@ -299,7 +303,7 @@ static void threads(void **state)
 		assert_int_equal(callers[i].bad, 0);
 	}
 	expect_mappings(before + 6);
-	join_clear();
+	join_clear(ranges);
 	expect_mappings(before);
 }
 
@@ -312,33 +316,70 @@ static void refuses(void **state)
 	struct join *j;
 
 	(void)state;
-	assert_null(join_runs(&usual, runs, 1, MIB, &j));
-	assert_null(join_runs(&usual, runs, 0, 0, &j));
+	assert_null(join_runs(ranges, &usual, runs, 1, MIB, &j));
+	assert_null(join_runs(ranges, &usual, runs, 0, 0, &j));
 	/* An end or a start in the midst of a page */
 	runs[0].iov_len = MIB - 1;
-	assert_null(join_runs(&usual, runs, 2, 2 * MIB - 1, &j));
+	assert_null(join_runs(ranges, &usual, runs, 2, 2 * MIB - 1, &j));
 	runs[0].iov_len = MIB;
 	runs[1].iov_base = memory + 4 * MIB + 1;
-	assert_null(join_runs(&usual, runs, 2, 2 * MIB, &j));
+	assert_null(join_runs(ranges, &usual, runs, 2, 2 * MIB, &j));
 	/* Copying little is cheaper. */
 	runs[0].iov_len = runs[1].iov_len = 4096;
 	runs[1].iov_base = memory + MIB;
-	assert_null(join_runs(&usual, runs, 2, 8192, &j));
+	assert_null(join_runs(ranges, &usual, runs, 2, 8192, &j));
 	/* More mappings than a request may have */
 	for (int i = 0; i < 8193; i++)
 		many[i] = (struct iovec){memory + (i % 2) * 4 * MIB, 65536};
-	assert_null(join_runs(&usual, many, 8193, 8193 * (uint64_t)65536, &j));
-	assert_non_null(join_runs(&usual, many, 8192, 8192 * (uint64_t)65536, &j));
+	assert_null(join_runs(ranges, &usual, many, 8193, 8193 * (uint64_t)65536, &j));
+	assert_non_null(join_runs(ranges, &usual, many, 8192, 8192 * (uint64_t)65536, &j));
 	join_release(j);
-	join_clear();
+	join_clear(ranges);
 
 	/* Memory that is not shared cannot be mapped twice. */
 	private = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(private, MAP_FAILED);
 	runs[0] = (struct iovec){memory, MIB};
 	runs[1] = (struct iovec){private, MIB};
-	assert_null(join_runs(&usual, runs, 2, 2 * MIB, &j));
+	assert_null(join_runs(ranges, &usual, runs, 2, 2 * MIB, &j));
 	munmap(private, MIB);
+	expect_mappings(before);
+}
+
+/* What one client keeps, and how much, is not another one's. */
+static void apart(void **state)
+{
+	static struct quota_counts counts[2];
+	const struct iovec runs[] = { { memory + 8 * MIB, MIB }, { memory, MIB } };
+	struct joins *clients[2];
+	unsigned int before = nr_mappings(), mapped;
+	struct policy policy;
+	struct quota quotas[2];
+	struct join *j[2];
+	uint64_t used;
+	void *base;
+
+	(void)state;
+	policy_init(&policy);
+	for (int i = 0; i < 2; i++) {
+		quota_init(&quotas[i], &policy, &counts[i]);
+		clients[i] = joins_new(&quotas[i]);
+		assert_non_null(clients[i]);
+	}
+	base = join_runs(clients[0], &usual, runs, 2, 2 * MIB, &j[0]);
+	assert_non_null(base);
+	used = quota_used(&quotas[0], POLICY_max_staging_bytes);
+	assert_int_equal(quota_used(&quotas[1], POLICY_max_staging_bytes), 0);
+	assert_ptr_not_equal(join_runs(clients[1], &usual, runs, 2, 2 * MIB, &j[1]), base);
+	assert_int_equal(quota_used(&quotas[1], POLICY_max_staging_bytes), used);
+	mapped = nr_mappings();
+	join_release(j[1]);
+	joins_delete(clients[1]);
+	assert_int_equal(quota_used(&quotas[1], POLICY_max_staging_bytes), 0);
+	expect_mappings(mapped - (mapped - before) / 2);
+	assert_int_equal(quota_used(&quotas[0], POLICY_max_staging_bytes), used);
+	join_release(j[0]);
+	joins_delete(clients[0]);
 	expect_mappings(before);
 }
 
@@ -346,6 +387,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(joins),
+		cmocka_unit_test(apart),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(short_runs),
 		cmocka_unit_test(room),

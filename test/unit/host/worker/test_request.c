@@ -19,6 +19,7 @@
 static struct guest g;
 static struct request *r;
 static struct registered *memories;
+static struct joins *ranges;
 
 /* The readable part as it is being put together. */
 static uint8_t stream[0x50000];
@@ -30,8 +31,9 @@ static int setup(void **state)
 	guest_init(&g, SIZE, 0);
 	r = request_new();
 	memories = registered_new();
+	ranges = joins_new(NULL);
 	stream_len = 0;
-	return r && memories ? 0 : -1;
+	return r && memories && ranges ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -39,6 +41,7 @@ static int teardown(void **state)
 	(void)state;
 	request_delete(r);
 	registered_delete(memories);
+	joins_delete(ranges);
 	guest_fini(&g);
 	return 0;
 }
@@ -108,7 +111,7 @@ static uint32_t parse(size_t cut, uint32_t writable)
 	guest_make_available(&g, 0);
 	assert_int_equal(virtqueue_pop(&g.vq, &g.mem, &r->chain), 1);
 	stream_len = 0;
-	return request_parse(r, &g.mem, memories);
+	return request_parse(r, &g.mem, memories, ranges);
 }
 
 static struct virtio_accel_req *header(void)
@@ -448,7 +451,7 @@ static void runs_of_all_threads_have_a_limit(void **state)
 		others[i] = request_new();
 		assert_non_null(others[i]);
 		others[i]->chain = chain;
-		status = request_parse(others[i], &g.mem, memories);
+		status = request_parse(others[i], &g.mem, memories, ranges);
 		granted += !status;
 	}
 	assert_int_equal(status, VIRTIO_ACCEL_S_NOMEM);
@@ -460,7 +463,7 @@ static void runs_of_all_threads_have_a_limit(void **state)
 	}
 	/* All of it is given back. */
 	r->chain = chain;
-	assert_int_equal(request_parse(r, &g.mem, memories), 0);
+	assert_int_equal(request_parse(r, &g.mem, memories, ranges), 0);
 	request_finish(r, 0);
 }
 

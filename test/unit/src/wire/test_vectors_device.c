@@ -234,6 +234,7 @@ static void test_host_requests(void **state)
 	static const size_t pieces[] = {1, 7, 16, 33, 4096};
 	struct memory *mem = calloc(1, sizeof(*mem));
 	struct registered *memories = registered_new();
+	struct joins *joins = joins_new(NULL);
 	struct request *r = request_new();
 	uint8_t *low = calloc(1, 0x8000), *high = calloc(1, 0x8000), out[256];
 	const uint64_t reply = htole64(81985529216486895);
@@ -246,7 +247,7 @@ static void test_host_requests(void **state)
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		load("context-close");
 		chain_for(r, &stream, pieces[i], out, sizeof(out));
-		assert_int_equal(request_parse(r, mem, memories), VIRTIO_ACCEL_S_OK);
+		assert_int_equal(request_parse(r, mem, memories, joins), VIRTIO_ACCEL_S_OK);
 		assert_int_equal(r->header.type, VIRTIO_ACCEL_T_CONTEXT_CLOSE);
 		assert_int_equal(r->header.context, 5);
 		assert_int_equal(request_finish(r, VIRTIO_ACCEL_S_OK), response.len);
@@ -254,7 +255,7 @@ static void test_host_requests(void **state)
 
 		load("request");
 		chain_for(r, &stream, pieces[i], out, sizeof(out));
-		assert_int_equal(request_parse(r, mem, memories), VIRTIO_ACCEL_S_OK);
+		assert_int_equal(request_parse(r, mem, memories, joins), VIRTIO_ACCEL_S_OK);
 		assert_int_equal(r->header.type, VIRTIO_ACCEL_T_CALL);
 		assert_int_equal(r->rq.context, 1);
 		assert_int_equal(r->rq.nr_segments, 0);
@@ -266,7 +267,7 @@ static void test_host_requests(void **state)
 
 		load("request-segments");
 		chain_for(r, &stream, pieces[i], out, sizeof(out));
-		assert_int_equal(request_parse(r, mem, memories), VIRTIO_ACCEL_S_OK);
+		assert_int_equal(request_parse(r, mem, memories, joins), VIRTIO_ACCEL_S_OK);
 		assert_int_equal(r->rq.nr_segments, 2);
 		assert_int_equal(r->rq.segments[0].len, 8192);
 		assert_int_equal(r->rq.segments[0].flags, VIRTIO_ACCEL_SEG_READ);
@@ -283,7 +284,7 @@ static void test_host_requests(void **state)
 
 		load("request-runs");
 		chain_for(r, &stream, pieces[i], out, sizeof(out));
-		assert_int_equal(request_parse(r, mem, memories), VIRTIO_ACCEL_S_OK);
+		assert_int_equal(request_parse(r, mem, memories, joins), VIRTIO_ACCEL_S_OK);
 		assert_int_equal(r->rq.nr_segments, 2);
 		assert_int_equal(r->rq.segments[0].nr_runs, 2); /* adjoining runs are one */
 		assert_ptr_equal(r->rq.segments[0].runs[0].iov_base, low + 0x1000);
@@ -295,7 +296,7 @@ static void test_host_requests(void **state)
 
 		load("memory-register");
 		chain_for(r, &stream, pieces[i], out, sizeof(out));
-		assert_int_equal(request_parse(r, mem, memories), VIRTIO_ACCEL_S_OK);
+		assert_int_equal(request_parse(r, mem, memories, joins), VIRTIO_ACCEL_S_OK);
 		assert_int_equal(r->header.type, VIRTIO_ACCEL_T_MEMORY_REGISTER);
 		assert_int_equal(r->header.context, 5);
 		assert_int_equal(r->memory, 9);
@@ -307,7 +308,7 @@ static void test_host_requests(void **state)
 
 		load("memory-register-one");
 		chain_for(r, &stream, pieces[i], out, sizeof(out));
-		assert_int_equal(request_parse(r, mem, memories), VIRTIO_ACCEL_S_OK);
+		assert_int_equal(request_parse(r, mem, memories, joins), VIRTIO_ACCEL_S_OK);
 		registered_limit(memories, 0x10000);
 		assert_int_equal(registered_add(memories, mem, 5, r->memory,
 						r->segments[0].runs, r->segments[0].nr_runs), VIRTIO_ACCEL_S_OK);
@@ -315,7 +316,7 @@ static void test_host_requests(void **state)
 
 		load("request-memory");
 		chain_for(r, &stream, pieces[i], out, sizeof(out));
-		assert_int_equal(request_parse(r, mem, memories), VIRTIO_ACCEL_S_OK);
+		assert_int_equal(request_parse(r, mem, memories, joins), VIRTIO_ACCEL_S_OK);
 		assert_int_equal(r->rq.segments[0].len, 5000);
 		assert_int_equal(r->rq.segments[0].nr_runs, 1);
 		assert_ptr_equal(r->rq.segments[0].runs[0].iov_base, high + 4100);
@@ -324,7 +325,7 @@ static void test_host_requests(void **state)
 
 		load("memory-unregister");
 		chain_for(r, &stream, pieces[i], out, sizeof(out));
-		assert_int_equal(request_parse(r, mem, memories), VIRTIO_ACCEL_S_OK);
+		assert_int_equal(request_parse(r, mem, memories, joins), VIRTIO_ACCEL_S_OK);
 		assert_int_equal(r->header.type, VIRTIO_ACCEL_T_MEMORY_UNREGISTER);
 		assert_int_equal(registered_remove(memories, 5, r->memory), VIRTIO_ACCEL_S_OK);
 		assert_int_equal(request_finish(r, VIRTIO_ACCEL_S_STALE), response.len);
@@ -332,6 +333,7 @@ static void test_host_requests(void **state)
 	}
 	request_delete(r);
 	registered_delete(memories);
+	joins_delete(joins);
 	free(low);
 	free(high);
 	free(mem);
