@@ -41,6 +41,10 @@ enum control_type {
 	CONTROL_STATS,	   /* answered with stats */
 	CONTROL_LIMIT,	   /* limit: it is another one from here on. Not answered */
 	CONTROL_QUIT,	   /* exit cleanly; not answered */
+	/* To a worker that several clients share, over the hub's channel (hub.h); and to their supervisors */
+	CONTROL_SHARED,	   /* in place of the first SETUP: setup.verbose, setup.policy. Answered with READY */
+	CONTROL_CLIENT,	   /* fd: a channel of another client, where its SETUP waits. Answered */
+	CONTROL_WORKER,	   /* the first that comes over that channel, unasked: forked.pid; fd: its pidfd */
 	/* To and from the forker (forker.h) */
 	CONTROL_CONFINED,  /* unasked, at its start: status, confined */
 	CONTROL_FORK,	   /* fd: the worker's CONTROL_FD. Answered with forked */

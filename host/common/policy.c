@@ -126,6 +126,32 @@ static int set_level(uint64_t *to, const char *value, char *why, size_t size)
 	return -EINVAL;
 }
 
+/* The word of this number among @words, which '|' separates. Return: its length, 0: there is none */
+static size_t choice(const char *words, uint64_t number, const char **word)
+{
+	*word = words;
+	while (number-- && **word) {
+		*word += strcspn(*word, "|");
+		*word += **word == '|';
+	}
+	return strcspn(*word, "|");
+}
+
+static int set_choice(uint64_t *to, const char *words, const char *value, char *why, size_t size)
+{
+	const char *word;
+	size_t len;
+
+	for (uint64_t i = 0; (len = choice(words, i, &word)); i++) {
+		if (strlen(value) == len && !strncmp(value, word, len)) {
+			*to = i;
+			return 0;
+		}
+	}
+	snprintf(why, size, "one of %s is expected", words);
+	return -EINVAL;
+}
+
 static uint64_t op_bits(const char *name)
 {
 	uint64_t all = 0;
@@ -198,6 +224,9 @@ int policy_set(struct policy *p, enum policy_rule rule, const char *value, char 
 		break;
 	case POLICY_LEVEL:
 		ret = set_level(to, value, why, size);
+		break;
+	case POLICY_CHOICE:
+		ret = set_choice(to, d->unit, value, why, size);
 		break;
 	case POLICY_OPS:
 		ret = set_ops(to, replace, value, why, size);
@@ -311,6 +340,8 @@ void policy_print(const struct policy *p, FILE *to)
 {
 	for (enum policy_rule rule = 0; rule < POLICY_NR_RULES; rule++) {
 		uint64_t *n = member(p, rule);
+		const char *word;
+		size_t len;
 
 		fprintf(to, "%s\"%s\":", rule ? "," : "{", policy_key(rule));
 		switch (policy_rules[rule].kind) {
@@ -323,6 +354,10 @@ void policy_print(const struct policy *p, FILE *to)
 			break;
 		case POLICY_LEVEL:
 			print_string(levels[*n], to);
+			break;
+		case POLICY_CHOICE:
+			len = choice(policy_rules[rule].unit, *n, &word);
+			fprintf(to, "\"%.*s\"", (int)len, word);
 			break;
 		case POLICY_OPS:
 			print_ops(*n, to);

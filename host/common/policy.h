@@ -22,11 +22,15 @@
 /** Levels of the sandbox, see sandbox.h */
 enum { SANDBOX_AUTO, SANDBOX_STRICT, SANDBOX_BASIC, SANDBOX_NONE, SANDBOX_NR };
 
+/** Words of isolation: whether a client has a worker of its own */
+enum { ISOLATION_CLIENT, ISOLATION_SHARED };
+
 /* Types of the members by KIND */
 #define POLICY_TYPE_NUMBER(field) uint64_t field
 #define POLICY_TYPE_SIZE(field)	  uint64_t field
 #define POLICY_TYPE_FLAG(field)	  uint64_t field
 #define POLICY_TYPE_LEVEL(field)  uint64_t field
+#define POLICY_TYPE_CHOICE(field) uint64_t field
 #define POLICY_TYPE_OPS(field)	  uint64_t field /* bit per operation, and POLICY_URL */
 #define POLICY_TYPE_TEXT(field)	  char field[POLICY_TEXT_MAX]
 #define POLICY_X_MEMBER(field, name, kind, ...) POLICY_TYPE_##kind(field);
@@ -48,6 +52,7 @@ enum policy_kind {
 	POLICY_SIZE,
 	POLICY_FLAG,
 	POLICY_LEVEL,
+	POLICY_CHOICE,
 	POLICY_OPS,
 	POLICY_TEXT,
 };

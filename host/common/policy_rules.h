@@ -11,6 +11,7 @@
  *            SIZE    bytes; K, M, G, T are understood
  *            FLAG    yes or no; as an option it needs no value
  *            LEVEL   a level of the sandbox, see sandbox.h
+ *            CHOICE  one of the words that UNIT lists, as its number there
  *            OPS     names of operations, "url" and "all"; several, separated by commas
  *            TEXT    as it is; several are joined by the separator of their kind, a colon
  *   default  as it would be in the file
@@ -32,6 +33,9 @@
 	  "Refuse to start for a VM without a section in --config, if other VMs have one there")   \
 	X(plugins, "plugins", TEXT, "", 0, 0, 0, "LIST",                                           \
 	  "Plugins of the worker, separated by colons; instead of VACCEL_PLUGINS")                 \
+	X(isolation, "isolation", CHOICE, "client", 0, 0, 0, "client|shared",                      \
+	  "client: a worker for each client; shared: one for all clients that this policy is for, "  \
+	  "which die with it")                                                                     \
 	X(allow, "allow", OPS, "", 0, 0, VIRTIO_ACCEL_S_PERM, "LIST",                              \
 	  "Allow these operations, and url: downloads by the host; exec, exec_with_resource "      \
 	  "and url are refused by default, as is what --deny names")                               \

@@ -20,6 +20,7 @@
 
 #include "fdpass.h"
 #include "handoff.h"
+#include "hubs.h"
 #include "log.h"
 #include "socket.h"
 #include "store.h"
@@ -80,6 +81,7 @@ struct listener {
 	int status; /* to exit with */
 	struct waiting_list waiting;
 	struct watcher watcher;
+	struct hubs hubs;
 	struct place *places;
 	unsigned int nr_places;
 	unsigned int failures; /* starts in a row that failed, and since when */
@@ -88,6 +90,7 @@ struct listener {
 	uint64_t accept_ms;    /* no accept() before */
 	uint64_t spare_ms;     /* since when there has been more than one ready */
 	uint64_t next_sections; /* of the policy, that the next client probably has */
+	int hubs_ms; /* when one is to be started, from the last turn on; -1: none */
 	uint64_t exhausted, refused, served;
 	sigset_t old_signals;
 	struct rlimit old_limit;
@@ -104,35 +107,45 @@ static unsigned int count(const struct listener *l, enum state state)
 
 /* ---- Supervisors ---------------------------------------------------------------------------- */
 
-/* In the new process: moves a descriptor to the next free place. @fd: -1, or not below that place. Return: where it is */
-static int move(int fd, int *next)
+/* In a new process: of what the listener has open only these are left, as other numbers. -1: there is none */
+static void leave_listener(const struct listener *l, int *fds, unsigned int nr, const char *name)
 {
-	if (fd < 0)
-		return -1;
-	if (fd != *next)
-		dup2(fd, *next);
-	fcntl(*next, F_SETFD, FD_CLOEXEC);
-	return (*next)++;
+	int at = STDERR_FILENO + 1, first_free = at + (int)nr;
+
+	/* Out of the way of the others' new numbers */
+	for (unsigned int i = 0; i < nr; i++)
+		if (fds[i] >= 0 && fds[i] < first_free)
+			fds[i] = fcntl(fds[i], F_DUPFD, first_free);
+	for (unsigned int i = 0; i < nr; i++)
+		if (fds[i] >= 0)
+			fds[i] = dup3(fds[i], at++, O_CLOEXEC);
+	syscall(SYS_close_range, at, ~0u, 0);
+	sigprocmask(SIG_SETMASK, &l->old_signals, NULL);
+	setrlimit(RLIMIT_NOFILE, &l->old_limit);
+	prctl(PR_SET_NAME, name);
 }
 
 /* In the new process */
-static void become_supervisor(struct listener *l, int sock, int counters, uint64_t sections)
+static void become_supervisor(struct listener *l, const struct listener_start *start)
 {
-	int next = STDERR_FILENO + 1, store = l->store;
+	int fds[] = { start->handoff, start->counters, start->store, start->hub };
+	struct listener_start here = { .sections = start->sections };
 
-	/* Out of each other's way */
-	if (counters >= 0)
-		counters = fcntl(counters, F_DUPFD, next + 3);
-	if (store >= 0)
-		store = fcntl(store, F_DUPFD, next + 3);
-	sock = move(sock, &next);
-	counters = move(counters, &next);
-	store = move(store, &next);
-	syscall(SYS_close_range, next, ~0u, 0);
-	sigprocmask(SIG_SETMASK, &l->old_signals, NULL);
-	setrlimit(RLIMIT_NOFILE, &l->old_limit);
-	prctl(PR_SET_NAME, "accel-client");
-	exit(l->opts->serve(l->opts->arg, sock, counters, store, sections));
+	leave_listener(l, fds, 4, "accel-client");
+	here.handoff = fds[0];
+	here.counters = fds[1];
+	here.store = fds[2];
+	here.hub = fds[3];
+	exit(l->opts->serve(l->opts->arg, &here));
+}
+
+/* In the new process */
+static void become_hub(void *arg, int sock, uint64_t sections)
+{
+	struct listener *l = arg;
+
+	leave_listener(l, &sock, 1, "accel-hub");
+	exit(l->opts->share(l->opts->arg, sock, sections));
 }
 
 static void clear_place(struct place *p)
@@ -171,8 +184,13 @@ static void update_store(struct listener *l)
 /* Return: 0 or -errno, with nothing started */
 static int fork_supervisor(struct listener *l, struct place *p, uint64_t sections)
 {
-	int socks[2], ret;
+	int socks[2], hub = -1, ret;
 
+	if (l->opts->is_shared(l->opts->arg, sections)) {
+		hub = hubs_ask(&l->hubs, sections, now_ms());
+		if (hub < 0)
+			return hub;
+	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, socks))
 		return -errno;
 	p->sock = socks[0];
@@ -183,7 +201,7 @@ static int fork_supervisor(struct listener *l, struct place *p, uint64_t section
 		fflush(NULL);
 		p->pid = fork();
 		if (p->pid == 0)
-			become_supervisor(l, socks[1], p->counters, sections);
+			become_supervisor(l, &(struct listener_start){ socks[1], p->counters, l->store, hub, sections });
 		ret = p->pid < 0 ? -errno : 0;
 	}
 	close(socks[1]);
@@ -239,6 +257,13 @@ static void on_supervisor(struct listener *l, struct place *p)
 		p->state = ENDING;
 }
 
+/* It has said why. At the start that is our end, too. */
+static void end_at_start(struct listener *l, int status)
+{
+	l->stop = true;
+	l->status = WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EX_OSERR;
+}
+
 static void report_end(struct listener *l, const struct place *p, int status)
 {
 	const char *whose = *p->name ? p->name : "nobody yet";
@@ -249,10 +274,8 @@ static void report_end(struct listener *l, const struct place *p, int status)
 			  strsignal(WTERMSIG(status)));
 	if (p->state != STARTING || l->stop)
 		return;
-	/* It has said why. At the start that is our end, too. */
 	if (!l->has_started) {
-		l->stop = true;
-		l->status = WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EX_OSERR;
+		end_at_start(l, status);
 		return;
 	}
 	if (!l->failures++)
@@ -270,8 +293,22 @@ static void on_stopped(struct place *p)
 	dismiss(p);
 }
 
+static void reap_hubs(struct listener *l)
+{
+	int status;
+
+	while (hubs_reap(&l->hubs, now_ms(), &status)) {
+		if (!l->has_started && !l->stop)
+			end_at_start(l, status);
+		else if (WIFSIGNALED(status))
+			log_error("the process that has a shared worker was killed by signal %d (%s)",
+				  WTERMSIG(status), strsignal(WTERMSIG(status)));
+	}
+}
+
 static void reap(struct listener *l)
 {
+	reap_hubs(l);
 	for (unsigned int i = 0; i < l->nr_places; i++) {
 		struct place *p = &l->places[i];
 		int status;
@@ -373,6 +410,7 @@ static bool reload(struct listener *l, char *why, size_t size)
 	l->reloads++;
 	l->next_sections = 0;
 	l->failures = 0;
+	hubs_retire(&l->hubs);
 	for (unsigned int i = 0; i < l->waiting.nr; i++)
 		(void)peer_of(l->waiting.of[i].fd, l->opts->clients, &l->waiting.of[i].peer);
 	for (unsigned int i = 0; i < l->nr_places; i++)
@@ -709,6 +747,8 @@ static int loop_timeout(const struct listener *l, uint64_t now)
 
 	if (observer >= 0)
 		shorten(&timeout, now + (uint64_t)observer, now);
+	if (l->hubs_ms >= 0)
+		shorten(&timeout, now + (uint64_t)l->hubs_ms, now);
 	if (l->accept_ms > now)
 		shorten(&timeout, l->accept_ms, now);
 	if (l->start_ms > now)
@@ -777,6 +817,7 @@ static int turn(struct listener *l, struct pollfd *fds)
 		l->stop = true;
 	if (l->stop)
 		return 0;
+	l->hubs_ms = hubs_start(&l->hubs, now);
 	if (!l->draining) {
 		serve_clients(l, now);
 		start_supervisors(l, now);
@@ -829,14 +870,21 @@ static void stop_supervisors(struct listener *l)
 		log_error("the supervisor of %s does not end, and is killed", l->places[i].name);
 		kill(l->places[i].pid, SIGKILL);
 	}
+	/* After their clients */
+	hubs_signal(&l->hubs, SIGTERM);
+	while (hubs_running(&l->hubs) && now_ms() < end) {
+		poll(&pfd, 1, 100);
+		on_signals(l);
+	}
+	hubs_signal(&l->hubs, SIGKILL);
 }
 
 /* As many descriptors as there may be clients, if that is allowed. Supervisors have what they had. */
 static void raise_limit(struct listener *l)
 {
 	struct rlimit limit;
-	/* A connection and a page of counters for each place */
-	rlim_t wanted = STDERR_FILENO + 16 + 2 * l->nr_places + WAITING_MAX;
+	/* A connection and a page of counters for each place, a pair for each hub */
+	rlim_t wanted = STDERR_FILENO + 16 + 2 * l->nr_places + WAITING_MAX + 2 * HUBS_MAX;
 
 	if (getrlimit(RLIMIT_NOFILE, &l->old_limit))
 		return;
@@ -866,6 +914,8 @@ int listener_run(const struct listener_options *opts)
 	l->sock = -1;
 	l->store = -1;
 	watcher_init(&l->watcher);
+	hubs_init(&l->hubs, become_hub, l);
+	l->hubs_ms = -1;
 	for (unsigned int i = 0; i < l->nr_places; i++)
 		l->places[i] = (struct place){ .sock = -1, .counters = -1 };
 	raise_limit(l);

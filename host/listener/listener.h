@@ -17,6 +17,15 @@
 /** Clients at a time, at most */
 #define LISTENER_MAX_CLIENTS 1024
 
+/** What a supervisor starts with; the descriptors are -1 where there is nothing */
+struct listener_start {
+	int handoff;
+	int counters;	   /* counters.h */
+	int store;	   /* its door */
+	int hub;	   /* where to ask for a place in a worker that is shared (hub.h) */
+	uint64_t sections; /* the policy's sections that are for the client, as bits */
+};
+
 struct listener_options {
 	const char *socket_path; /* to listen on; NULL: fd is used */
 	int fd;			 /* a listening unix socket */
@@ -33,10 +42,13 @@ struct listener_options {
 	bool (*reload)(void *arg, char *why, size_t size);
 	/*
 	 * The supervisor's program, in a new process that has nothing open but the standard streams,
-	 * @handoff (handoff.h), and @counters (counters.h) and @store (its door), if they are not -1. @sections:
-	 * the policy's sections that are for the client, as bits. Return: its exit status.
+	 * @start->handoff (handoff.h), and those of @start that are not -1. Return: its exit status.
 	 */
-	int (*serve)(void *arg, int handoff, int counters, int store, uint64_t sections);
+	int (*serve)(void *arg, const struct listener_start *start);
+	/* Whether clients with these sections share a worker */
+	bool (*is_shared)(void *arg, uint64_t sections);
+	/* The program of the hub that has it, in such a process; @sock: see struct hub_options */
+	int (*share)(void *arg, int sock, uint64_t sections);
 	void *arg;
 };
 

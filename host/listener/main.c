@@ -20,6 +20,7 @@
 #include "cache_dir.h"
 #include "config_file.h"
 #include "connector.h"
+#include "hub.h"
 #include "keeper.h"
 #include "listener.h"
 #include "log.h"
@@ -69,7 +70,7 @@ static const struct argp_option fixed_options[] = {
 	{ "print-capabilities", OPT_CAPABILITIES, NULL, 0,
 	  "Print what this program can do, in JSON, and exit", 1 },
 	{ "max-clients", OPT_MAX_CLIENTS, "N", 0,
-	  "Serve up to N front ends at a time, each with a worker of its own and the limits below "
+	  "Serve up to N front ends at a time, each with the limits below and (see --isolation) a worker of its own "
 	  "(default: 64; 1 with --name, with --once, and for a connected --fd)", 2 },
 	{ "control", OPT_CONTROL, "PATH", 0,
 	  "Listen on the unix socket PATH for what the operator asks by vaccelctl", 2 },
@@ -426,46 +427,91 @@ static const char *find_program(const char *name, char path[PATH_MAX])
 	return path;
 }
 
-/* The service of one front end at a time, or one of many. Return: an exit status. */
-static int supervise(struct arguments *args)
+/* That of workers */
+static void set_environment(const struct policy *policy)
 {
-	const char *plugins = args->opts.device.setup.policy.plugins;
-	int ret = open_log(args);
 	char seconds[24];
 
-	if (*plugins)
-		setenv("VACCEL_PLUGINS", plugins, 1);
+	if (*policy->plugins)
+		setenv("VACCEL_PLUGINS", policy->plugins, 1);
 	setenv("VACCEL_PLUGINS", "libvaccel-noop.so", 0);
 	/* What workers do is in the traces of those who have asked them to. */
 	unsetenv("VACCEL_TRACE");
 	/* A plugin that waits for others gives up in time. */
-	snprintf(seconds, sizeof(seconds), "%" PRIu64, args->opts.device.setup.policy.op_timeout);
+	snprintf(seconds, sizeof(seconds), "%" PRIu64, policy->op_timeout);
 	setenv("VACCEL_OP_TIMEOUT", seconds, 1);
+}
+
+/* The service of one front end at a time, or one of many. Return: an exit status. */
+static int supervise(struct arguments *args)
+{
+	int ret = open_log(args);
+
+	set_environment(&args->opts.device.setup.policy);
 	if (!ret)
 		ret = open_dirs(&args->opts.device, args->store);
 	/* What is started from here on has no way to the store. */
 	if (args->store >= 0)
 		close(args->store);
-	if (!ret)
+	/* A worker that is shared has the hub's. */
+	args->opts.device.connector = -1;
+	if (!ret && args->opts.device.hub < 0)
 		ret = start_connector(&args->opts.device);
 	return ret ? ret : supervisor_run(&args->opts);
 }
 
 /* In a process of its own */
-static int serve_one(void *arg, int handoff, int counters, int store, uint64_t sections)
+static int serve_one(void *arg, const struct listener_start *start)
 {
 	struct arguments *args = arg;
-	int ret = sections ? make_policy(args, sections) : 0;
+	int ret = start->sections ? make_policy(args, start->sections) : 0;
 
 	if (ret)
 		return ret;
 
 	args->opts.socket_path = NULL;
 	args->opts.fd = -1;
-	args->opts.handoff = handoff;
-	args->opts.device.counters = counters;
-	args->store = store;
+	args->opts.handoff = start->handoff;
+	args->opts.device.counters = start->counters;
+	args->opts.device.hub = start->hub;
+	args->store = start->store;
 	return supervise(args);
+}
+
+static bool is_shared(void *arg, uint64_t sections)
+{
+	static struct arguments of_client;
+
+	of_client = *(struct arguments *)arg;
+	return !make_policy(&of_client, sections) &&
+	       of_client.opts.device.setup.policy.isolation == ISOLATION_SHARED;
+}
+
+/* In a process of its own, too */
+static int share_worker(void *arg, int sock, uint64_t sections)
+{
+	struct arguments *args = arg;
+	struct hub_options opts = {
+		.sock = sock,
+		.worker_path = args->opts.worker_path,
+		.setup = &args->opts.device.setup,
+	};
+	char name[LOG_NAME_SIZE], service[LOG_NAME_SIZE];
+	int ret = make_policy(args, sections);
+
+	if (!ret)
+		ret = open_log(args);
+	if (ret)
+		return ret;
+	name_service(args, service, sizeof(service));
+	snprintf(name, sizeof(name), "%.14s%sshared", service, *service ? "/" : "");
+	log_set_name(name);
+	set_environment(&opts.setup->policy);
+	ret = start_connector(&args->opts.device);
+	if (ret)
+		return ret;
+	opts.connector = args->opts.device.connector;
+	return hub_run(&opts);
 }
 
 /* How many front ends are served at a time */
@@ -534,6 +580,8 @@ static int serve_many(struct arguments *args)
 		.reload = args->config ? reload : NULL,
 		.observer = find_program(OBSERVER_NAME, observer),
 		.serve = serve_one,
+		.is_shared = is_shared,
+		.share = share_worker,
 		.arg = args,
 	};
 
@@ -546,7 +594,10 @@ int main(int argc, char **argv)
 {
 	const struct argp argp = { make_options(), parse, NULL, doc, NULL, NULL, NULL };
 	/* Supervisors of later clients need all of it. */
-	static struct arguments args = { .opts = { .fd = -1, .handoff = -1, .device.counters = -1 }, .store = -1 };
+	static struct arguments args = {
+		.opts = { .fd = -1, .handoff = -1, .device.counters = -1, .device.hub = -1 },
+		.store = -1,
+	};
 	static char worker[PATH_MAX];
 	struct control_setup *setup = &args.opts.device.setup;
 	int ret;

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fdpass.h"
 #include "forker.h"
 #include "group.h"
 #include "log.h"
@@ -26,6 +27,8 @@
 #define REAP_MS 300
 /* When the operator is told of one that does not end */
 #define STUCK_MS 5000
+/* Between the end of a process's sockets and its own */
+#define SETTLE_MS 10
 #define MAX_ENDING 16
 
 /* Killed, and not ended when we went on. */
@@ -42,15 +45,14 @@ void child_init(struct child *c)
 	c->sock = -1;
 }
 
-int child_start(struct child *c, struct forker *forker, const struct control_setup *setup,
+int child_start(struct child *c, struct forker *forker, const struct control_msg *msg,
 		const int *fds, unsigned int nr_fds)
 {
-	const struct control_msg msg = { .type = CONTROL_SETUP, .setup = *setup };
 	int socks[2], ret;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) < 0)
 		return -errno;
-	ret = control_send(socks[0], &msg, fds, nr_fds);
+	ret = control_send(socks[0], msg, fds, nr_fds);
 	if (!ret)
 		ret = forker_spawn(forker, socks[1], &c->pid, &c->nr);
 	if (ret)
@@ -70,6 +72,41 @@ fail:
 	return ret;
 }
 
+int child_join(struct child *c, int hub, const struct control_msg *msg, const int *fds,
+	       unsigned int nr_fds)
+{
+	const struct iovec byte = { "", 1 };
+	int socks[2], ret;
+	ssize_t n;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) < 0)
+		return -errno;
+	ret = control_send(socks[0], msg, fds, nr_fds);
+	if (!ret) {
+		n = fdpass_send(hub, &byte, 1, &socks[1], 1, MSG_DONTWAIT);
+		ret = n < 0 ? (int)n : 0;
+	}
+	close(socks[1]);
+	if (ret) {
+		close(socks[0]);
+		return ret;
+	}
+	c->sock = socks[0];
+	c->shared = true;
+	return 0;
+}
+
+/* Who the shared worker is. The hub says it, before the worker has the channel. */
+static int read_worker(struct child *c, const struct control_msg *msg, int *fds)
+{
+	if (!c->shared || c->pidfd >= 0 || fds[0] < 0)
+		return -EPROTO;
+	c->pid = msg->forked.pid;
+	c->pidfd = fds[0];
+	fds[0] = -1;
+	return 0;
+}
+
 int child_read(struct child *c, int timeout_ms)
 {
 	struct control_msg msg;
@@ -78,7 +115,14 @@ int child_read(struct child *c, int timeout_ms)
 
 	if (ret)
 		return ret;
+	if (msg.type == CONTROL_WORKER) {
+		ret = read_worker(c, &msg, fds);
+		control_close(fds);
+		return ret;
+	}
 	control_close(fds);
+	if (c->shared && c->pidfd < 0)
+		return -EPROTO;
 	if (msg.type != CONTROL_READY || c->ready)
 		return -EPROTO;
 	msg.ready.rundir[sizeof(msg.ready.rundir) - 1] = '\0';
@@ -151,7 +195,8 @@ static void forget(struct child *c)
 
 	if (c->pidfd >= 0)
 		close(c->pidfd);
-	close(c->sock);
+	if (c->sock >= 0)
+		close(c->sock);
 	child_init(&left);
 	left.nr = c->nr;
 	memcpy(left.rundir, c->rundir, sizeof(left.rundir));
@@ -195,11 +240,44 @@ unsigned int child_nr_ending(void)
 	return nr;
 }
 
+void child_leave(struct child *c)
+{
+	forget(c);
+}
+
+/* Whether it has ended, within this time */
+static bool has_ended(const struct child *c, int timeout_ms)
+{
+	struct pollfd pfd = { .fd = c->pidfd, .events = POLLIN };
+
+	return poll(&pfd, 1, timeout_ms) > 0;
+}
+
+/* Until it has ended it may write to our memory, whoever else it serves. */
+static void kill_shared(struct child *c, char *how, size_t how_size)
+{
+	if (c->pidfd < 0)
+		snprintf(how, how_size, "it has no place for this client");
+	else if (has_ended(c, SETTLE_MS))
+		snprintf(how, how_size, "it has ended");
+	else if (!c->ready)
+		snprintf(how, how_size, "it could not set up this client");
+	else if (syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0) || !has_ended(c, REAP_MS))
+		snprintf(how, how_size, "killed, and not gone yet");
+	else
+		snprintf(how, how_size, "killed");
+	forget(c);
+}
+
 void child_kill(struct child *c, char *how, size_t how_size)
 {
 	int status = 0;
 
 	snprintf(how, how_size, "not running");
+	if (c->shared) {
+		kill_shared(c, how, how_size);
+		return;
+	}
 	if (!c->pid)
 		return;
 	/* It may have died by itself: look first, so that the reason is the right one. */

@@ -425,6 +425,10 @@ void device_disconnect(struct device *dev)
 {
 	/* What is never again as it is now */
 	device_counters_update(dev);
+	/* Its operations are not waited for: a worker that is killed for them is that of others, too. */
+	if (device_worker_leave(dev))
+		for (unsigned int i = 0; i < dev->opts.num_queues; i++)
+			dev->queues[i].running = false;
 	device_reset(dev);
 	while (dev->mem.nr_regions) {
 		const struct memory_region *r = &dev->mem.regions[0];

@@ -18,11 +18,13 @@
 #include "counters.h"
 #include "inflight.h"
 #include "memory.h"
+#include "restarts.h"
 #include "virtqueue.h"
 
 struct device_options {
-	struct forker *forker; /* who starts the worker */
+	struct forker *forker; /* who starts the worker; NULL: the hub has one that is shared */
 	struct cleaner *cleaner; /* removes what it leaves */
+	int hub;		   /* where to ask for a place in the shared worker (hub.h), or -1 */
 	unsigned int num_queues;   /* 1..VIRTIO_ACCEL_MAX_QUEUES */
 	unsigned int op_timeout_s; /* 0: operations may take for ever */
 	int keeper;		   /* -1: none; stays the caller's, as model_dir */
@@ -70,17 +72,11 @@ struct device {
 	unsigned int nr_leftovers;
 	uint64_t leftover_since_ms; /* when the last was added */
 	uint64_t requests_at_reset;
-	uint64_t restarts;
+	struct restarts restarts;
+	bool has_left; /* the shared worker, for ever */
 	uint64_t bad_messages; /* of front ends, refused */
 	uint64_t failures;     /* of this front end's, each with a line of its own */
-	unsigned int young_deaths;  /* workers in a row that died soon after they were ready */
-	unsigned int failed_starts; /* workers in a row that never were */
-	unsigned int reported_delay; /* of the last death that was logged */
-	unsigned int unreported;     /* deaths since then */
-	uint64_t reported_ms;
-	uint64_t ready_ms;	/* when the worker became ready */
 	uint64_t away_ms;	/* when the last one died */
-	uint64_t restart_ms;	/* when to start the next one, while there is none */
 	uint64_t last_check_ms; /* of operations' time limit */
 	uint64_t turn_ms, turn_end_ms; /* of the supervisor's loop, the last one */
 	uint64_t deadline_ms;	/* for all that this turn asks the worker; 0: none */

@@ -39,7 +39,7 @@ void device_counters_update(struct device *dev)
 	counters_set(&c->numbers[COUNTERS_CALLS], DEVICE_COUNT(dev, calls));
 	counters_set(&c->numbers[COUNTERS_HANDOVERS], DEVICE_COUNT(dev, handovers));
 	counters_set(&c->numbers[COUNTERS_BAD_MESSAGES], dev->bad_messages);
-	counters_set(&c->numbers[COUNTERS_RESTARTS], dev->restarts);
+	counters_set(&c->numbers[COUNTERS_RESTARTS], dev->restarts.nr);
 	counters_set(&c->numbers[COUNTERS_INFLIGHT], count_inflight(dev, &oldest_ns));
 	counters_set(&c->numbers[COUNTERS_OLDEST_NS], oldest_ns);
 	for (enum policy_rule rule = 0; rule < POLICY_NR_RULES; rule++) {

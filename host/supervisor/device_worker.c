@@ -25,21 +25,13 @@
 #define FIRST_START_MS 60000
 #define FIRST_STARTS   10
 #define QUIT_MS 3000
-/* A worker that is ready for shorter than this has died young. */
-#define YOUNG_MS 2000
-/*
- * Delays before restarts: none, 10, 20, 40, ... ms, at most these. The first is short, since guests
- * wait for it; the second is for workers that never became ready: requests are refused meanwhile.
- */
-#define MAX_DELAY_MS 640
-#define MAX_START_DELAY_MS 10240
 /* Without a worker for this long, requests are answered here. */
 #define STAND_IN_AFTER_MS 1000
 #define STAND_IN_TICK_MS 20
 /* How often operations are looked at that may take too long: ten times within the limit */
 #define MAX_CHECK_MS 1000
-/* A loop of crashes is reported once for each step of the delay; at the last one, this often. */
-#define REPORT_MS 60000
+/* When to ask the hub again that cannot be asked */
+#define ASK_AGAIN_MS 10
 /* How long a worker is not started since others have left too much */
 #define MAX_CLEAN_MS 30000
 /* Of CONTROL_ANSWER_MS, the part that what came before a message may have used up */
@@ -118,8 +110,11 @@ static void clean_up(struct device *dev)
 {
 	struct child *w = &dev->worker;
 
-	if (!w->nr)
+	/* Of one that is shared the hub removes it. */
+	if (!w->nr) {
+		forget_used(dev);
 		return;
+	}
 	if (cleaner_remove(dev->opts.cleaner, w->nr, w->rundir) == 0 &&
 	    dev->nr_leftovers < CLEANER_MAX_PENDING)
 		dev->leftovers[dev->nr_leftovers++] = (struct device_leftover){
@@ -156,9 +151,15 @@ static bool has_too_much_left(const struct device *dev, uint64_t now)
 
 /* ---- Start ---------------------------------------------------------------------------------- */
 
+static bool is_shared(const struct device *dev)
+{
+	return dev->opts.hub >= 0;
+}
+
 static int start_worker(struct device *dev)
 {
 	struct control_setup *setup = &dev->opts.setup;
+	struct control_msg msg = { .type = CONTROL_SETUP };
 	int fds[CONTROL_MAX_FDS] = { dev->area_fd };
 	unsigned int nr = 1;
 
@@ -174,57 +175,17 @@ static int start_worker(struct device *dev)
 	setup->has_counters = dev->opts.counters >= 0;
 	if (setup->has_counters)
 		fds[nr++] = dev->opts.counters;
-	return child_start(&dev->worker, dev->opts.forker, setup, fds, nr);
+	msg.setup = *setup;
+	if (is_shared(dev))
+		return child_join(&dev->worker, dev->opts.hub, &msg, fds, nr);
+	return child_start(&dev->worker, dev->opts.forker, &msg, fds, nr);
 }
 
-/* libvaccel ends a program whose plugins cannot be loaded with its error code. */
 static const char *start_hint(const struct device *dev, const char *how)
 {
-	static const struct {
-		const char *how, *hint;
-	} hints[] = {
-		{ "exited with status 2",
-		  "a plugin of VACCEL_PLUGINS, or a library that it needs, was not found; the line above "
-		  "names it" },
-		{ "exited with status 80", "an entry of VACCEL_PLUGINS is not a plugin" },
-		{ "exited with status 17", "VACCEL_PLUGINS names a plugin twice" },
-		{ "exited with status 13", "no directory for its files can be made" },
-		{ "exited with status 22",
-		  "a plugin of VACCEL_PLUGINS is of another version, or a variable is bad" },
-		{ "its executable could not be run", "give its place with --worker" },
-		{ "a library that it needs was not found",
-		  "the line above says why; run ldconfig, or add its directory to LD_LIBRARY_PATH; or "
-		  "raise --max-memory" },
-	};
-
-	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
-		if (strcmp(how, hints[i].how) == 0)
-			return hints[i].hint;
-	if (dev->opts.setup.policy.max_memory)
-		return "--max-memory may be too little for it; VACCEL_LOG_LEVEL=4 shows how far it gets";
-	return "set VACCEL_LOG_LEVEL=4 to see how far it gets";
-}
-
-/* Milliseconds to wait after so many failures. */
-static unsigned int backoff(unsigned int failures, unsigned int max)
-{
-	unsigned int delay = failures ? 10u << (failures < 12 ? failures - 1 : 11) : 0;
-
-	return delay < max ? delay : max;
-}
-
-/* Whether a death is reported; *more: how many were not, before this one. */
-static bool is_reported(struct device *dev, unsigned int delay, uint64_t now, unsigned int *more)
-{
-	if (delay && delay == dev->reported_delay && now - dev->reported_ms < REPORT_MS) {
-		dev->unreported++;
-		return false;
-	}
-	*more = dev->unreported;
-	dev->unreported = 0;
-	dev->reported_delay = delay;
-	dev->reported_ms = now;
-	return true;
+	if (is_shared(dev))
+		return "the lines of the worker that is shared say more";
+	return restarts_hint(&dev->opts.setup.policy, how);
 }
 
 /*
@@ -233,10 +194,10 @@ static bool is_reported(struct device *dev, unsigned int delay, uint64_t now, un
  */
 static void lose_worker(struct device *dev, const char *why)
 {
-	bool was_ready = dev->ready_ms;
-	unsigned int nr = 0, delay, more;
-	uint64_t now;
-	char how[96], before[64] = "";
+	bool was_ready = dev->restarts.ready_ms;
+	char how[96], before[64];
+	unsigned int nr = 0;
+	int delay;
 
 	child_kill(&dev->worker, how, sizeof(how));
 	/* Its last words come first. */
@@ -246,30 +207,18 @@ static void lose_worker(struct device *dev, const char *why)
 		if (dev->queues[i].running)
 			nr += recover_queue(dev, &dev->queues[i]);
 
-	now = now_ms();
-	if (was_ready) {
-		if (now - dev->ready_ms >= YOUNG_MS)
-			dev->young_deaths = 0;
-		delay = backoff(dev->young_deaths++, MAX_DELAY_MS);
-	} else {
-		delay = backoff(++dev->failed_starts, MAX_START_DELAY_MS);
-	}
-	dev->restarts++;
-	dev->ready_ms = 0;
+	delay = restarts_lost(&dev->restarts, before, sizeof(before));
 	if (!dev->away_ms)
-		dev->away_ms = now;
-	dev->restart_ms = now + delay;
-	if (!is_reported(dev, delay, now, &more))
+		dev->away_ms = now_ms();
+	if (delay < 0)
 		return;
-	if (more)
-		snprintf(before, sizeof(before), " (%u times since the last report)", more + 1);
 	if (was_ready)
 		log_error("the worker is gone (%s%s%s); %u request%s and all sessions are lost, "
-			  "restart in %u ms%s",
+			  "restart in %d ms%s",
 			  how, why ? ": " : "", why ? why : "", nr, nr == 1 ? "" : "s", delay,
 			  before);
 	else
-		log_error("the worker cannot start again (%s): %s; next try in %u ms%s", how,
+		log_error("the worker cannot start again (%s): %s; next try in %d ms%s", how,
 			  why ? why : start_hint(dev, how), delay, before);
 }
 
@@ -319,20 +268,23 @@ int device_worker_await_first(struct device *dev, int abort_fd)
 	int ret = -ETIMEDOUT;
 	char how[96];
 
-	for (; now < end && !fds[0].revents && !fds[1].revents; now = now_ms()) {
+	for (; ret == -ETIMEDOUT && now < end && !fds[1].revents; now = now_ms()) {
 		int timeout = (int)(end - now);
 
 		log_outlet_tick(&timeout);
 		fds[2].fd = log_relay_fd(&timeout);
 		poll(fds, 3, timeout);
 		log_relay_read();
+		if (fds[0].revents)
+			ret = child_read(&dev->worker, 0);
+		/* It is shared, and has said who it is. */
+		if (!ret && !dev->worker.ready)
+			ret = -ETIMEDOUT;
 	}
 	if (fds[1].revents)
 		return 0;
-	if (fds[0].revents)
-		ret = child_read(&dev->worker, 0);
 	if (!ret) {
-		dev->ready_ms = now_ms();
+		restarts_ready(&dev->restarts);
 		log_info("worker %d is ready", (int)dev->worker.pid);
 		return 0;
 	}
@@ -348,7 +300,9 @@ void device_worker_exit(struct device *dev)
 {
 	char how[96];
 
-	if (dev->worker.pid) {
+	if (dev->worker.shared) {
+		child_leave(&dev->worker);
+	} else if (dev->worker.pid) {
 		child_quit(&dev->worker, QUIT_MS, how, sizeof(how));
 		log_relay_finish();
 		log_info("worker: %s", how);
@@ -547,6 +501,15 @@ void device_worker_reset(struct device *dev)
 		lose_worker(dev, "sessions could not be freed");
 }
 
+bool device_worker_leave(struct device *dev)
+{
+	if (!is_shared(dev))
+		return false;
+	child_leave(&dev->worker);
+	dev->has_left = true;
+	return true;
+}
+
 /* ---- Time of the front end ------------------------------------------------------------------ */
 
 void device_worker_begin(struct device *dev)
@@ -580,7 +543,7 @@ void device_worker_event(struct device *dev)
 {
 	int ret;
 
-	if (!dev->worker.pid)
+	if (!child_is_there(&dev->worker))
 		return;
 	ret = child_read(&dev->worker, 0);
 	if (ret == -ETIMEDOUT || ret == -EAGAIN) {
@@ -592,8 +555,9 @@ void device_worker_event(struct device *dev)
 		lose_worker(dev, NULL);
 		return;
 	}
-	dev->ready_ms = now_ms();
-	dev->failed_starts = 0;
+	if (!dev->worker.ready)
+		return;
+	restarts_ready(&dev->restarts);
 	ret = tell_all(dev);
 	if (ret) {
 		lose_worker(dev, "it cannot go on where the last one was");
@@ -698,10 +662,10 @@ int device_worker_timeout(const struct device *dev)
 		timeout = MAX_CHECK_MS;
 	if (dev->worker.ready)
 		return timeout;
-	if (!dev->worker.pid && has_too_much_left(dev, now))
+	if (!child_is_there(&dev->worker) && has_too_much_left(dev, now))
 		timeout = MAX_CHECK_MS;
-	else if (!dev->worker.pid)
-		timeout = dev->restart_ms > now ? (int)(dev->restart_ms - now) : 0;
+	else if (!child_is_there(&dev->worker))
+		timeout = dev->restarts.next_ms > now ? (int)(dev->restarts.next_ms - now) : 0;
 	if (dev->away_ms && (timeout < 0 || timeout > STAND_IN_TICK_MS))
 		timeout = STAND_IN_TICK_MS;
 	return timeout;
@@ -716,7 +680,7 @@ static void tell_limits(struct device *dev)
 
 		if (!(dev->untold_limits >> rule & 1))
 			continue;
-		if (dev->worker.pid && control_send(dev->worker.sock, &msg, NULL, 0))
+		if (child_is_there(&dev->worker) && control_send(dev->worker.sock, &msg, NULL, 0))
 			return;
 		dev->untold_limits &= ~(UINT64_C(1) << rule);
 	}
@@ -743,6 +707,8 @@ void device_worker_tick(struct device *dev)
 	char why[96];
 	int ret;
 
+	if (dev->has_left)
+		return;
 	child_reap();
 	take_in_leftovers(dev);
 	tell_limits(dev);
@@ -760,9 +726,12 @@ void device_worker_tick(struct device *dev)
 		lose_worker(dev, why);
 		return;
 	}
-	if (!dev->worker.pid && now >= dev->restart_ms && !has_too_much_left(dev, now)) {
+	if (!child_is_there(&dev->worker) && now >= dev->restarts.next_ms && !has_too_much_left(dev, now)) {
 		ret = start_worker(dev);
-		if (ret)
+		/* After the death of a shared worker all of its clients ask at once. */
+		if (ret == -EAGAIN && is_shared(dev))
+			dev->restarts.next_ms = now + ASK_AGAIN_MS;
+		else if (ret)
 			lose_worker(dev, strerror(-ret));
 	}
 	if (dev->away_ms && now - dev->away_ms >= STAND_IN_AFTER_MS)
@@ -800,7 +769,7 @@ void device_worker_print_stats(struct device *dev)
 		",\"resource_bytes_claimed\":%" PRIu64 ",\"cache_bytes\":%" PRIu64 ",\"refused\":{",
 		dev->client, msg.stats.sessions, msg.stats.resources, inflight, DEVICE_COUNT(dev, requests),
 		DEVICE_COUNT(dev, kicks), DEVICE_COUNT(dev, calls), DEVICE_COUNT(dev, handovers),
-		DEVICE_COUNT(dev, malformed), dev->bad_messages, dev->restarts, msg.stats.memories,
+		DEVICE_COUNT(dev, malformed), dev->bad_messages, dev->restarts.nr, msg.stats.memories,
 		msg.stats.memory_bytes, msg.stats.in_place, msg.stats.snapshot,
 		msg.stats.gathered, msg.stats.written_back, msg.stats.received, msg.stats.claimed,
 		msg.stats.kept);

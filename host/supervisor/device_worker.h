@@ -52,6 +52,14 @@ void device_worker_reset(struct device *dev);
  */
 int device_worker_set_limit(struct device *dev, enum policy_rule rule, uint64_t value);
 
+/**
+ * device_worker_leave() - the client has gone: what it has in a worker that others share is left to that one,
+ * which frees it when none of its operations runs any more, and until then may write to its memory
+ *
+ * Return: false: the worker is not shared, and nothing was done. Else there is never one again.
+ */
+bool device_worker_leave(struct device *dev);
+
 /** device_worker_recover_queue() - answers what is in flight in a queue that no worker serves */
 void device_worker_recover_queue(struct device *dev, unsigned int index);
 

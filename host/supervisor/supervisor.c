@@ -25,6 +25,7 @@
 #include "log_outlet.h"
 #include "log_relay.h"
 #include "socket.h"
+#include "start.h"
 #include "transport/clock.h"
 #include "transport/refusal.h"
 #include "vhost_user.h"
@@ -288,98 +289,30 @@ static int loop(struct supervisor *s)
 	return 0;
 }
 
-/* From here on signals are only read from s->signals. */
-static int catch_signals(struct supervisor *s)
-{
-	struct sigaction hup;
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGUSR1);
-	/* Under nohup it goes on; what is held back is not ignored, though. */
-	if (sigaction(SIGHUP, NULL, &hup) || hup.sa_handler != SIG_IGN)
-		sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (s->signals >= 0)
-		return 0;
-	log_error("signalfd: %s", strerror(errno));
-	return EX_OSERR;
-}
-
-/* Says once what is missing. Return: 0, or an exit status when that is not accepted. */
-static int report(const char *who, const struct policy *policy, const struct sandbox_report *r)
-{
-	bool required = policy->sandbox == SANDBOX_STRICT;
-
-	if (*r->limits) {
-		log_error("limits that the policy asks for cannot be set: %s; correct the policy, or "
-			  "let this process write there", r->limits);
-		return EX_CONFIG;
-	}
-	if (!*r->missing)
-		return 0;
-	if (r->weak && required) {
-		log_error("the %s's sandbox lacks: %s; with --sandbox=auto the rest is used", who,
-			  r->missing);
-		return EX_UNAVAILABLE;
-	}
-	if (r->weak)
-		log_warn("the %s's sandbox lacks: %s", who, r->missing);
-	else
-		log_info("the %s's sandbox lacks: %s", who, r->missing);
-	return 0;
-}
-
 static int start_device(struct supervisor *s)
 {
 	struct device_options device = s->opts->device;
-	struct sandbox_report missing = { 0 };
 	int ret;
 
-	s->forker.connector = device.connector;
-	ret = forker_start(&s->forker, &device.setup.policy, s->opts->worker_path, &missing);
-	if (device.connector >= 0)
-		close(device.connector);
-	if (!ret)
-		ret = report("worker", &device.setup.policy, &missing);
-	if (ret)
-		return ret;
-	ret = -cleaner_start(&s->cleaner, &device.setup.policy, s->forker.dir);
-	if (ret) {
-		log_error("cannot start a process: %s", strerror(ret));
-		return EX_OSERR;
-	}
 	device.cleaner = &s->cleaner;
-	device.forker = &s->forker;
+	if (device.hub < 0) {
+		ret = start_helpers(&s->forker, &s->cleaner, &device.setup.policy, s->opts->worker_path,
+				    device.connector);
+		if (ret)
+			return ret;
+		device.forker = &s->forker;
+	}
 	ret = device_init(&s->dev, &device);
 	/* A plugin that does not work is found before anyone can connect. */
 	return ret ? ret : device_worker_await_first(&s->dev, s->signals);
 }
 
-/* Nothing is opened or started from here on. */
 static int confine(struct supervisor *s)
 {
-	const struct policy *policy = &s->opts->device.setup.policy;
-	struct sandbox_report missing = { 0 };
-
 	/* Where the first worker's run directory is, the others' will be. */
-	cleaner_confine(&s->cleaner, s->dev.worker.rundir);
-	tzset();
-	sandbox_supervisor(policy, s->bound ? s->opts->socket_path : NULL, &missing);
-	return report("supervisor", policy, &missing);
-}
-
-static int start_outlet(void)
-{
-	int ret = log_outlet_start();
-
-	if (!ret)
-		return 0;
-	log_error("cannot start the thread that writes the log: %s", strerror(-ret));
-	return EX_OSERR;
+	if (s->cleaner.sock >= 0)
+		cleaner_confine(&s->cleaner, s->dev.worker.rundir);
+	return start_confined(&s->opts->device.setup.policy, s->bound ? s->opts->socket_path : NULL);
 }
 
 static void tell_ready(const struct supervisor *s)
@@ -409,16 +342,13 @@ int supervisor_run(const struct supervisor_options *opts)
 	s->cleaner.sock = -1;
 	guard_init();
 
-	ret = catch_signals(s);
+	ret = start_signals(&s->signals);
 	if (!ret)
 		ret = start_device(s);
 	if (!ret)
 		ret = make_listener(s);
 	if (!ret)
 		ret = confine(s);
-	/* Not before: threads inherit what was given up, and some of it only one alone can. */
-	if (!ret)
-		ret = start_outlet();
 	if (!ret) {
 		tell_ready(s);
 		ret = loop(s);

@@ -217,6 +217,9 @@ int client_serve(int sock, const struct control_msg *setup, int *fds, unsigned i
 	control_close(fds);
 	if (!ret)
 		serve_control(c);
+	/* First all of them: none takes a request while another one ends. */
+	for (unsigned int i = 0; i < VIRTIO_ACCEL_MAX_QUEUES; i++)
+		(void)serve_stop(&c->serve, i, 0);
 	for (unsigned int i = 0; i < VIRTIO_ACCEL_MAX_QUEUES; i++)
 		if (serve_stop(&c->serve, i, drain_ms))
 			busy = true;

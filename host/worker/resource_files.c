@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,12 +76,13 @@ static int make_counted(struct guest_resource *r, const char *path)
 
 static int make_dir(struct guest_resource *r)
 {
+	/* Ids are a client's, and the directory is that of all clients of this process. */
+	static _Atomic uint64_t last;
 	int ret;
 
 	if (r->dir)
 		return VACCEL_OK;
-	if (asprintf(&r->dir, "%s/guest-resource.%llx", vaccel_rundir(),
-		     (unsigned long long)r->object.id) < 0) {
+	if (asprintf(&r->dir, "%s/guest-resource.%" PRIx64, vaccel_rundir(), atomic_fetch_add(&last, 1) + 1) < 0) {
 		r->dir = NULL;
 		return VACCEL_ENOMEM;
 	}

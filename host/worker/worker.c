@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * vhost-user-accel-worker: runs the plugins and serves the virtqueues of one VM. Started by
- * vhost-user-accel alone, which tells it what to do over CONTROL_FD (control.h) and outlives it.
+ * vhost-user-accel-worker: runs the plugins and serves the virtqueues of one client, or of those that share
+ * it. Started by vhost-user-accel alone, which tells it what to do over CONTROL_FD (control.h) and outlives
+ * it.
  *
  * libvaccel starts from its load-time constructor, with the environment that the supervisor
  * got: by the time that main() runs, the plugins are loaded.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -24,6 +29,10 @@
 
 /* How long leaving may take after a signal. */
 #define LEAVE_S 5
+/* Clients of one worker, those that have gone but for an operation included */
+#define MAX_CLIENTS 4096
+/* How long clients that are left may take to go, at the end */
+#define END_S 1
 
 /* Settings that are the process's. Return: 0 or -errno */
 static int set_up(const struct control_setup *setup)
@@ -41,6 +50,102 @@ static int set_up(const struct control_setup *setup)
 	return 0;
 }
 
+/* ---- Several clients ------------------------------------------------------------------------ */
+
+/* Those that are served, each by a thread */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t fewer;
+	unsigned int nr;
+} clients = { .lock = PTHREAD_MUTEX_INITIALIZER, .fewer = PTHREAD_COND_INITIALIZER };
+
+/* How long the operations of a client that has gone may go on: as long as they might have if it had not */
+static unsigned int drain_ms(const struct policy *policy)
+{
+	return policy->op_timeout ? (unsigned int)policy->op_timeout * 1000 : UINT_MAX;
+}
+
+static void *client_thread(void *arg)
+{
+	int sock = (int)(intptr_t)arg, fds[CONTROL_MAX_FDS], ret;
+	struct control_msg msg;
+
+	/* It was there before the channel came. */
+	ret = control_recv(sock, &msg, fds, 0);
+	if (!ret)
+		ret = client_serve(sock, &msg, fds, drain_ms(&msg.setup.policy));
+	if (ret == -EBUSY) {
+		/* It shares our fate, and whoever else is here. */
+		log_error("an operation of a client that has gone does not end");
+		_exit(EX_SOFTWARE);
+	}
+	if (ret && ret != -EPIPE)
+		log_error("a client cannot be served: %s", strerror(-ret));
+	close(sock);
+	pthread_mutex_lock(&clients.lock);
+	clients.nr--;
+	pthread_cond_signal(&clients.fewer);
+	pthread_mutex_unlock(&clients.lock);
+	return NULL;
+}
+
+/* Takes @sock over. Return: 0, or -errno: nobody serves it. */
+static int start_client(int sock)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int ret = EUSERS;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_mutex_lock(&clients.lock);
+	if (clients.nr < MAX_CLIENTS)
+		ret = pthread_create(&thread, &attr, client_thread, (void *)(intptr_t)sock);
+	clients.nr += !ret;
+	pthread_mutex_unlock(&clients.lock);
+	pthread_attr_destroy(&attr);
+	if (ret)
+		close(sock);
+	return -ret;
+}
+
+/* Return: whether all clients have gone, within a moment */
+static bool await_end(void)
+{
+	struct timespec until;
+	bool gone;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += END_S;
+	pthread_mutex_lock(&clients.lock);
+	while (clients.nr && pthread_cond_timedwait(&clients.fewer, &clients.lock, &until) == 0)
+		;
+	gone = !clients.nr;
+	pthread_mutex_unlock(&clients.lock);
+	return gone;
+}
+
+/* Takes in clients until the hub says to quit or is gone. Return: 0, or -EBUSY: some are still there. */
+static int serve_clients(void)
+{
+	struct control_msg msg = { .type = CONTROL_READY };
+	int fds[CONTROL_MAX_FDS], ret;
+
+	snprintf(msg.ready.rundir, sizeof(msg.ready.rundir), "%s", vaccel_rundir());
+	ret = control_send(CONTROL_FD, &msg, NULL, 0);
+	while (!ret && control_recv(CONTROL_FD, &msg, fds, -1) == 0) {
+		if (msg.type == CONTROL_CLIENT && fds[0] >= 0) {
+			msg.status = start_client(fds[0]);
+			fds[0] = -1;
+			ret = control_send(CONTROL_FD, &msg, NULL, 0);
+		}
+		control_close(fds);
+		if (msg.type == CONTROL_QUIT)
+			break;
+	}
+	return await_end() ? 0 : -EBUSY;
+}
+
 static int run(void)
 {
 	struct control_msg msg;
@@ -49,7 +154,12 @@ static int run(void)
 
 	if (!ret)
 		ret = set_up(&msg.setup);
-	return ret ? ret : client_serve(CONTROL_FD, &msg, fds, CONTROL_DRAIN_MS);
+	if (ret)
+		return ret;
+	if (msg.type != CONTROL_SHARED)
+		return client_serve(CONTROL_FD, &msg, fds, CONTROL_DRAIN_MS);
+	control_close(fds);
+	return serve_clients();
 }
 
 /*

@@ -50,11 +50,11 @@ void child_init(struct child *c)
 	c->sock = -1;
 }
 
-int child_start(struct child *c, struct forker *forker, const struct control_setup *setup,
+int child_start(struct child *c, struct forker *forker, const struct control_msg *msg,
 		const int *fds, unsigned int nr_fds)
 {
 	(void)forker;
-	(void)setup;
+	(void)msg;
 	if (nr_fds != 1 || fcntl(fds[0], F_GETFD) < 0)
 		abort();
 	if (worker.answer == -EAGAIN)
@@ -62,6 +62,22 @@ int child_start(struct child *c, struct forker *forker, const struct control_set
 	c->pid = 1;
 	c->ready = false;
 	return 0;
+}
+
+/* The hub's worker takes in nobody, or everybody. */
+int child_join(struct child *c, int hub, const struct control_msg *msg, const int *fds,
+	       unsigned int nr_fds)
+{
+	(void)hub;
+	if (child_start(c, NULL, msg, fds, nr_fds))
+		return -EAGAIN;
+	c->shared = true;
+	return 0;
+}
+
+void child_leave(struct child *c)
+{
+	child_init(c);
 }
 
 int child_read(struct child *c, int timeout_ms)
@@ -313,7 +329,7 @@ static void take_action(struct front *f, struct input *in)
 		break;
 	case TIME:
 		/* Long enough for all that happens after a while */
-		dev->restart_ms = 0;
+		dev->restarts.next_ms = 0;
 		dev->last_check_ms = 0;
 		if (dev->away_ms)
 			dev->away_ms = 1;
@@ -330,7 +346,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct cleaner no_cleaner = { .sock = -1 };
 	const struct device_options opts = { .cleaner = &no_cleaner, .num_queues = QUEUES, .op_timeout_s = 1,
-					     .keeper = -1, .model_dir = -1, .counters = -1 };
+					     .keeper = -1, .model_dir = -1, .counters = -1,
+					     .hub = size % 2 ? -1 : 0 };
 	struct input in = { data, size };
 	static struct front f;
 	static bool started;

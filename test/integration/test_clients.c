@@ -2,6 +2,8 @@
 /*
  * One service, many clients: each has a supervisor and a worker of its own, and notices nothing of the
  * others, whether they come, go, die, say nothing, or are too many. Afterwards the service is as it was.
+ *
+ * With --isolation=shared as the argument they have one worker together, and the same is so but where it dies.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -26,79 +28,25 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clients.h"
 #include "raw_front.h"
-#include "support.h"
 #include "syscalls.h"
 #include "transport/refusal.h"
-#include "vaccel.h"
 
-#define TIMEOUT_MS 30000
 #define MANY	   16
 #define NR_FLOOD   10000u
-#define BLOB_SIZE  ((size_t)1 << 20)
 #define NR_RESTARTED 20
-/* What a program of this test ends with when the service has turned it away */
-#define TURNED_AWAY 42
 
-static struct daemon host;
-static char link_path[128]; /* leads to the service's socket where a service comes after another */
+static const char *isolation = "--isolation=client";
+static unsigned int nr_hubs; /* that have the worker that is shared: none, or one */
 
-/* ---- Processes of the service --------------------------------------------------------------- */
-
-/* The children of a process. Return: how many; the first @max are stored. */
-static unsigned int children(pid_t pid, pid_t *to, unsigned int max)
-{
-	char path[64];
-	unsigned int nr = 0;
-	int child;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
-	f = fopen(path, "re");
-	while (f && fscanf(f, "%d", &child) == 1) {
-		if (nr < max)
-			to[nr] = child;
-		nr++;
-	}
-	if (f)
-		fclose(f);
-	return nr;
-}
-
-static unsigned int count_fds(pid_t pid)
-{
-	char path[64];
-	unsigned int nr = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	dir = opendir(path);
-	while (dir && readdir(dir))
-		nr++;
-	if (dir)
-		closedir(dir);
-	return nr;
-}
-
-static long memory_pages(pid_t pid)
-{
-	char path[64];
-	long pages = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/statm", pid);
-	f = fopen(path, "re");
-	if (!f || fscanf(f, "%*d %ld", &pages) != 1)
-		test_die("%s cannot be read", path);
-	fclose(f);
-	return pages;
-}
+/* ---- The service ---------------------------------------------------------------------------- */
 
 static bool is_idle(void *arg)
 {
 	char *json = daemon_stats(&host);
 	bool idle = stats_number(json, "clients") == 0 && stats_number(json, "waiting") == 0 &&
-		    stats_number(json, "ready") == 1 && children(host.pid, NULL, 0) == 1;
+		    stats_number(json, "ready") == 1 && children(host.pid, NULL, 0) == 1 + nr_hubs;
 
 	(void)arg;
 	free(json);
@@ -121,120 +69,7 @@ static void await_clients(int nr)
 		test_die("%lld clients are served, not %d", daemon_stat(&host, "clients"), nr);
 }
 
-static bool is_logged(void *text)
-{
-	char *log = daemon_log(&host);
-	bool found = strstr(log, text);
-
-	free(log);
-	return found;
-}
-
-/* Waits for a line of the log. */
-static bool has_logged(const char *text)
-{
-	return test_wait(is_logged, (void *)(uintptr_t)text, TIMEOUT_MS);
-}
-
-/* ---- Programs ------------------------------------------------------------------------------- */
-
-/* Returns the error that opening the service has given. */
-static int boot(const char *log_file)
-{
-	struct vaccel_config config;
-	int ret;
-
-	setenv("VACCEL_VIRTIO_SOCKET", *link_path ? link_path : host.socket, 1);
-	if (vaccel_config_init(&config, VIRTIO_PLUGIN, VACCEL_LOG_ERROR, log_file, false, false))
-		return VACCEL_EINVAL;
-	ret = vaccel_bootstrap_with_config(&config);
-	vaccel_config_release(&config);
-	return ret;
-}
-
-/* Calls of several kinds in a session. Return: 0 or the first error */
-static int use(struct vaccel_session *sess, struct vaccel_blob *blob)
-{
-	char out[64], text[] = "picture";
-	struct vaccel_resource res;
-	int ret = vaccel_noop(sess);
-
-	if (!ret)
-		ret = vaccel_image_classification(sess, text, (unsigned char *)out,
-						  (unsigned char *)out, sizeof(text), sizeof(out), sizeof(out));
-	if (!ret)
-		ret = vaccel_resource_init_from_blobs(&res, (const struct vaccel_blob **)&blob, 1,
-						      VACCEL_RESOURCE_DATA);
-	if (ret)
-		return ret;
-	ret = vaccel_resource_register(&res, sess);
-	if (!ret)
-		ret = vaccel_noop(sess);
-	vaccel_resource_release(&res);
-	return ret;
-}
-
-static int open_blob(struct vaccel_blob *blob, unsigned int seed)
-{
-	static uint8_t data[BLOB_SIZE];
-
-	memset(data, (int)seed, sizeof(data));
-	return vaccel_blob_init_from_buf(blob, data, sizeof(data), false, "data", NULL, false);
-}
-
-/* A program that makes some calls and ends. */
-static int come_and_go(unsigned int seed)
-{
-	struct vaccel_session sess;
-	struct vaccel_blob blob;
-	int ret = boot(NULL);
-
-	if (ret)
-		return ret == VACCEL_EBUSY ? TURNED_AWAY : 1;
-	ret = vaccel_session_init(&sess, 0);
-	if (!ret)
-		ret = open_blob(&blob, seed);
-	for (unsigned int i = 0; i < 20 && !ret; i++)
-		ret = use(&sess, &blob);
-	if (!ret)
-		ret = vaccel_session_release(&sess);
-	if (!ret)
-		ret = vaccel_cleanup();
-	return ret ? 2 : 0;
-}
-
-/* A program whose one session has to last until the test closes its pipe. */
-struct lasting {
-	pid_t pid;
-	int pipe; /* closed: end */
-};
-
-static int last(int end, int ready)
-{
-	struct vaccel_session sess;
-	struct vaccel_blob blob;
-	unsigned long calls = 0;
-	char byte;
-	int ret = boot(NULL);
-
-	if (ret)
-		return ret == VACCEL_EBUSY ? TURNED_AWAY : 1;
-	ret = vaccel_session_init(&sess, 0);
-	if (!ret)
-		ret = open_blob(&blob, (unsigned int)getpid());
-	fcntl(end, F_SETFL, O_NONBLOCK);
-	while (!ret && read(end, &byte, 1) != 0) {
-		ret = use(&sess, &blob);
-		if (!ret && calls++ == 0)
-			(void)!write(ready, "", 1);
-		usleep(1000);
-	}
-	if (ret == VACCEL_ESESS)
-		return 3;
-	if (!ret)
-		ret = vaccel_session_release(&sess);
-	return ret ? 2 : 0;
-}
+/* ---- A program ------------------------------------------------------------------------------- */
 
 /*
  * A program that outlives two services: each time it is told that none is there, and that its session is lost,
@@ -272,74 +107,17 @@ static int outlive(int ready)
 	return ret;
 }
 
-static pid_t spawn(void)
-{
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid)
-		alarm(120);
-	return pid;
-}
-
-static int await(pid_t pid)
-{
-	int status;
-
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-static void start_lasting(struct lasting *l)
-{
-	int end[2], ready[2];
-	char byte;
-
-	assert_int_equal(pipe2(end, O_CLOEXEC), 0);
-	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
-	l->pid = spawn();
-	if (!l->pid) {
-		close(end[1]);
-		close(ready[0]);
-		_exit(last(end[0], ready[1]));
-	}
-	close(end[0]);
-	close(ready[1]);
-	l->pipe = end[1];
-	assert_int_equal(read(ready[0], &byte, 1), 1);
-	close(ready[0]);
-}
-
-static int end_lasting(struct lasting *l)
-{
-	close(l->pipe);
-	return await(l->pid);
-}
-
 /* ---- The tests ------------------------------------------------------------------------------ */
 
 static void start(const char *max_clients)
 {
-	start_daemon(&host, NOOP_PLUGIN, (const char *[]){ max_clients, "-v", NULL });
+	start_daemon(&host, NOOP_PLUGIN, (const char *[]){ max_clients, isolation, "-v", NULL });
 }
 
 static int stop(void **state)
 {
 	(void)state;
 	return host.pid ? stop_daemon(&host) : 0;
-}
-
-static int connect_silently(void)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", host.socket);
-	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	return fd;
 }
 
 static void test_many(void **state)
@@ -398,7 +176,7 @@ static pid_t next_supervisor(void)
 		json = daemon_stats(&host);
 		nr = children(host.pid, all, MANY);
 		if (stats_number(json, "ready") == 1 &&
-		    nr == stats_number(json, "clients") + 1) {
+		    nr == stats_number(json, "clients") + 1 + nr_hubs) {
 			free(json);
 			/* The last one that was started */
 			return all[nr - 1];
@@ -407,13 +185,6 @@ static pid_t next_supervisor(void)
 		usleep(20000);
 	}
 	test_die("there is never just one supervisor ready");
-}
-
-static pid_t worker_of(pid_t supervisor)
-{
-	const struct daemon d = { .pid = supervisor };
-
-	return daemon_worker(&d);
 }
 
 /* A client is killed, another one's worker is, another one's supervisor: the last two notice nothing. */
@@ -431,7 +202,7 @@ static void test_deaths(void **state)
 	supervisor = next_supervisor();
 	start_lasting(&lost);
 	kill(worker_of(supervisor), SIGKILL);
-	assert_int_equal(await(lost.pid), 3);
+	assert_int_equal(await(lost.pid), LOST);
 	close(lost.pipe);
 
 	kill(killed.pid, SIGKILL);
@@ -496,25 +267,27 @@ static void test_inherited(void **state)
 static void test_listener_killed(void **state)
 {
 	struct lasting lasting;
-	pid_t supervisors[2];
+	pid_t all[3];
+	unsigned int nr;
 	int status;
 
 	(void)state;
 	start("--max-clients=8");
 	start_lasting(&lasting);
 	next_supervisor();
-	assert_int_equal(children(host.pid, supervisors, 2), 2);
+	nr = children(host.pid, all, 3);
+	assert_int_equal(nr, 2 + nr_hubs);
 	kill(host.pid, SIGKILL);
 	assert_int_equal(waitpid(host.pid, &status, 0), host.pid);
 	host.pid = 0;
 	usleep(300000);
 	assert_int_equal(waitpid(lasting.pid, &status, WNOHANG), 0);
 	assert_int_equal(end_lasting(&lasting), 0);
-	for (int waited = 0; waited < TIMEOUT_MS && (!kill(supervisors[0], 0) || !kill(supervisors[1], 0));
-	     waited += 20)
-		usleep(20000);
-	assert_int_equal(kill(supervisors[0], 0), -1);
-	assert_int_equal(kill(supervisors[1], 0), -1);
+	for (unsigned int i = 0; i < nr; i++) {
+		for (int waited = 0; waited < TIMEOUT_MS && !kill(all[i], 0); waited += 20)
+			usleep(20000);
+		assert_int_equal(kill(all[i], 0), -1);
+	}
 }
 
 static void expect_refusal(uint64_t number)
@@ -667,7 +440,7 @@ static void await_calls(int ready)
 /* The service is restarted under its clients, once in order and once when all its processes have crashed. */
 static void test_restart(void **state)
 {
-	pid_t pids[NR_RESTARTED], supervisors[NR_RESTARTED + 1];
+	pid_t pids[NR_RESTARTED], supervisors[NR_RESTARTED + 2];
 	unsigned int nr_supervisors;
 	int ready[2];
 
@@ -685,8 +458,8 @@ static void test_restart(void **state)
 	assert_int_equal(stop_daemon(&host), 0);
 	start_behind_link();
 	await_calls(ready[0]);
-	nr_supervisors = children(host.pid, supervisors, NR_RESTARTED + 1);
-	assert_in_range(nr_supervisors, NR_RESTARTED, NR_RESTARTED + 1);
+	nr_supervisors = children(host.pid, supervisors, NR_RESTARTED + 2);
+	assert_in_range(nr_supervisors, NR_RESTARTED + nr_hubs, NR_RESTARTED + 1 + nr_hubs);
 	kill(host.pid, SIGKILL);
 	assert_int_equal(waitpid(host.pid, NULL, 0), host.pid);
 	for (unsigned int i = 0; i < nr_supervisors; i++)
@@ -825,7 +598,7 @@ static void test_sections(void **state)
 	      "[group:54321]\nmax-sessions = 2\n[group:54324]\nmax-sessions = 2\n"
 	      "[user:54324]\nmax-sessions = 1\n", f);
 	fclose(f);
-	start_daemon(&host, NOOP_PLUGIN, (const char *[]){ "--max-clients=2", option, NULL });
+	start_daemon(&host, NOOP_PLUGIN, (const char *[]){ "--max-clients=2", isolation, option, NULL });
 	chmod(test_dir(), 0711);
 	chmod(host.socket, 0777);
 	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
@@ -849,7 +622,8 @@ static void test_stop(void **state)
 	(void)state;
 	start("--max-clients=8");
 	for (int i = 0; i < 4; i++) {
-		const struct daemon d = { .pid = next_supervisor() };
+		const pid_t next = next_supervisor();
+		const struct daemon d = { .pid = nr_hubs ? hub_pid() : next };
 
 		dirs[i] = daemon_dir(&d);
 		start_lasting(&lasting[i]);
@@ -867,25 +641,32 @@ static void test_stop(void **state)
 	assert_int_not_equal(access(host.socket, F_OK), 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_many, stop),
-		cmocka_unit_test_teardown(test_deaths, stop),
 		cmocka_unit_test_teardown(test_stopped, stop),
 		cmocka_unit_test_teardown(test_inherited, stop),
 		cmocka_unit_test_teardown(test_listener_killed, stop),
 		cmocka_unit_test_teardown(test_full, stop),
-		cmocka_unit_test_teardown(test_one, stop),
 		cmocka_unit_test_teardown(test_silent, stop),
 		cmocka_unit_test_teardown(test_restart, stop),
 		cmocka_unit_test_teardown(test_flood, stop),
 		cmocka_unit_test_teardown(test_exhausted, stop),
-		cmocka_unit_test_teardown(test_no_start, stop),
 		cmocka_unit_test_teardown(test_sections, stop),
 		cmocka_unit_test_teardown(test_stop, stop),
 	};
+	const struct CMUnitTest of_client[] = {
+		cmocka_unit_test_teardown(test_deaths, stop),
+		cmocka_unit_test_teardown(test_one, stop),
+		cmocka_unit_test_teardown(test_no_start, stop),
+	};
 
 	test_main_begin(280);
+	if (argc > 1)
+		isolation = argv[1];
+	nr_hubs = !strcmp(isolation, "--isolation=shared");
+	if (!nr_hubs && cmocka_run_group_tests_name("clients with a worker each", of_client, NULL, NULL))
+		return 1;
 	return cmocka_run_group_tests_name("clients", tests, NULL, NULL);
 }

@@ -2,6 +2,8 @@
 /*
  * What one VM, or one program in it, has on the host is out of reach for all others: they guess the
  * ids of its sessions, resources, kept outputs and registered memory, and look at its files.
+ *
+ * With "shared" as the argument the VMs share a worker.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +29,8 @@
 #define OUTPUT 4000
 #define OUTPUTS 3
 
-static struct daemon host[2];
+static struct daemon host[2]; /* the second one does not run where the VMs share a worker of the first */
+static bool shared;
 static struct raw_front front[2];
 
 /* A guest program: a context of one of the VMs. */
@@ -233,9 +236,14 @@ static void expect_unharmed(const struct who *w, const struct owned *o)
 
 static void start_both(void)
 {
+	static const char *const args[] = { "--max-clients=4", "--isolation=shared", NULL };
+
 	for (int i = 0; i < 2; i++) {
-		start_daemon(&host[i], NOOP_PLUGIN, NULL);
-		raw_open(&front[i], host[i].socket, RAW_FEATURES | 1ull << VIRTIO_ACCEL_F_MEMORY);
+		const struct daemon *of = shared ? &host[0] : &host[i];
+
+		if (of == &host[i])
+			start_daemon(&host[i], NOOP_PLUGIN, shared ? args : NULL);
+		raw_open(&front[i], of->socket, RAW_FEATURES | 1ull << VIRTIO_ACCEL_F_MEMORY);
 		snprintf(raw_at(&front[i], RAW_DATA), 16, "secret %d", i);
 	}
 }
@@ -329,19 +337,30 @@ static void test_files(void **state)
 {
 	const struct who w = {&front[0], 1};
 	struct owned o;
-	char *dir;
+	struct daemon of;
+	char path[64], *dir;
+	FILE *f;
 
 	(void)state;
 	start_both();
+	of = host[0];
 	own(&w, &o);
-	dir = daemon_dir(&host[0]);
+	if (shared) {
+		/* The worker is the child of the first child, which is no supervisor. */
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/children", host[0].pid, host[0].pid);
+		f = fopen(path, "re");
+		assert_non_null(f);
+		assert_int_equal(fscanf(f, "%d", &of.pid), 1);
+		fclose(f);
+	}
+	dir = daemon_dir(&of);
 	nftw(dir, look, 16, FTW_PHYS);
 	free(dir);
 	assert_true(seen >= 2);
 	stop_both();
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_contexts),
@@ -349,6 +368,7 @@ int main(void)
 		cmocka_unit_test(test_files),
 	};
 
+	shared = argc > 1 && !strcmp(argv[1], "shared");
 	test_main_begin(120);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,6 +68,25 @@ static void test_numbers(void **state)
 	assert_int_not_equal(set(&p, "max-staging-bytes", "K"), 0);
 }
 
+static void test_words(void **state)
+{
+	static const char *const bad[] = { "", "share", "sharedx", "client|shared", "|", "Client", "1" };
+	struct policy p;
+
+	(void)state;
+	policy_init(&p);
+	assert_int_equal(p.isolation, ISOLATION_CLIENT);
+	assert_int_equal(set(&p, "isolation", "shared"), 0);
+	assert_int_equal(p.isolation, ISOLATION_SHARED);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_not_equal(set(&p, "isolation", bad[i]), 0);
+		assert_string_equal(why, "one of client|shared is expected");
+		assert_int_equal(p.isolation, ISOLATION_SHARED);
+	}
+	assert_int_equal(set(&p, "isolation", "client"), 0);
+	assert_int_equal(p.isolation, ISOLATION_CLIENT);
+}
+
 static void test_ops(void **state)
 {
 	struct policy p;
@@ -130,12 +149,14 @@ static void test_json(void **state)
 	policy_init(&p);
 	assert_int_equal(set(&p, "plugins", "a\"\\\n"), 0);
 	assert_int_equal(set(&p, "deny", "minmax,noop"), 0);
+	assert_int_equal(set(&p, "isolation", "shared"), 0);
 	policy_print(&p, f);
 	fclose(f);
 	assert_non_null(strstr(json, "{\"num_queues\":8,"));
 	assert_non_null(strstr(json, "\"plugins\":\"a\\\"\\\\\\u000a\","));
 	assert_non_null(strstr(json, "\"deny\":[\"noop\",\"minmax\"],"));
 	assert_non_null(strstr(json, "\"max_sessions\":256,"));
+	assert_non_null(strstr(json, "\"isolation\":\"shared\","));
 	assert_int_equal(json[strlen(json) - 1], '}');
 }
 
@@ -433,7 +454,7 @@ static void test_leftovers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),  cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_defaults),  cmocka_unit_test(test_numbers), cmocka_unit_test(test_words),
 		cmocka_unit_test(test_ops),	  cmocka_unit_test(test_layers),
 		cmocka_unit_test(test_json),	  cmocka_unit_test(test_file),
 		cmocka_unit_test(test_sections), cmocka_unit_test(test_clients),

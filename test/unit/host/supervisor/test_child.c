@@ -14,11 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "child.h"
+#include "fdpass.h"
 #include "forker.h"
 #include "util.h"
 
@@ -169,7 +171,7 @@ static int count_fds(void)
 
 static void start(struct child *c, void (*worker)(int sock))
 {
-	static const struct control_setup setup = { .generation = 7 };
+	static const struct control_msg setup = { .type = CONTROL_SETUP, .setup.generation = 7 };
 
 	body = worker;
 	child_init(c);
@@ -214,7 +216,7 @@ static void does_its_work(void **state)
 
 static void does_not_start(void **state)
 {
-	static const struct control_setup setup = { .generation = 7 };
+	static const struct control_msg setup = { .type = CONTROL_SETUP, .setup.generation = 7 };
 	int before = count_fds();
 	struct child c;
 
@@ -338,9 +340,174 @@ static void does_not_end(void **state)
 	assert_int_equal(count_fds(), before);
 }
 
+/* ---- One that is shared --------------------------------------------------------------------- */
+
+/* The hub, and the worker, played here: what of them is needed */
+struct shared {
+	int hub[2];
+	pid_t worker;
+	int pidfd;
+	int channel; /* the worker's end */
+};
+
+static void open_shared(struct shared *s)
+{
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s->hub), 0);
+	fflush(NULL);
+	s->worker = fork();
+	assert_true(s->worker >= 0);
+	if (!s->worker) {
+		alarm(60);
+		pause();
+		_exit(0);
+	}
+	s->pidfd = (int)syscall(SYS_pidfd_open, s->worker, 0);
+	assert_true(s->pidfd >= 0);
+}
+
+/* Return: what it has been killed by; 0: nobody has killed it */
+static int close_shared(struct shared *s)
+{
+	int status, sig = 0;
+
+	if (waitpid(s->worker, &status, WNOHANG) == s->worker) {
+		sig = WTERMSIG(status);
+	} else {
+		__real_kill(s->worker, SIGKILL);
+		assert_int_equal(waitpid(s->worker, NULL, 0), s->worker);
+	}
+	close(s->pidfd);
+	close(s->hub[0]);
+	close(s->hub[1]);
+	return sig;
+}
+
+static void join(struct child *c, struct shared *s)
+{
+	static const struct control_msg setup = { .type = CONTROL_SETUP, .setup.generation = 7 };
+	int fds[CONTROL_MAX_FDS];
+	struct control_msg msg;
+	unsigned int nr;
+	char byte;
+
+	child_init(c);
+	assert_int_equal(child_join(c, s->hub[0], &setup, NULL, 0), 0);
+	assert_true(child_is_there(c) && !c->ready);
+	assert_int_equal(fdpass_recv(s->hub[1], (struct iovec){ &byte, 1 }, &s->channel, 1, &nr, MSG_DONTWAIT), 1);
+	assert_int_equal(nr, 1);
+	/* It is there before the worker is. */
+	assert_int_equal(control_recv(s->channel, &msg, fds, 0), 0);
+	assert_int_equal(msg.type, CONTROL_SETUP);
+	assert_int_equal(msg.setup.generation, 7);
+}
+
+static void introduce(struct shared *s)
+{
+	struct control_msg msg = { .type = CONTROL_WORKER, .forked.pid = s->worker };
+
+	assert_int_equal(control_send(s->channel, &msg, &s->pidfd, 1), 0);
+}
+
+static void expect_lost(struct child *c, struct shared *s, const char *how)
+{
+	end(c, how);
+	assert_false(child_is_there(c));
+	close(s->channel);
+}
+
+static void is_shared(void **state)
+{
+	int before = count_fds();
+	struct shared s;
+	struct child c;
+
+	(void)state;
+	open_shared(&s);
+	/* A worker that nobody has vouched for */
+	join(&c, &s);
+	say_with(s.channel, CONTROL_READY, 0, false);
+	assert_int_equal(child_read(&c, 0), -EPROTO);
+	expect_lost(&c, &s, "it has no place for this client");
+	join(&c, &s);
+	close(s.channel);
+	assert_int_equal(child_read(&c, 0), -EPIPE);
+	s.channel = -1;
+	expect_lost(&c, &s, "it has no place for this client");
+
+	/* Nothing is done for us yet: others need not suffer. */
+	join(&c, &s);
+	introduce(&s);
+	assert_int_equal(child_read(&c, 0), 0);
+	assert_true(!c.ready && c.pid == s.worker);
+	introduce(&s);
+	assert_int_equal(child_read(&c, 0), -EPROTO);
+	expect_lost(&c, &s, "it could not set up this client");
+
+	/* The client goes. */
+	join(&c, &s);
+	introduce(&s);
+	say_with(s.channel, CONTROL_READY, 0, false);
+	assert_int_equal(child_read(&c, 0), 0);
+	assert_int_equal(child_read(&c, 0), 0);
+	assert_true(c.ready);
+	child_leave(&c);
+	assert_false(child_is_there(&c));
+	close(s.channel);
+	assert_int_equal(close_shared(&s), 0);
+	assert_int_equal(count_fds(), before);
+}
+
+static void is_killed_though_shared(void **state)
+{
+	int before = count_fds();
+	struct shared s;
+	struct child c[2];
+	int channel;
+
+	(void)state;
+	open_shared(&s);
+	for (int i = 0; i < 2; i++) {
+		channel = s.channel;
+		join(&c[i], &s);
+		introduce(&s);
+		say_with(s.channel, CONTROL_READY, 0, false);
+		assert_int_equal(child_read(&c[i], 0), 0);
+		assert_int_equal(child_read(&c[i], 0), 0);
+	}
+	expect_lost(&c[0], &s, "killed");
+	s.channel = channel;
+	expect_lost(&c[1], &s, "it has ended");
+	assert_int_equal(close_shared(&s), SIGKILL);
+	assert_int_equal(count_fds(), before);
+}
+
+/* More ask than the socket holds. */
+static void has_to_ask_again(void **state)
+{
+	static const struct control_msg setup = { .type = CONTROL_SETUP };
+	int before = count_fds(), ret = 0;
+	struct shared s;
+	struct child c;
+
+	(void)state;
+	open_shared(&s);
+	for (int i = 0; i < 100000 && !ret; i++) {
+		child_init(&c);
+		ret = child_join(&c, s.hub[0], &setup, NULL, 0);
+		if (!ret)
+			child_leave(&c);
+	}
+	assert_int_equal(ret, -EAGAIN);
+	assert_false(child_is_there(&c));
+	close_shared(&s);
+	assert_int_equal(count_fds(), before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(is_shared),	 cmocka_unit_test(is_killed_though_shared),
+		cmocka_unit_test(has_to_ask_again),
 		cmocka_unit_test(does_its_work), cmocka_unit_test(does_not_start),
 		cmocka_unit_test(dies),		 cmocka_unit_test(talks_nonsense),
 		cmocka_unit_test(says_nothing),	 cmocka_unit_test(does_not_end),
