@@ -64,8 +64,8 @@ void child_leave(struct child *c);
  * child_read() - takes in what the worker says unasked
  * @timeout_ms: how long to wait for it
  *
- * Return: 0 (c->ready tells whether it is ready; a shared one says who it is before), -ETIMEDOUT, or -EPIPE and others: it is dead or
- * out of its mind, and is to be killed.
+ * Return: 0 (c->ready tells whether it is ready; a shared one says who it is before), -ETIMEDOUT, or -EPIPE
+ * and others: it is dead or out of its mind, and is to be killed.
  */
 int child_read(struct child *c, int timeout_ms);
 

@@ -546,6 +546,25 @@ static void test_worker_stopped(void **state)
 	end_all(p, 2);
 }
 
+/* Nobody calls, and the worker takes in no further client: the hub kills it. */
+static void test_takes_none(void **state)
+{
+	struct program p[2];
+	pid_t all[4], old;
+
+	(void)state;
+	start_with(p, 2, NULL);
+	old = worker();
+	kill(old, SIGSTOP);
+	/* The supervisor that is ready, which is in already; the one after it is not. */
+	assert_int_equal(children(host.pid, all, 4), 4);
+	kill(all[3], SIGKILL);
+	await_worker(old);
+	assert_true(has_logged("the shared worker is gone (killed by signal 9 (Killed): it does not answer)"));
+	expect_recovery(p, 2);
+	end_all(p, 2);
+}
+
 /* The hub is stopped: nobody notices. It is killed: the same as for the worker. */
 static void test_hub(void **state)
 {
@@ -745,6 +764,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_killed, stop),
 		cmocka_unit_test_teardown(test_too_long, stop),
 		cmocka_unit_test_teardown(test_worker_stopped, stop),
+		cmocka_unit_test_teardown(test_takes_none, stop),
 		cmocka_unit_test_teardown(test_hub, stop),
 		cmocka_unit_test_teardown(test_supervisor, stop),
 		cmocka_unit_test_teardown(test_listener_killed, stop),

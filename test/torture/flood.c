@@ -308,8 +308,9 @@ int main(int argc, char **argv)
 		       during[i].mean / before[i].mean, during[i].p50 / before[i].p50,
 		       during[i].p99 / before[i].p99);
 
-	check(during[1].p50 <= 2 * before[1].p50, "the flood at most doubles the median time of the victim's small calls");
-	/* In one process long calls of both are threads, of which each has as much time, and the flooder has more of them. */
+	check(during[1].p50 <= 2 * before[1].p50,
+	      "the flood at most doubles the median time of the victim's small calls");
+	/* In one process long calls are threads, each with as much time, and the flooder has more of them. */
 	if (!share) {
 		check(during[0].p50 <= 2 * before[0].p50, "and the median time of its long calls");
 		check(during[0].mean <= 2 * before[0].mean, "and their mean time");
