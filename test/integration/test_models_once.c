@@ -140,11 +140,18 @@ static bool has_nothing(void *arg)
 	return look_all(-1).nr == 0;
 }
 
-/* One memory of one model, of so many clients */
+static bool has_users(void *arg)
+{
+	return look_all(-1).users == *(unsigned int *)arg;
+}
+
+/* One memory of one model, of so many clients: those who end or die take a moment to be gone */
 static void expect_once(unsigned int users, int model)
 {
-	struct found f = look_all(model);
+	struct found f;
 
+	assert_true(test_wait(has_users, &users, TIMEOUT_MS));
+	f = look_all(model);
 	assert_int_equal(f.users, users);
 	assert_int_equal(f.nr, 1);
 	assert_false(f.is_wrong);
@@ -408,11 +415,6 @@ static void all_send(void **state)
 	expect_once(CLIENTS, 1);
 	end_all(0);
 	assert_int_equal(stop(NULL), 0);
-}
-
-static bool has_users(void *arg)
-{
-	return look_all(0).users == *(unsigned int *)arg;
 }
 
 /* What a worker had is given back, the others' stays, and the next one gets it again. */
