@@ -56,15 +56,20 @@ stop() {
 # Each op and each comparator, with the plugin in the same process and behind vhost-user-accel.
 start --allow=exec
 for plugin in bench virtio; do
+	export VACCEL_TRACE=$work/trace.json
 	run $plugin --op=noop,touch,echo,copy,sum,fill,compute --compute-us=50 --size=64,64K --threads=1,2 \
-		--compare=unix,eventfd,poll,memcpy,local,single,small --label=all --json
+		--compare=unix,eventfd,poll,memcpy,local,single,small,untraced --label=all --json
 	ends 0 '"label":"all"' "$plugin: everything"
 	# noop and compute have one size; each case has a line of its own and one for each comparator.
-	[ "$(lines_with '^\{.*\}$')" = $(((5 * 2 + 2) * 2 * 8)) ] || bad "$plugin: some lines are missing"
+	[ "$(lines_with '^\{.*\}$')" = $(((5 * 2 + 2) * 2 * 9)) ] || bad "$plugin: some lines are missing"
 	[ "$(lines_with '"comparator":"unix".*"faster":[0-9.]+,')" = 24 ] || bad "$plugin: no comparison"
-	[ "$(lines_with '"op":"echo","path":"pinned","bytes":65536,"threads":2,')" = 8 ] ||
+	[ "$(lines_with '"op":"echo","path":"pinned","bytes":65536,"threads":2,')" = 9 ] ||
 		bad "$plugin: no echo of 64 KiB in two threads"
 	[ "$(lines_with '"median_us":0.000')" = 0 ] || bad "$plugin: something took no time"
+	[ "$(lines_with '"comparator":"untraced".*"faster":[0-9.]+,')" = 24 ] || bad "$plugin: no trace"
+	unset VACCEL_TRACE
+	run $plugin --compare=untraced
+	ends 64 'set VACCEL_TRACE' "$plugin: no trace to compare with"
 	run $plugin --path=registered --op=echo,copy,sum,fill --size=64,1M
 	ends 0 registered "$plugin: registered memory"
 done

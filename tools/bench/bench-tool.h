@@ -25,7 +25,7 @@ enum op { OP_NOOP, OP_TOUCH, OP_ECHO, OP_COPY, OP_SUM, OP_FILL, OP_COMPUTE, NR_O
 enum path { PATH_AUTO, PATH_INLINE, PATH_PINNED, PATH_REGISTERED, NR_PATHS };
 enum peer {
 	PEER_UNIX, PEER_VSOCK, PEER_EVENTFD, PEER_POLL, PEER_MEMCPY, PEER_LOCAL, PEER_SINGLE,
-	PEER_SMALL, NR_PEERS
+	PEER_SMALL, PEER_UNTRACED, NR_PEERS
 };
 
 extern const char *const op_names[NR_OPS];
@@ -126,6 +126,8 @@ void crew_delete(struct crew *crew);
 struct side *side_call(const struct bench_case *c);
 /* One thread, in each round with the session and the data of another thread of that side */
 struct side *side_single(struct side *call);
+/* That side without its trace */
+struct side *side_untraced(struct side *call);
 struct side *side_local(unsigned int threads); /* compute, in this process */
 void call_calibrate(uint64_t compute_ns);
 /* One call of "compute" of about this length. 0 or an errno value. Any thread. */

@@ -304,6 +304,63 @@ struct side *side_single(struct side *call)
 	return &ss->side;
 }
 
+/* ---- The same without its trace -------------------------------------------------------------- */
+
+struct untraced_side {
+	struct side side;
+	struct side *call;
+};
+
+static int untraced_run(struct side *s, unsigned int nr, uint64_t *ns, size_t *made)
+{
+	struct side *call = ((struct untraced_side *)s)->call;
+	int err;
+
+	vaccel_trace_pause(true);
+	err = call->run(call, nr, ns, made);
+	vaccel_trace_pause(false);
+	return err;
+}
+
+static void untraced_prepare(struct side *s, uint64_t seed)
+{
+	struct side *call = ((struct untraced_side *)s)->call;
+
+	call->prepare(call, seed);
+}
+
+static bool untraced_verify(struct side *s, uint64_t seed)
+{
+	struct side *call = ((struct untraced_side *)s)->call;
+
+	return call->verify(call, seed);
+}
+
+static void untraced_close(struct side *s)
+{
+	free(s);
+}
+
+struct side *side_untraced(struct side *call)
+{
+	struct untraced_side *us = bench_alloc(sizeof(*us));
+
+	if (!vaccel_trace_enabled())
+		bench_die(EX_USAGE, "comparator untraced: there is no trace to compare with; set VACCEL_TRACE to a "
+				    "file");
+	us->side = (struct side){
+		.name = peer_names[PEER_UNTRACED],
+		.threads = call->threads,
+		.run = untraced_run,
+		.prepare = untraced_prepare,
+		.verify = untraced_verify,
+		.hint = hint,
+		.close = untraced_close,
+	};
+	us->call = call;
+	return &us->side;
+}
+
 /* ---- How long "compute" takes --------------------------------------------------------------- */
 
 static int compute_once(struct lane *l, uint64_t rounds)

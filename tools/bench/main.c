@@ -17,7 +17,7 @@ const char *argp_program_version = "vaccel-bench " VACCEL_PROJECT_VERSION;
 const char *const op_names[NR_OPS] = {"noop", "touch", "echo", "copy", "sum", "fill", "compute"};
 const char *const path_names[NR_PATHS] = {"auto", "inline", "pinned", "registered"};
 const char *const peer_names[NR_PEERS] = {
-	"unix", "vsock", "eventfd", "poll", "memcpy", "local", "single", "small",
+	"unix", "vsock", "eventfd", "poll", "memcpy", "local", "single", "small", "untraced",
 };
 
 static const char doc[] =
@@ -41,7 +41,8 @@ static const char doc[] =
 	"  memcpy   one copy of SIZE bytes\n"
 	"  local    compute in this program, in as many threads (by operations per second)\n"
 	"  single   the operation in one thread (by operations per second)\n"
-	"  small    touch with 64 bytes\n\n"
+	"  small    touch with 64 bytes\n"
+	"  untraced the operation without the trace that VACCEL_TRACE asks for\n\n"
 	"Exit status: 0 all was measured, 1 an operation failed or its result was wrong, 64 wrong "
 	"options, 66 a file cannot be opened, 69 there is no accelerator or no vsock, 71 a failure "
 	"of the system, 73 the socket of --serve cannot be made.";
@@ -285,6 +286,7 @@ static struct side *peer_side(const struct bench_options *o, enum peer peer,
 		s->name = peer_names[peer];
 		break;
 	case PEER_SINGLE:
+	case PEER_UNTRACED:
 	case NR_PEERS:
 		break;
 	}
@@ -299,14 +301,16 @@ static bool run_case(const struct bench_options *o, struct bench_case *c)
 		return false;
 	if (c->op == OP_COMPUTE)
 		call_calibrate(o->compute_ns);
-	/* First those that start a process; PEER_SINGLE uses what the measured side has. */
+	/* First those that start a process; two use what the measured side has. */
 	for (unsigned int i = 0; i < o->nr_peers; i++)
-		if (o->peers[i] != PEER_SINGLE)
+		if (o->peers[i] != PEER_SINGLE && o->peers[i] != PEER_UNTRACED)
 			sides[1 + i] = peer_side(o, (enum peer)o->peers[i], c);
 	sides[0] = side_call(c);
 	for (unsigned int i = 0; i < o->nr_peers; i++)
 		if (o->peers[i] == PEER_SINGLE)
 			sides[1 + i] = side_single(sides[0]);
+		else if (o->peers[i] == PEER_UNTRACED)
+			sides[1 + i] = side_untraced(sides[0]);
 	compare(o, c, sides, o->nr_peers + 1);
 	return true;
 }
