@@ -10,6 +10,7 @@
 #include "background.h"
 #include "objects.h"
 #include "transport/clock.h"
+#include "transport/probes.h"
 
 /* An op that took less than this the last time runs where it was popped. */
 #define SHORT_NS 50000
@@ -428,6 +429,20 @@ static void tell_times(const struct call *c, const struct vop_decoder *dec, stru
 	vop_put_times(rq->reply, &rq->reply_len, &t);
 }
 
+/* Runs a decoded request and makes the reply. Return: the status. */
+static int answer(struct call *c, struct vop_decoder *dec, struct host_request *rq)
+{
+	int ret, encoded;
+
+	PROBE2(engine__begin, c->op, c->context);
+	ret = run(c, dec);
+	PROBE3(engine__end, c->op, c->context, ret);
+	encoded = vop_encode_reply(dec, rq->reply, rq->reply_cap, &rq->reply_len);
+	tell_times(c, dec, rq);
+	PROBE3(request__replied, c->op, c->context, rq->reply_len);
+	return ret ? ret : encoded;
+}
+
 uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
 {
 	struct call c = {.d = d, .context = rq->context, .popped_ns = rq->popped_ns};
@@ -445,6 +460,7 @@ uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
 	if (!dec.arena)
 		return VIRTIO_ACCEL_S_NOMEM;
 	desc = vop_peek(rq->message, rq->message_len, &session);
+	PROBE2(request__taken, desc ? desc->code : 0, rq->context);
 	if (desc && vop_is_op(desc->code)) {
 		ret = quota_allow(d->quota, UINT64_C(1) << desc->code, desc->code);
 		if (!ret)
@@ -471,13 +487,7 @@ uint32_t dispatch_call(struct dispatch *d, struct host_request *rq)
 		vaccel_debug("Refused a request of a guest: %s: %s",
 			     dec.desc ? dec.desc->name : "unknown", dec.why);
 	} else {
-		int encoded;
-
-		ret = run(&c, &dec);
-		encoded = vop_encode_reply(&dec, rq->reply, rq->reply_cap, &rq->reply_len);
-		tell_times(&c, &dec, rq);
-		if (!ret)
-			ret = encoded;
+		ret = answer(&c, &dec, rq);
 	}
 	add_traffic(d, &dec.traffic);
 	vop_decoder_finish(&dec);

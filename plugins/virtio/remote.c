@@ -8,6 +8,7 @@
 
 #include "link.h"
 #include "memory.h"
+#include "transport/probes.h"
 
 /*
  * A child may call operations in sessions of its parent, as far as the transport allows; it must not
@@ -224,6 +225,8 @@ int remote_call_begin(struct remote_call *c, struct vaccel_session *sess, uint16
 	if (ret)
 		remote_call_release(c);
 	c->trace.sent = remote_trace_time(c);
+	if (!ret)
+		PROBE3(call__sent, op, sess ? sess->id : 0, c->encoder.msg_len);
 	return ret;
 }
 
@@ -267,6 +270,7 @@ int remote_call_end(struct remote_call *c, int ret, uint32_t status)
 {
 	const struct vop_fetcher fetcher = {fetch, c->sess};
 
+	PROBE3(call__answered, c->desc->code, c->sess ? c->sess->id : 0, ret ? ret : (int)status);
 	/* The host process was restarted. It has not even looked at the message. */
 	if (!ret && status == VIRTIO_ACCEL_S_STALE) {
 		ret = memory_renew(c->encoder.segs, c->encoder.nr_segs);

@@ -6,6 +6,7 @@
 #include "ops/vop.h"
 #include "process.h"
 #include "trace.h"
+#include "transport/probes.h"
 
 #include <dlfcn.h>
 
@@ -81,10 +82,12 @@ static void leave(bool is_virtio)
 			return ret;                                                               \
                                                                                                   \
 		const bool is_virtio = sess->is_virtio;                                           \
+		const int64_t session = sess->id;                                                 \
 		uint64_t start, begun;                                                            \
                                                                                                   \
 		if (!enter(sess))                                                                 \
 			return VACCEL_ESESS;                                                      \
+		PROBE2(op__begin, type, session);                                                 \
 		begun = trace_start();                                                            \
 		start = op_prof_start();                                                          \
 		if (number == VACCEL_OP_IMAGE_CLASSIFY && short_form(sess, vals))                 \
@@ -97,6 +100,7 @@ static void leave(bool is_virtio)
 			infer_drop_outputs(vals);                                                 \
 		if (begun)                                                                        \
 			trace_op(type, begun, trace_end(begun, is_virtio), ret, 0);               \
+		PROBE3(op__end, type, session, ret);                                              \
 		leave(is_virtio);                                                                 \
 		return ret;                                                                       \
 	}
