@@ -608,8 +608,12 @@ int main(int argc, char **argv)
 	/* Where who has started us ignores it, nothing would tell of children's ends. */
 	signal(SIGCHLD, SIG_DFL);
 	ret = streams_fill();
-	if (ret)
+	if (ret) {
+		/* Where that is missing it stays unsaid. */
+		log_error("/dev/null cannot be opened (%s): give this process a /dev, as containers have it",
+			  strerror(-ret));
 		return EX_OSERR;
+	}
 	/* By QEMU's conventions this wins over all other options, wrong ones included. */
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--print-capabilities") == 0) {

@@ -159,21 +159,29 @@ static void print_times(FILE *to, const char *name, const char *labels, const st
 	fprintf(to, "%s_count{%s} %" PRIu64 "\n", name, labels, sums.buckets[COUNTERS_BOUNDS]);
 }
 
+static void print_durations_of(const struct source *s, unsigned int slot, const char *op, const char *name, FILE *to)
+{
+	char labels[128];
+
+	for (unsigned int p = 0; p < COUNTERS_PLUGINS; p++) {
+		if (!clients_has_plugin(*s->plugins, p) || !counters_has_run(s->counters, slot, p))
+			continue;
+		snprintf(labels, sizeof(labels), "client=\"%s\",op=\"%s\",plugin=\"%s\"", s->label, op,
+			 (*s->plugins)[p]);
+		print_times(to, name, labels, &s->counters->service[slot][p]);
+	}
+}
+
 static void print_durations(const struct clients *c, FILE *to)
 {
 	const char name[] = "vaccel_operation_duration_seconds";
-	char op[SLOT_NAME_SIZE], labels[128];
+	char op[SLOT_NAME_SIZE];
 
 	family(to, name, "histogram", "How long operations took.");
 	FOR_EACH(s, c)
 		for (unsigned int i = 0; i < OP_SLOTS; i++)
-			for (unsigned int p = 0; p < COUNTERS_PLUGINS && slot_name(i, op); p++) {
-				if (!clients_has_plugin(*s.plugins, p) || !counters_has_run(s.counters, i, p))
-					continue;
-				snprintf(labels, sizeof(labels), "client=\"%s\",op=\"%s\",plugin=\"%s\"", s.label,
-					 op, (*s.plugins)[p]);
-				print_times(to, name, labels, &s.counters->service[i][p]);
-			}
+			if (slot_name(i, op))
+				print_durations_of(&s, i, op, name, to);
 }
 
 static void print_waits(const struct clients *c, FILE *to)

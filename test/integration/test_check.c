@@ -485,6 +485,76 @@ static void wrong_config(void)
 	write_file(path, "[defaults]\nno-such-rule = 1\n");
 }
 
+/* ---- Containers -------------------------------------------------------------------------------- */
+
+/* What containers lack that were made by hand, or too narrow. The files of this machine stay. */
+static void no_dev(void)
+{
+	isolate();
+	mount_empty("/dev", 0, NULL);
+}
+
+static void no_proc(void)
+{
+	isolate();
+	mount_empty("/proc", 0, NULL);
+}
+
+static void no_sys(void)
+{
+	isolate();
+	mount_empty("/sys", 0, NULL);
+}
+
+/* --read-only, with no directory that is not */
+static void read_only(void)
+{
+	isolate();
+	mount_empty("/tmp", MS_RDONLY, NULL);
+	mount_empty("/run", MS_RDONLY, NULL);
+	unsetenv("XDG_RUNTIME_DIR");
+	unsetenv("TMPDIR");
+}
+
+/* A volume for the socket that the other container has not made */
+static void empty_volume(void)
+{
+	isolate();
+	mount_empty(test_dir(), 0, NULL);
+	use_socket(host.socket);
+}
+
+/* Of the socket's own directory: the file is bound, and its service has been started again */
+static void stale_socket(void)
+{
+	char path[108];
+	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	snprintf(path, sizeof(path), "%s/stale.sock", test_dir());
+	strcpy(addr.sun_path, path);
+	unlink(path);
+	must(sock >= 0 && !bind(sock, (struct sockaddr *)&addr, sizeof(addr)));
+	close(sock);
+	use_socket(path);
+}
+
+/* --ulimit nofile= */
+static void few_descriptors(void)
+{
+	const struct rlimit few = { .rlim_cur = 4, .rlim_max = 4 };
+
+	must(!setrlimit(RLIMIT_NOFILE, &few));
+}
+
+/* --user: somebody without a name and without a home */
+static void nobody_user(void)
+{
+	drop_rights();
+	setenv("HOME", "/nonexistent", 1);
+	unsetenv("XDG_RUNTIME_DIR");
+}
+
 /* ---- The table -------------------------------------------------------------------------------- */
 
 #define NOOP	NOOP_PLUGIN
@@ -594,6 +664,18 @@ static const struct fault faults[] = {
 	  WARNS("plugin", "MiB of address space are reserved") },
 	{ "no room for registered memory", VIRTIO, use_host, "VACCEL_VIRTIO_MEMORY=2", "",
 	  WARNS("call", "can be registered") },
+	/* A container */
+	{ "a container without /dev", NOOP, no_dev, NULL, "", FAILS("host", "/dev/null cannot be opened") },
+	{ "a container without /proc", NOOP, no_proc, NULL, "", WORKS("host", "starts workers") },
+	{ "a container without /sys", NOOP, no_sys, NULL, "", WORKS("host", "starts workers") },
+	{ "a container that is read-only", NOOP, read_only, NULL, "",
+	  FAILS("run directory", "Read-only file system; make one of them writable") },
+	{ "a container's volume without the socket", VIRTIO, empty_volume, NULL, "",
+	  FAILS("plugin", "nothing listens at ") },
+	{ "a container with the socket of a service that has gone", VIRTIO, stale_socket, NULL, "",
+	  FAILS("plugin", "nothing listens at ") },
+	{ "a container with few descriptors", NOOP, few_descriptors, NULL, "", FAILS("library", "raise the limit of open files (ulimit -n)") },
+	{ "a container of nobody", NOOP, nobody_user, NULL, "", WORKS("call", "was run") },
 	/* A host */
 	{ "no KVM", NOOP, no_kvm, NULL, "", WARNS("KVM", "VMs are emulated and slow") },
 	{ "no host program", NOOP, NULL, "VHOST_USER_ACCEL=/nowhere", "",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "check.h"
 
+#include <errno.h>
 #include <json-c/json.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -88,11 +89,20 @@ static void add_failure(struct checks *c, const char *name)
 			  p->len ? p->log : "without saying why; VACCEL_LOG_LEVEL=4 shows how far it comes");
 }
 
+void check_no_process(struct checks *c, const char *name)
+{
+	if (errno == EMFILE || errno == ENFILE)
+		check_add(c, CHECK_FAILED, name, "no process can be started (%m): raise the limit of open files "
+			  "(ulimit -n)");
+	else
+		check_add(c, CHECK_FAILED, name, "no process can be started (%m): raise the limit of processes "
+			  "(ulimit -u) or free some memory");
+}
+
 bool check_probe(struct checks *c, const char *name, int (*what)(void *arg), void *arg)
 {
 	if (!probe_run(&c->probe, what, arg, c->timeout_s)) {
-		check_add(c, CHECK_FAILED, name, "no process can be started (%m): raise the limit of processes "
-			  "(ulimit -u) or free some memory");
+		check_no_process(c, name);
 		return false;
 	}
 	if (!c->probe.timed_out && c->probe.status == 0)

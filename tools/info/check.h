@@ -54,6 +54,9 @@ int check_run(struct checks *c);
 void check_print_text(const struct checks *c);
 void check_print_json(const struct checks *c);
 
+/** check_no_process() - adds the failure of a step for which none could be started, as errno says */
+void check_no_process(struct checks *c, const char *name);
+
 /**
  * check_probe() - runs a part of a step in a child, as probe_run()
  * @name: of the step

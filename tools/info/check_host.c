@@ -115,8 +115,7 @@ static void run(struct checks *c, struct host *h)
 	bool ready;
 
 	if (!probe_start(&c->probe, run_host, h)) {
-		check_add(c, CHECK_FAILED, "host", "no process can be started (%m): raise the limit of processes "
-			  "(ulimit -u)");
+		check_no_process(c, "host");
 		return;
 	}
 	ready = probe_wait(&c->probe, READY, c->timeout_s) && probe_wait(&c->probe, LISTENS, c->timeout_s);
