@@ -181,6 +181,7 @@ help:
 	@echo 'make vm       build the VM artifacts in build/vm'
 	@echo 'make dist     make packages, VM artifacts and container images in dist/ (ARCH=, TARGETS=)'
 	@echo 'make check-dist try them: install, run, remove, boot; ends with "N passed, N failed"'
+	@echo 'VACCEL_QUIET=1 make ...  says nothing while the build root, or packages, are made'
 	@echo 'make clean    remove build/ (scripts/build-root --remove deletes the build root)'
 
 .PHONY: all user sanitized driver $(serieses:%=driver-%) stage vm demo demo-engines bench bench-clients bench-oip check check-engines check-all models abi fuzz torture kill-matrix \

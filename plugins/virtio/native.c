@@ -279,9 +279,7 @@ static const struct transport_ops native_ops = {
 	.close = native_close,
 };
 
-/* Reads a number from the environment; anything else than one within limits is reported. */
-static unsigned int env_number(const char *name, unsigned int min, unsigned int max,
-			       unsigned int fallback)
+unsigned int remote_setting(const char *name, unsigned int min, unsigned int max, unsigned int fallback)
 {
 	const char *text = getenv(name);
 	unsigned long v;
@@ -394,7 +392,7 @@ static int negotiate(struct native_transport *n, const char *path, bool *reporte
 static int reserve_memory(struct native_transport *n, bool *reported)
 {
 	const char *env = getenv("VACCEL_VIRTIO_MEMORY");
-	unsigned int mib = env_number("VACCEL_VIRTIO_MEMORY", MIN_MEMORY_MIB, MAX_MEMORY_MIB,
+	unsigned int mib = remote_setting("VACCEL_VIRTIO_MEMORY", MIN_MEMORY_MIB, MAX_MEMORY_MIB,
 				      DEFAULT_MEMORY_MIB);
 	unsigned int least = env && *env ? mib : LEAST_MEMORY_MIB, want = mib;
 	int err = native_mem_init(&n->mem, (size_t)mib << 20);
@@ -562,7 +560,7 @@ static int open_native(const char *socket_path, unsigned int wait_ms, bool quiet
 	n->mem.fd = -1;
 	n->life.timer_fd = -1;
 	n->max_spinners = poll_processors();
-	n->poll_ns = 1000ull * env_number("VACCEL_VIRTIO_POLL_US", 0, MAX_POLL_US, DEFAULT_POLL_US);
+	n->poll_ns = 1000ull * remote_setting("VACCEL_VIRTIO_POLL_US", 0, MAX_POLL_US, DEFAULT_POLL_US);
 	poll_window_init(&n->window, n->poll_ns);
 	list_add(n);
 	/* Unlike any context that a back end may still remember. */
@@ -578,7 +576,7 @@ static int open_native(const char *socket_path, unsigned int wait_ms, bool quiet
 
 	err = reserve_memory(n, &reported);
 	if (!err)
-		err = native_life_init(&n->life, env_number("VACCEL_VIRTIO_TIMEOUT", 0,
+		err = native_life_init(&n->life, remote_setting("VACCEL_VIRTIO_TIMEOUT", 0,
 							    MAX_TIMEOUT_S, DEFAULT_TIMEOUT_S));
 	if (!err)
 		err = share_memory(n);
@@ -604,7 +602,7 @@ fail:
 
 int transport_open_native(const char *socket_path, struct transport **out)
 {
-	return open_native(socket_path, env_number("VACCEL_VIRTIO_CONNECT_MS", 0, MAX_CONNECT_MS,
+	return open_native(socket_path, remote_setting("VACCEL_VIRTIO_CONNECT_MS", 0, MAX_CONNECT_MS,
 						   DEFAULT_CONNECT_MS), false, out);
 }
 

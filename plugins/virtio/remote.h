@@ -111,6 +111,9 @@ struct remote_session {
 struct remote_session *remote_session_new(void);
 void remote_session_delete(struct remote_session *rs);
 
+/** remote_setting() - a number of the environment; anything else than one within limits is logged, and @fallback */
+unsigned int remote_setting(const char *name, unsigned int min, unsigned int max, unsigned int fallback);
+
 /* Hooks of the plugin for resources; see struct vaccel_plugin_info. */
 int remote_resource_register(struct vaccel_resource *res, struct vaccel_session *sess);
 int remote_resource_unregister(struct vaccel_resource *res, struct vaccel_session *sess);

@@ -6,10 +6,17 @@
 #include "link.h"
 #include "remote.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "transport/clock.h"
+
+/* Between two lines about the sending of a file */
+#define DEFAULT_PROGRESS_MS 2000
+#define MAX_PROGRESS_MS	    3600000
 
 /* Sessions that use a resource on the host, in one connection: they hold it. */
 struct user_count {
@@ -80,12 +87,42 @@ static int lost_or(int ret)
 	return ret == VACCEL_ENOENT ? VACCEL_ESESS : ret;
 }
 
-/* A piece at a time: many for few round trips, each small beside the guest's memory. */
-static int send_bytes(struct vaccel_session *sess, int64_t id, uint32_t index, struct remote_file *c)
+/* How far the sending of a file has come; told now and then, and in the end if it was told before */
+struct progress {
+	const char *name;
+	uint64_t size, start_ms, told_ms;
+	unsigned int pause_ms;
+	bool was_told;
+};
+
+static void begin_progress(struct progress *p, const char *name, uint64_t size)
 {
+	*p = (struct progress){ .name = name, .size = size, .start_ms = now_ms(), .told_ms = now_ms() };
+	p->pause_ms = remote_setting("VACCEL_VIRTIO_PROGRESS_MS", 0, MAX_PROGRESS_MS, DEFAULT_PROGRESS_MS);
+}
+
+static void tell_progress(struct progress *p, uint64_t done)
+{
+	uint64_t now = now_ms(), ms = now - p->start_ms;
+	bool is_end = done >= p->size;
+
+	if (is_end ? !p->was_told : now - p->told_ms < p->pause_ms)
+		return;
+	p->told_ms = now;
+	p->was_told = true;
+	vaccel_info("[virtio] %s: %" PRIu64 " of %" PRIu64 " MiB sent in %" PRIu64 ".%" PRIu64 " s", p->name,
+		    (is_end ? p->size : done) >> 20, p->size >> 20, ms / 1000, ms % 1000 / 100);
+}
+
+/* A piece at a time: many for few round trips, each small beside the guest's memory. */
+static int send_bytes(struct vaccel_session *sess, int64_t id, uint32_t index, const char *name,
+		      struct remote_file *c)
+{
+	struct progress progress;
 	const uint8_t *data;
 	int ret = VACCEL_OK;
 
+	begin_progress(&progress, name, c->size);
 	for (uint64_t done = 0; done < c->size && !ret; done += REMOTE_FILE_PIECE) {
 		uint64_t len = c->size - done < REMOTE_FILE_PIECE ? c->size - done : REMOTE_FILE_PIECE;
 
@@ -93,6 +130,8 @@ static int send_bytes(struct vaccel_session *sess, int64_t id, uint32_t index, s
 		/* What is never written is zero: holes of a file stay holes. */
 		if (!ret && !is_zero(data, len))
 			ret = lost_or(remote_RESOURCE_WRITE(sess, id, index, done, data, len));
+		if (!ret)
+			tell_progress(&progress, done + len);
 	}
 	return ret;
 }
@@ -131,7 +170,7 @@ static int send_blob(const struct vaccel_resource *res, struct vaccel_session *s
 	}
 	ret = lost_or(ret);
 	if (!ret && (blob->type == VACCEL_BLOB_BUFFER || remote_claim(sess, id, index, &c)))
-		ret = send_bytes(sess, id, index, &c);
+		ret = send_bytes(sess, id, index, name, &c);
 	remote_file_close(&c);
 	return ret;
 }

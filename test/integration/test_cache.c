@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -276,6 +277,41 @@ static void wrong_options(void **state)
 	free(dir);
 }
 
+/* Who wants to know hears how far a file has come; who has set a lower level does not. */
+static void progress(void **state)
+{
+	char *log = in_dir("progress"), *pattern = in_dir("progress-*"), *path = make_file("large", 77), text[8192];
+	struct vaccel_config config;
+	glob_t found;
+	size_t n;
+	FILE *f;
+
+	(void)state;
+	start_daemon(&host, NOOP_PLUGIN, NULL);
+	setenv("VACCEL_VIRTIO_SOCKET", host.socket, 1);
+	setenv("VACCEL_VIRTIO_PROGRESS_MS", "0", 1);
+	assert_int_equal(vaccel_config_init(&config, VIRTIO_PLUGIN, VACCEL_LOG_INFO, log, false, false), 0);
+	assert_int_equal(vaccel_bootstrap_with_config(&config), 0);
+	vaccel_config_release(&config);
+	assert_int_equal(vaccel_session_init(&sess, VACCEL_PLUGIN_REMOTE), 0);
+	use(path, 0);
+	finish();
+	unsetenv("VACCEL_VIRTIO_PROGRESS_MS");
+	/* The name of a log has a date behind it. */
+	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+	f = fopen(found.gl_pathv[0], "re");
+	globfree(&found);
+	assert_non_null(f);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	if (!strstr(text, "[virtio] large: 4 of 9 MiB sent in ") || !strstr(text, "[virtio] large: 9 of 9 MiB sent in "))
+		fail_msg("the log has: %s", text);
+	free(path);
+	free(log);
+	free(pattern);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +319,7 @@ int main(void)
 		cmocka_unit_test(next_machine),
 		cmocka_unit_test(shared_directory),
 		cmocka_unit_test(models),
+		cmocka_unit_test(progress),
 		cmocka_unit_test(wrong_options),
 	};
 

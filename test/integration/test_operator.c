@@ -152,15 +152,23 @@ static void test_reports(void **state)
 static void test_reload(void **state)
 {
 	struct program old, fresh;
+	int one, another;
 
 	(void)state;
 	start();
+	one = dial(path);
+	another = dial(path);
 	open_program(&old, &host);
 	assert_int_equal(use(&old, 'c'), 0);
 	write_config("[defaults]\nmax-sessions = 9\nallow = exec\n");
 	assert_says(RELOAD, "{\"ok\":true}\n");
-	/* Two at once, and by a signal */
-	assert_says(RELOAD RELOAD, "{\"ok\":true}\n");
+	/* Two at once, of two operators */
+	assert_int_equal(send(one, RELOAD, strlen(RELOAD), MSG_NOSIGNAL), strlen(RELOAD));
+	assert_string_equal(ask_on(another, RELOAD), "{\"ok\":true}\n");
+	assert_true(read_answer(one));
+	assert_string_equal(answer, "{\"ok\":true}\n");
+	close(one);
+	close(another);
 	open_program(&fresh, &host);
 	assert_int_equal(use(&fresh, 'c'), 0);
 	expect(STATS, "\"limits\":{\"max_sessions\":7,");
@@ -185,8 +193,10 @@ static void test_reload(void **state)
 
 	write_config("[defaults]\nmax-sessions = 13\n");
 	expect(STATS, "\"reloads\":3,");
+	/* By a signal, and at the same time */
 	kill(host.pid, SIGHUP);
-	expect(STATS, "\"reloads\":4,");
+	assert_says(RELOAD, "{\"ok\":true}\n");
+	expect(STATS, "\"reloads\":5,");
 	open_program(&fresh, &host);
 	assert_int_equal(use(&fresh, 'c'), 0);
 	expect(STATS, "\"limits\":{\"max_sessions\":13,");
