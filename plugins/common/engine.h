@@ -67,6 +67,7 @@ struct engine {
 	const char *env_labels;	     /* the same for labels; or NULL */
 	bool uses_data; /* source.data is used where it is until unload() */
 	bool by_path; /* load() takes source.path where there is one, and needs no data then */
+	bool no_links; /* does not follow links out of a model's directory, see tree.h */
 	/* Neither a layout nor sizes are known of a model that does not say them: */
 	bool channels_last; /* what is usual with this engine */
 

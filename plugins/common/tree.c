@@ -45,6 +45,30 @@ static int put_bytes(const char *path, const uint8_t *data, size_t size)
 	return ret;
 }
 
+static int put_copy(const char *path, const char *from)
+{
+	uint8_t data[32768];
+	int in = open(from, O_RDONLY | O_CLOEXEC), out, ret = 0;
+	ssize_t n = 1;
+
+	if (in < 0)
+		return errno;
+	out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (out < 0)
+		ret = errno;
+	while (!ret && n) {
+		n = read(in, data, sizeof(data));
+		if (n < 0 && errno != EINTR)
+			ret = errno;
+		else if (n > 0)
+			ret = write_all(out, data, (size_t)n);
+	}
+	close(in);
+	if (out >= 0)
+		close(out);
+	return ret;
+}
+
 static int put_blob(const struct vaccel_blob *blob, const char *given, const char *dir)
 {
 	const char *name = given ? given : "";
@@ -55,6 +79,8 @@ static int put_blob(const struct vaccel_blob *blob, const char *given, const cha
 	    snprintf(path, sizeof(path), "%s/%s%s", dir, variable ? VARIABLES "/" : "", name) >=
 		    (int)sizeof(path))
 		return EINVAL;
+	if (blob->path && engine.no_links)
+		return put_copy(path, blob->path);
 	if (blob->path)
 		return symlink(blob->path, path) ? errno : 0;
 	return put_bytes(path, blob->data, blob->size);

@@ -14,8 +14,9 @@ struct tree {
 /**
  * tree_make() - a directory with a model's files, named as in the model
  *
- * The one that the resource is; of separate files one in the run directory, with links to files and copies
- * of what is in memory. There, files called "variables.*" are in the directory variables, as in a SavedModel.
+ * The one that the resource is; of separate files one in the run directory, with links to files (copies
+ * for an engine that follows no links) and copies of what is in memory. There, files called "variables.*" are
+ * in the directory variables, as in a SavedModel.
  * Pair with tree_remove(). An error is logged.
  */
 int tree_make(const struct engine_source *source, struct tree *tree);

@@ -20,6 +20,7 @@ const struct engine engine = {
 	.suffixes = suffixes,
 	.env_model = "VACCEL_OPENVINO_MODEL",
 	.env_labels = "VACCEL_OPENVINO_LABELS",
+	.no_links = true,
 	.load = model_load,
 	.unload = model_unload,
 	.count = model_count,

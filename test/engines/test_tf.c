@@ -316,6 +316,18 @@ static void bad(struct vaccel_resource *model)
 	vaccel_resource_delete(model);
 }
 
+/* Some things OpenVINO does not look at until a node is asked for. */
+static void never_runs(struct vaccel_resource *model)
+{
+	struct vaccel_tf_tensor *out;
+
+	for (int place = 0; place < NR_PLACES; place++) {
+		load_at(place, model);
+		assert_int_not_equal(run_at(place, model, &out), 0);
+	}
+	vaccel_resource_delete(model);
+}
+
 /* TensorFlow finds out when it uses one. */
 static void without_variables(struct vaccel_resource *model)
 {
@@ -339,6 +351,9 @@ static void wrong_models(void **state)
 	};
 	/* a graph with one node, of an operation that there is not */
 	static const char unknown[] = "\x0a\x0f\x0a\x01x\x12\x0aNoSuchThng";
+	/* two nodes, each of which is the other's input */
+	static const char cycle[] = "\x0a\x19\x0a\x01" "a\x12\x08Identity\x1a\x01" "b*\x07\x0a\x01T\x12\x02" "0\x01"
+				    "\x0a\x19\x0a\x01" "b\x12\x08Identity\x1a\x01" "a*\x07\x0a\x01T\x12\x02" "0\x01";
 	const char *lone[] = {SAVED "/saved_model.pb"};
 	uint8_t *data;
 	size_t size;
@@ -354,6 +369,7 @@ static void wrong_models(void **state)
 		bad(model_of_bytes(&e, data, cut, "cut.pb"));
 	free(data);
 	bad(model_of_bytes(&e, unknown, sizeof(unknown) - 1, "unknown.pb"));
+	never_runs(model_of_bytes(&e, cycle, sizeof(cycle) - 1, "cycle.pb"));
 	data = read_whole(SAVED "/saved_model.pb", &size);
 	bad(model_of_bytes(&e, data, size / 2, "saved_model.pb"));
 	free(data);

@@ -487,6 +487,36 @@ static void wrong_models(void **state)
 	bad_model(&m);
 }
 
+static void odd_model(const struct lite_model *m)
+{
+	float a[3] = {1}, b[3] = {2};
+	int32_t c[3] = {3};
+	struct vaccel_tflite_tensor *in[] = {
+		tensor(VACCEL_TFLITE_FLOAT32, a, sizeof(a), 2, (int32_t[]){1, 3}),
+		tensor(VACCEL_TFLITE_FLOAT32, b, sizeof(b), 2, (int32_t[]){1, 3}),
+		m->tensors[3].type == LITE_INT32 ? tensor(VACCEL_TFLITE_INT32, c, 8, 1, (int32_t[]){2}) :
+						   tensor(VACCEL_TFLITE_FLOAT32, c, 12, 2, (int32_t[]){1, 3}),
+	};
+	struct vaccel_resource *model;
+	uint8_t *bytes;
+
+	model = model_of(m, &bytes);
+	for (int place = 0; place < NR_PLACES; place++) {
+		struct vaccel_tflite_tensor *out[2] = {NULL, NULL};
+
+		if (vaccel_tflite_model_load(&e.sess[place], model))
+			continue;
+		vaccel_tflite_model_run(&e.sess[place], model, in, 3, out, 2, NULL);
+		for (int i = 0; i < 2; i++)
+			if (out[i])
+				vaccel_tflite_tensor_delete(out[i]);
+	}
+	for (int i = 0; i < 3; i++)
+		vaccel_tflite_tensor_delete(in[i]);
+	vaccel_resource_delete(model);
+	free(bytes);
+}
+
 /* They run, or not; never is there more than an error. */
 static void odd_models(void **state)
 {
@@ -504,6 +534,20 @@ static void odd_models(void **state)
 	}
 	bad_model(&m);
 
+	/* operators that need their own results, and each other's */
+	for (int i = 0; i < 2; i++) {
+		m = lite_sums;
+		m.ops[i].in[1] = m.ops[i].out[0];
+		odd_model(&m);
+	}
+	m = lite_sums;
+	m.tensors[3] = m.tensors[4] = m.tensors[0];
+	m.tensors[3].name = "c";
+	m.tensors[4].name = "c+c";
+	m.ops[0].in[1] = 4;
+	m.ops[1].in[1] = 2;
+	odd_model(&m);
+
 	m = lite_sums;
 	m.tensors[0].type = m.tensors[1].type = m.tensors[2].type = LITE_STRING;
 	model = model_of(&m, &bytes);
@@ -515,6 +559,54 @@ static void odd_models(void **state)
 	free(bytes);
 }
 
+#ifdef IS_OPENVINO
+/* y = x + w, in ONNX's format, of which w is in a file beside it */
+static const char outside[] = "\010\010:t\012\016\012\001x\012\001w\022\001y\042\003Add\022\001g*=\010\004\020\001B\001wj\027"
+			      "\012\010location\022\013weights.binj\013\012\006offset\022\0010j\014\012\006length\022\0021"
+			      "6p\001Z\017\012\001x\022\012\012\010\010\001\022\004\012\002\010\004b\017\012\001y\022\012\012"
+			      "\010\010\001\022\004\012\002\010\004B\004\012\000\020\015";
+
+static char *write_file(const char *name, const void *data, size_t size)
+{
+	char *path;
+	FILE *file;
+
+	assert_true(asprintf(&path, "%s/%s", test_dir(), name) > 0);
+	file = fopen(path, "wb");
+	assert_non_null(file);
+	assert_int_equal(fwrite(data, 1, size, file), size);
+	fclose(file);
+	return path;
+}
+
+/* Weights are found beside a model, and nowhere else. */
+static void weights(void **state)
+{
+	static const char *const places[] = {"weights.bin", "/etc/passwd", "..//bin/sh\0"};
+	const char *paths[2] = {NULL, write_file("weights.bin", (float[4]){1, 2, 3, 4}, 16)};
+	char model[sizeof(outside)];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		struct vaccel_resource *res;
+
+		memcpy(model, outside, sizeof(model));
+		memcpy((char *)memmem(model, sizeof(model), "weights.bin", 11), places[i], 11);
+		paths[0] = write_file("outside.onnx", model, sizeof(model) - 1);
+		assert_int_equal(vaccel_resource_multi_new(&res, paths, 2, VACCEL_RESOURCE_MODEL), 0);
+		with_both(&e, res);
+		for (int place = 0; place < NR_PLACES; place++) {
+			assert_int_equal(vaccel_infer_load(&e.sess[place], res), i ? VACCEL_EINVAL : VACCEL_OK);
+			if (!i)
+				assert_int_equal(vaccel_infer_unload(&e.sess[place], res), 0);
+		}
+		vaccel_resource_delete(res);
+		free((char *)paths[0]);
+	}
+	free((char *)paths[1]);
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -523,6 +615,9 @@ int main(void)
 		cmocka_unit_test(threads),	 cmocka_unit_test(steady_threads),
 		cmocka_unit_test(wrong_tensors), cmocka_unit_test(wrong_models),
 		cmocka_unit_test(odd_models),	 cmocka_unit_test(inference),
+#ifdef IS_OPENVINO
+		cmocka_unit_test(weights),
+#endif
 	};
 
 	test_main_begin(280);
