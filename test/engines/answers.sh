@@ -111,6 +111,8 @@ tflite)
 tf)
 	model tf tf/lstm2 'tf_model_load tf_model_run tf_model_unload'
 	model tf tf/frozen_graph.pb 'tf_model_load tf_model_run tf_model_unload'
+	infer tf/lstm2
+	infer tf/frozen_graph.pb
 	;;
 openvino)
 	classify shapes/shapes.onnx
