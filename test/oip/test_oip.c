@@ -367,6 +367,37 @@ static void late(void **state)
 	vaccel_resource_delete(model);
 }
 
+/* The operator's limit on an operation: the call ends before the worker would be killed. */
+static void op_timeout(void **state)
+{
+	static const char *const args[] = {"--sandbox=strict", "--models=slow", "--op-timeout=2", NULL};
+	struct vaccel_infer_tensor x = {.name = "x", .datatype = VACCEL_INFER_UINT8, .nr_dims = 1, .shape = {1},
+					.data = "x", .size = 1}, y = {.name = "y"};
+	struct vaccel_resource *model;
+	struct vaccel_session sess;
+	struct daemon host;
+	char url[64];
+
+	(void)state;
+	server_start(&server, OIP_SERVER, NULL, NULL, NULL);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d", server.port);
+	setenv("VACCEL_OIP_URL", url, 1);
+	start_daemon(&host, ENGINE_PLUGIN, args);
+	setenv("VACCEL_VIRTIO_SOCKET", host.socket, 1);
+	setenv("VACCEL_PLUGINS", VIRTIO_PLUGIN, 1);
+	assert_int_equal(vaccel_bootstrap(), 0);
+	assert_int_equal(vaccel_session_init(&sess, 0), 0);
+	assert_int_equal(vaccel_resource_new(&model, "model://slow", VACCEL_RESOURCE_MODEL), 0);
+	assert_int_equal(vaccel_resource_register(model, &sess), 0);
+	assert_int_equal(vaccel_infer_load(&sess, model), 0);
+	assert_int_equal(vaccel_infer_run(&sess, model, &x, 1, &y, 1), VACCEL_EREMOTEIO);
+	assert_int_equal(daemon_stat(&host, "restarts"), 0);
+	vaccel_resource_delete(model);
+	assert_int_equal(vaccel_session_release(&sess), 0);
+	assert_int_equal(vaccel_cleanup(), 0);
+	assert_int_equal(stop_daemon(&host), 0);
+}
+
 static void *run_often(void *arg)
 {
 	for (int i = 0; i < 25; i++)
@@ -502,7 +533,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(variables), TEST(binary_answers), TEST(text_answers), TEST(several), TEST(misfits),
-		TEST(models), TEST(statuses), TEST(failover), TEST(not_ready), TEST(late), TEST(parallel), TEST(tokens),
+		TEST(models), TEST(statuses), TEST(failover), TEST(not_ready), TEST(late), TEST(op_timeout), TEST(parallel), TEST(tokens),
 		TEST(encrypted),
 	};
 
