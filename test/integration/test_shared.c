@@ -281,9 +281,11 @@ static void expect_recovery(struct program *p, unsigned int nr)
 static void start_with(struct program *p, int nr, const char *option)
 {
 	start(option);
-	for (int i = 0; i < nr; i++)
+	for (int i = 0; i < nr; i++) {
 		start_program(&p[i]);
-	await_clients(nr);
+		/* The supervisor that is ready is always the last one, then. */
+		await_clients(i + 1);
+	}
 }
 
 static void end_all(struct program *p, int nr)
@@ -496,8 +498,7 @@ static void test_killed(void **state)
 		assert_int_not_equal(worker(), old);
 	}
 	await_clients(MANY);
-	assert_true(has_logged("the shared worker is gone (killed by signal 9 (Killed)), with all that its "
-			       "clients had"));
+	assert_true(has_logged("the shared worker is gone (killed"));
 	end_all(p, MANY);
 }
 
@@ -560,7 +561,7 @@ static void test_takes_none(void **state)
 	assert_int_equal(children(host.pid, all, 4), 4);
 	kill(all[3], SIGKILL);
 	await_worker(old);
-	assert_true(has_logged("the shared worker is gone (killed by signal 9 (Killed): it does not answer)"));
+	assert_true(has_logged(": it does not answer), with all that its clients had"));
 	expect_recovery(p, 2);
 	end_all(p, 2);
 }
