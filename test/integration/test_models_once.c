@@ -312,14 +312,19 @@ static void end_client(struct client *c, int signal)
 
 static struct client clients[CLIENTS];
 
-static void start(void)
+static void start_as(const char *isolation)
 {
 	char option[256], dir[200];
 
 	snprintf(dir, sizeof(dir), "%s/cache", test_dir());
 	mkdir(dir, 0700);
 	snprintf(option, sizeof(option), "--cache-dir=%s", dir);
-	start_daemon(&host, NOOP_PLUGIN, (const char *[]){ "--max-clients=40", option, "-v", NULL });
+	start_daemon(&host, NOOP_PLUGIN, (const char *[]){ "--max-clients=40", option, "-v", isolation, NULL });
+}
+
+static void start(void)
+{
+	start_as(NULL);
 }
 
 /* They end by themselves; somebody has to take note, and here it is us. */
@@ -367,12 +372,11 @@ static void end_all(int from)
 }
 
 /* They prove to hold what the first one has sent. */
-static void one_sends(void **state)
+static void one_sends_to(const char *isolation)
 {
 	struct client first;
 
-	(void)state;
-	start();
+	start_as(isolation);
 	start_client(&first);
 	tell(&first, '0');
 	empty_directory();
@@ -400,12 +404,25 @@ static void one_sends(void **state)
 	assert_int_equal(stop(NULL), 0);
 }
 
-/* All come at once, and none finds it there; or none of them asks. */
-static void all_send(void **state)
+static void one_sends(void **state)
+{
+	(void)state;
+	one_sends_to(NULL);
+}
+
+/* Clients of one worker have keepers of their own: each has to prove it, and has the same memory then. */
+static void one_sends_to_a_worker_for_all(void **state)
 {
 	(void)state;
 	empty_directory();
-	start();
+	one_sends_to("--isolation=shared");
+}
+
+/* All come at once, and none finds it there; or none of them asks. */
+static void all_send_to(const char *isolation)
+{
+	empty_directory();
+	start_as(isolation);
 	start_all('0');
 	expect_once(CLIENTS, 0);
 	end_all(0);
@@ -415,6 +432,18 @@ static void all_send(void **state)
 	expect_once(CLIENTS, 1);
 	end_all(0);
 	assert_int_equal(stop(NULL), 0);
+}
+
+static void all_send(void **state)
+{
+	(void)state;
+	all_send_to(NULL);
+}
+
+static void all_send_to_a_worker_for_all(void **state)
+{
+	(void)state;
+	all_send_to("--isolation=shared");
 }
 
 /* What a worker had is given back, the others' stays, and the next one gets it again. */
@@ -517,7 +546,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(one_sends, stop),
+		cmocka_unit_test_teardown(one_sends_to_a_worker_for_all, stop),
 		cmocka_unit_test_teardown(all_send, stop),
+		cmocka_unit_test_teardown(all_send_to_a_worker_for_all, stop),
 		cmocka_unit_test_teardown(worker_dies, stop),
 		cmocka_unit_test_teardown(store_dies, stop),
 		cmocka_unit_test_teardown(not_asked_for, stop),
