@@ -193,8 +193,14 @@ static void report(const char *name, int err)
 /* Opens the file that is to be this process's own. Return: 0 or an errno value, logged. */
 static int open_file(void)
 {
+	const char *suffix = strrchr(path, '.');
 	char own[PATH_MAX];
+	struct timespec now;
 	int err = EBUSY;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	file.is_otlp = suffix && !strcmp(suffix, ".jsonl");
+	file.epoch = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec - now_ns();
 
 	if (!inherited)
 		err = trace_file_open(&file, path);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "no_signal.h"
+#include "trace_text.h"
 #include "transport/fd.h"
 #include "vaccel.h"
 
@@ -68,13 +69,7 @@ void trace_file_escape(char *to, const char *name)
 
 /* ---- Events --------------------------------------------------------------------------------- */
 
-/* Text that grows; there is room for it. */
-struct text {
-	char *at;
-	char *end;
-};
-
-__attribute__((format(printf, 2, 3))) static void add(struct text *t, const char *format, ...)
+void trace_text_add(struct trace_text *t, const char *format, ...)
 {
 	va_list args;
 	int len;
@@ -89,79 +84,91 @@ __attribute__((format(printf, 2, 3))) static void add(struct text *t, const char
 #define US "%" PRIu64 ".%03u"
 #define US_OF(ns) (ns) / 1000, (unsigned int)((ns) % 1000)
 
-static void add_args(struct text *t, uint64_t bytes, int32_t result)
+static void add_args(struct trace_text *t, uint64_t bytes, int32_t result)
 {
 	if (bytes && result)
-		add(t, ",\"args\":{\"bytes\":%" PRIu64 ",\"result\":%" PRId32 "}}", bytes, result);
+		trace_text_add(t, ",\"args\":{\"bytes\":%" PRIu64 ",\"result\":%" PRId32 "}}", bytes, result);
 	else if (result)
-		add(t, ",\"args\":{\"result\":%" PRId32 "}}", result);
+		trace_text_add(t, ",\"args\":{\"result\":%" PRId32 "}}", result);
 	else if (bytes)
-		add(t, ",\"args\":{\"bytes\":%" PRIu64 "}}", bytes);
+		trace_text_add(t, ",\"args\":{\"bytes\":%" PRIu64 "}}", bytes);
 	else
-		add(t, ",\"args\":{}}");
+		trace_text_add(t, ",\"args\":{}}");
 }
 
-struct span {
-	const char *name; /* escaped */
-	uint64_t start, end, bytes;
-	int32_t result;
-	bool of_host;
-};
-
 /* One event, or two of an asynchronous call, each behind a comma */
-static void add_span(struct text *t, const struct trace_record *r, const struct span *s)
+static void add_part(struct trace_text *t, const struct trace_record *r, const struct trace_part *p)
 {
-	const int pid = s->of_host ? HOST_PID : (int)getpid(), tid = (int)r->thread;
+	const int pid = p->role >= TRACE_ON_HOST ? HOST_PID : (int)getpid(), tid = (int)r->thread;
 
 	if (!r->async) {
-		add(t, ",\n{\"ph\":\"X\",\"name\":\"%s\",\"cat\":\"vaccel\",\"pid\":%d,\"tid\":%d,\"ts\":" US
-		       ",\"dur\":" US, s->name, pid, tid, US_OF(s->start), US_OF(s->end - s->start));
-		add_args(t, s->bytes, s->result);
+		trace_text_add(t, ",\n{\"ph\":\"X\",\"name\":\"%s\",\"cat\":\"vaccel\",\"pid\":%d,\"tid\":%d,\"ts\":" US
+				  ",\"dur\":" US, p->name, pid, tid, US_OF(p->start), US_OF(p->end - p->start));
+		add_args(t, p->bytes, p->result);
 		return;
 	}
-	add(t, ",\n{\"ph\":\"b\",\"id\":\"0x%" PRIx64 "\",\"name\":\"%s\",\"cat\":\"vaccel\",\"pid\":%d,\"tid\":%d,"
-	       "\"ts\":" US, r->async, s->name, pid, tid, US_OF(s->start));
-	add_args(t, s->bytes, s->result);
-	add(t, ",\n{\"ph\":\"e\",\"id\":\"0x%" PRIx64 "\",\"name\":\"%s\",\"cat\":\"vaccel\",\"pid\":%d,\"tid\":%d,"
-	       "\"ts\":" US "}", r->async, s->name, pid, tid, US_OF(s->end));
+	trace_text_add(t, ",\n{\"ph\":\"b\",\"id\":\"0x%" PRIx64 "\",\"name\":\"%s\",\"cat\":\"vaccel\",\"pid\":%d,"
+			  "\"tid\":%d,\"ts\":" US, r->async, p->name, pid, tid, US_OF(p->start));
+	add_args(t, p->bytes, p->result);
+	trace_text_add(t, ",\n{\"ph\":\"e\",\"id\":\"0x%" PRIx64 "\",\"name\":\"%s\",\"cat\":\"vaccel\",\"pid\":%d,"
+			  "\"tid\":%d,\"ts\":" US "}", r->async, p->name, pid, tid, US_OF(p->end));
+}
+
+static void add_clock(struct trace_text *t, const struct trace_record *r)
+{
+	trace_text_add(t, ",\n{\"ph\":\"i\",\"s\":\"p\",\"name\":\"host clock\",\"cat\":\"vaccel\",\"pid\":%d,\"tid\":%d,"
+			  "\"ts\":" US ",\"args\":{\"offset_ns\":%" PRId64 ",\"error_ns\":%" PRIu64 "}}",
+		       HOST_PID, (int)r->thread, US_OF(r->times[0]), (int64_t)r->times[1], r->times[2]);
 }
 
 /* In the order of struct vaccel_trace_call */
 enum { BEGUN, SENT, ANSWERED, ENDED, TAKEN, STARTED, FINISHED, REPLIED };
 
-static void add_call(struct text *t, const struct trace_record *r, const char *name)
+/* The spans of a record. @name: its own, escaped. Return: how many; none of a clock */
+static int split(const struct trace_record *r, const char *name, struct trace_part parts[TRACE_PARTS])
 {
 	const uint64_t *at = r->times;
-	const struct span spans[] = {
-		{ "encode", at[BEGUN], at[SENT], r->bytes, 0, false },
-		{ "driver wait", at[SENT], at[ANSWERED], 0, 0, false },
-		{ "outputs", at[ANSWERED], at[ENDED], r->reply_bytes, 0, false },
-		{ "queue", at[SENT], at[TAKEN], 0, 0, true },
-		{ "decode", at[TAKEN], at[STARTED], 0, 0, true },
-		{ "engine", at[STARTED], at[FINISHED], 0, 0, true },
-		{ "reply", at[FINISHED], at[REPLIED], 0, 0, true },
-	};
-	const struct span whole = { name, at[BEGUN], at[ENDED], 0, r->result, false };
+	int nr = 0, wait;
 
+	if (r->kind == TRACE_SPAN) {
+		parts[0] = (struct trace_part){ name, at[0], at[1], r->bytes, r->result, TRACE_OP, -1 };
+		return 1;
+	}
+	if (r->kind != TRACE_CALL)
+		return 0;
 	if (*name)
-		add_span(t, r, &whole);
-	for (int i = 0; i < (at[TAKEN] ? 7 : 3); i++)
-		add_span(t, r, &spans[i]);
+		parts[nr++] = (struct trace_part){ name, at[BEGUN], at[ENDED], 0, r->result, TRACE_OP, -1 };
+	parts[nr++] = (struct trace_part){ "encode", at[BEGUN], at[SENT], r->bytes, 0, TRACE_HERE, -1 };
+	wait = nr++;
+	parts[wait] = (struct trace_part){ "driver wait", at[SENT], at[ANSWERED], 0, 0, TRACE_WAIT, -1 };
+	parts[nr++] = (struct trace_part){ "outputs", at[ANSWERED], at[ENDED], r->reply_bytes, 0, TRACE_HERE, -1 };
+	if (!at[TAKEN])
+		return nr;
+	parts[nr++] = (struct trace_part){ "queue", at[SENT], at[TAKEN], 0, 0, TRACE_ON_HOST, wait };
+	parts[nr++] = (struct trace_part){ "decode", at[TAKEN], at[STARTED], 0, 0, TRACE_ON_HOST, wait };
+	parts[nr++] = (struct trace_part){ "engine", at[STARTED], at[FINISHED], 0, 0, TRACE_ENGINE, wait };
+	parts[nr++] = (struct trace_part){ "reply", at[FINISHED], at[REPLIED], 0, 0, TRACE_ON_HOST, wait };
+	return nr;
 }
 
-static void add_record(struct text *t, const struct trace_record *r)
+/* @any: there is something in @t since trace_otlp_begin() */
+static void add_record(const struct trace_file *f, struct trace_text *t, const struct trace_record *r, bool *any)
 {
+	struct trace_part parts[TRACE_PARTS];
 	char name[TRACE_ESCAPED_MAX];
+	int nr;
 
 	trace_file_escape(name, r->name);
-	if (r->kind == TRACE_CALL)
-		add_call(t, r, name);
-	else if (r->kind == TRACE_SPAN)
-		add_span(t, r, &(struct span){ name, r->times[0], r->times[1], r->bytes, r->result, false });
-	else
-		add(t, ",\n{\"ph\":\"i\",\"s\":\"p\",\"name\":\"host clock\",\"cat\":\"vaccel\",\"pid\":%d,\"tid\":%d,"
-		       "\"ts\":" US ",\"args\":{\"offset_ns\":%" PRId64 ",\"error_ns\":%" PRIu64 "}}",
-		    HOST_PID, (int)r->thread, US_OF(r->times[0]), (int64_t)r->times[1], r->times[2]);
+	nr = split(r, name, parts);
+	for (int i = 0; i < nr; i++) {
+		if (f->is_otlp)
+			trace_otlp_part(t, r, parts, i, f->epoch, *any);
+		else
+			add_part(t, r, &parts[i]);
+		*any = true;
+	}
+	if (r->kind == TRACE_CLOCK && !f->is_otlp)
+		add_clock(t, r);
 }
 
 /* ---- The file ------------------------------------------------------------------------------- */
@@ -211,6 +218,9 @@ static int add_tail(const struct trace_file *f)
 	char text[512], host[160] = "";
 	int len, err;
 
+	/* Its lines are whole. */
+	if (f->is_otlp)
+		return ftruncate(f->fd, f->end) ? errno : 0;
 	if (f->has_clock)
 		snprintf(host, sizeof(host), ",\"host_clock_offset_ns\":%" PRId64 ",\"host_clock_error_ns\":%" PRIu64,
 			 f->offset, f->error);
@@ -221,13 +231,23 @@ static int add_tail(const struct trace_file *f)
 	return err || !ftruncate(f->fd, f->end + len) ? err : errno;
 }
 
-static int add_head(struct trace_file *f)
+/* The name of this program, escaped */
+static void get_program(char name[TRACE_ESCAPED_MAX])
 {
-	char text[512], name[TRACE_ESCAPED_MAX], program[TRACE_NAME];
-	int len;
+	char program[TRACE_NAME];
 
 	snprintf(program, sizeof(program), "%s", program_invocation_short_name);
 	trace_file_escape(name, program);
+}
+
+static int add_head(struct trace_file *f)
+{
+	char text[512], name[TRACE_ESCAPED_MAX];
+	int len;
+
+	if (f->is_otlp)
+		return 0;
+	get_program(name);
 	len = snprintf(text, sizeof(text),
 		       "{\"traceEvents\":[\n"
 		       "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":%d,\"args\":{\"name\":\"%s\"}},\n"
@@ -273,18 +293,25 @@ void trace_file_close(struct trace_file *f)
 
 int trace_file_add(struct trace_file *f, const struct trace_record *records, size_t nr)
 {
-	char text[PIECE];
-	struct text t = { text, text + sizeof(text) };
+	char text[PIECE], program[TRACE_ESCAPED_MAX];
+	struct trace_text t = { text, text + sizeof(text) };
 	int err = is_ours(f) ? 0 : EBADF, last;
+	bool any = false;
 
 	if (err)
 		return err;
+	get_program(program);
 	for (size_t i = 0; i < nr && !err; i++) {
-		add_record(&t, &records[i]);
-		if (t.end - t.at < RECORD_MAX || i == nr - 1) {
-			err = add_text(f, text, (size_t)(t.at - text));
-			t.at = text;
-		}
+		if (f->is_otlp && t.at == text)
+			trace_otlp_begin(&t, program);
+		add_record(f, &t, &records[i], &any);
+		if (t.end - t.at >= RECORD_MAX && i < nr - 1)
+			continue;
+		if (f->is_otlp)
+			trace_otlp_end(&t);
+		err = add_text(f, text, (size_t)(t.at - text));
+		t.at = text;
+		any = false;
 	}
 	last = add_tail(f);
 	return err ? err : last;

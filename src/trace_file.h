@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The file of a trace: a JSON object in the Trace Event Format. It is whole after each trace_file_add(), which
- * goes on where the last one has ended.
+ * The file of a trace: a JSON object in the Trace Event Format, or lines of OTLP/JSON. It is whole after each
+ * trace_file_add(), which goes on where the last one has ended.
  */
 #pragma once
 
@@ -39,6 +39,9 @@ struct trace_file {
 	dev_t device; /* which file that is */
 	ino_t inode;
 	off_t end; /* of the last event */
+	/* In which format: set by the owner before it is opened */
+	bool is_otlp;	/* see trace_text.h */
+	uint64_t epoch; /* Unix time at 0 of CLOCK_MONOTONIC, in ns */
 	/* To be said behind the events: changed by the owner */
 	uint64_t lost; /* spans */
 	bool has_clock; /* of a host, measured: */

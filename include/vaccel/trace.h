@@ -4,7 +4,7 @@
  *
  * With VACCEL_TRACE=FILE in the environment the library writes when each operation ran, and what it has
  * spent its time with, to FILE: JSON in the Trace Event Format, which https://ui.perfetto.dev and
- * chrome://tracing show. Plugins add what they do, and programs can add spans of their own:
+ * chrome://tracing show; or OTLP/JSON of OpenTelemetry, a request in each line, where FILE ends in ".jsonl". Plugins add what they do, and programs can add spans of their own:
  *
  *	struct vaccel_trace_span span = { .name = "resize", .start = now() };
  *

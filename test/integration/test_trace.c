@@ -191,6 +191,22 @@ static void test_calls(void **state)
 				    "--calls SESSION_RELEASE=1 --spans 'driver wait=54' --spans engine=53"));
 }
 
+/* The same in the format of OpenTelemetry */
+static void test_otlp(void **state)
+{
+	char command[1024];
+
+	(void)state;
+	snprintf(trace, sizeof(trace), "%s/trace.jsonl", test_dir());
+	assert_int_equal(run("calls"), 0);
+	snprintf(command, sizeof(command), "python3 " CHECK_OTLP " %s --spans NOOP=50 --spans engine=53 "
+		 "--under engine='driver wait' --spans 'driver wait=54'", trace);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(run("async"), 0);
+	snprintf(command, sizeof(command), "python3 " CHECK_OTLP " %s --spans NOOP=200 --under engine='driver wait'", trace);
+	assert_int_equal(system(command), 0);
+}
+
 static void test_async(void **state)
 {
 	(void)state;
@@ -255,7 +271,7 @@ int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start_host, stop_host)
 	const struct CMUnitTest tests[] = {
-		TEST(test_calls), TEST(test_async), TEST(test_threads), TEST(test_fork), TEST(test_lost),
+		TEST(test_calls), TEST(test_otlp), TEST(test_async), TEST(test_threads), TEST(test_fork), TEST(test_lost),
 	};
 
 	if (argc == 2)

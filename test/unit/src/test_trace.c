@@ -235,6 +235,43 @@ static void test_calls(void **state)
 				   "--calls queue=1 --calls decode=1 --calls engine=1 --calls reply=1"));
 }
 
+static void make_otlp(void)
+{
+	struct vaccel_trace_call call = {
+		.answered = 8000, .taken = 3000, .started = 4000, .finished = 6000, .replied = 7000, .bytes = 5,
+	};
+
+	start(file);
+	run_noops(300);
+	add("a\"b\\c\nd");
+	/* A call within an operation, and one with none around */
+	call.begun = trace_start() ? vaccel_trace_start() : 0;
+	call.sent = call.taken = call.started = call.begun + 10;
+	call.finished = call.replied = call.answered = call.ended = call.begun + 20;
+	vaccel_trace_add_call(&call);
+	trace_op(VACCEL_OP_EXEC, call.begun - 1, trace_end(call.begun - 1, true), VACCEL_EPERM, 0);
+	call.name = "SESSION_INIT";
+	vaccel_trace_add_call(&call);
+	vaccel_trace_host_clock(1, 1);
+	/* In two parts */
+	assert_int_equal(vaccel_cleanup(), VACCEL_OK);
+	start(file);
+	run_noops(1);
+}
+
+static void test_otlp(void **state)
+{
+	char name[96], command[512];
+
+	(void)state;
+	snprintf(name, sizeof(name), "%s.jsonl", file);
+	assert_int_equal(in_child("make_otlp", name), 0);
+	snprintf(command, sizeof(command), "python3 " CHECK_OTLP " '%s' --spans NOOP=301 --spans 'a\"b\\c\nd=1' "
+		 "--spans EXEC=1 --spans SESSION_INIT=1 --spans encode=2 --spans engine=2 --under engine='driver wait'",
+		 name);
+	assert_int_equal(system(command), 0);
+}
+
 /* ---- What goes wrong ------------------------------------------------------------------------- */
 
 static void use_bad_path(void)
@@ -402,7 +439,7 @@ static int run_part(const char *name)
 		const char *name;
 		void (*run)(void);
 	} parts[] = {
-		PART(make_spans), PART(make_too_many), PART(make_nothing), PART(make_calls), PART(use_bad_path),
+		PART(make_spans), PART(make_otlp), PART(make_too_many), PART(make_nothing), PART(make_calls), PART(use_bad_path),
 		PART(fill_disk), PART(close_all), PART(be_parent), PART(run_another),
 	};
 
@@ -420,6 +457,7 @@ int main(int argc, char **argv)
 #define TEST(name) cmocka_unit_test_teardown(name, remove_files)
 	const struct CMUnitTest tests[] = {
 		TEST(test_escape), TEST(test_spans), TEST(test_bound), TEST(test_none), TEST(test_calls),
+		TEST(test_otlp),
 		TEST(test_bad_paths), TEST(test_full_disk), TEST(test_closed), TEST(test_fork), TEST(test_locked),
 	};
 
