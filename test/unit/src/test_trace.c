@@ -412,6 +412,39 @@ static void test_fork(void **state)
 	assert_true(is_right(file, "--calls NOOP=2"));
 }
 
+/* Nobody writes to its parent's file any more when this child ends. */
+static void leave_orphan(void)
+{
+	pid_t parent = getpid();
+
+	start(file);
+	run_noops(2);
+	if (fork())
+		return;
+	for (int i = 0; i < 1000 && getppid() == parent; i++)
+		usleep(10000);
+	run_noops(3);
+}
+
+static void test_orphan(void **state)
+{
+	char command[256];
+	int alive[2];
+
+	(void)state;
+	/* Its end is seen by the end of this, which it inherits. */
+	assert_int_equal(pipe(alive), 0);
+	assert_int_equal(in_child("leave_orphan", file), 0);
+	close(alive[1]);
+	assert_int_equal(read(alive[0], command, 1), 0);
+	close(alive[0]);
+	assert_true(is_right(file, "--calls NOOP=2"));
+	snprintf(command, sizeof(command), "mv %s.[0-9]* %s.own", file, file);
+	assert_int_equal(system(command), 0);
+	snprintf(command, sizeof(command), "%s.own", file);
+	assert_true(is_right(command, "--calls NOOP=3"));
+}
+
 static void test_locked(void **state)
 {
 	struct trace_file other = { .fd = -1 };
@@ -440,7 +473,7 @@ static int run_part(const char *name)
 		void (*run)(void);
 	} parts[] = {
 		PART(make_spans), PART(make_otlp), PART(make_too_many), PART(make_nothing), PART(make_calls), PART(use_bad_path),
-		PART(fill_disk), PART(close_all), PART(be_parent), PART(run_another),
+		PART(fill_disk), PART(close_all), PART(be_parent), PART(leave_orphan), PART(run_another),
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -458,7 +491,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(test_escape), TEST(test_spans), TEST(test_bound), TEST(test_none), TEST(test_calls),
 		TEST(test_otlp),
-		TEST(test_bad_paths), TEST(test_full_disk), TEST(test_closed), TEST(test_fork), TEST(test_locked),
+		TEST(test_bad_paths), TEST(test_full_disk), TEST(test_closed), TEST(test_fork), TEST(test_orphan), TEST(test_locked),
 	};
 
 	self = argv[0];
