@@ -56,8 +56,8 @@ find src plugins host tools examples packaging/vm -name '*.[ch]' -o -name qemu-v
 sed -n '/^## Messages/,/^## Known/s/^| `\([^`]*\)`.*/\1/p' docs/troubleshooting.md >"$work/messages"
 [ "$(wc -l <"$work/messages")" -gt 35 ] || fail "docs/troubleshooting.md: no tables of messages found"
 while IFS= read -r message; do
-	echo "$message" | sed -E 's/\.\.\.|\b(PATH|FILE|[A-Z])\b|[0-9]+|[()]/\n/g; s/^(qemu-vaccel: |\[onnx\] )//;
-		s/\/dev\/virtio-accel/\n/' | sed -E 's/^[ ,:]+|[ ,:]+$//g' | grep -E '.{9}' |
+	echo "$message" | sed -E 's/\.\.\.|\b(PATH|FILE|[A-Z])\b|[0-9]+|[()]/\n/g; s/^(qemu-vaccel: |\[(onnx|oip)\] )//;
+		s/\/dev\/virtio-accel|model:\/\//\n/' | sed -E 's/^[ ,:]+|[ ,:]+$//g' | grep -E '.{9}' |
 		while IFS= read -r part; do
 			grep -qF -- "$part" "$work/code" || echo "$part"
 		done >"$work/missing"
