@@ -126,6 +126,7 @@ torch)
 	classify torch/cnn_trace.pt
 	learned
 	model torch torch/cnn_trace.pt 'torch_model_load torch_model_run'
+	infer torch/cnn_trace.pt
 	numbers torch_sgemm
 	;;
 opencl) numbers blas_sgemm fpga_arraycopy fpga_mmult fpga_parallel fpga_vectoradd minmax ;;
