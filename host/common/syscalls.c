@@ -113,11 +113,15 @@ static int deny_clones(scmp_filter_ctx ctx)
 	return ret;
 }
 
-/* A pair of datagram sockets could be used to send to any socket that has a path. */
+/*
+ * A pair of datagram sockets could be used to send to any socket that has a path; a connection that somebody
+ * else has made (see connector.h) to connect to others, or to wait for them.
+ */
 static int deny_sockets(scmp_filter_ctx ctx)
 {
+	static const char *const naming_peers[] = { "socket", "connect", "bind", "listen", NULL };
 	static const uint64_t types[] = { SOCK_DGRAM, SOCK_RAW };
-	int ret = seccomp_rule_add(ctx, DENY, SCMP_SYS(socket), 0);
+	int ret = add(ctx, DENY, naming_peers);
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]) && !ret; i++)
 		ret = seccomp_rule_add(ctx, DENY, SCMP_SYS(socketpair), 1,

@@ -65,6 +65,21 @@ static int open_inet(void)
 	return 0;
 }
 
+/* A connection that somebody else has made is used for another peer, or to wait for one. Return: why not, or 0 */
+static int redirect(void)
+{
+	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	int socks[2], ret = 0;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socks))
+		return errno;
+	if (connect(socks[0], &nobody, sizeof(nobody)) && errno == EPERM && listen(socks[0], 1) && errno == EPERM)
+		ret = EPERM;
+	close(socks[0]);
+	close(socks[1]);
+	return ret;
+}
+
 static int run_program(const char *path)
 {
 	char *argv[] = { (char *)(uintptr_t)path, NULL };
@@ -293,6 +308,8 @@ static int attack(const char *what, const char *arg)
 		return connect_to(arg);
 	if (!strcmp(what, "inet"))
 		return open_inet();
+	if (!strcmp(what, "redirect"))
+		return redirect();
 	if (!strcmp(what, "exec"))
 		return run_program(arg);
 	if (!strcmp(what, "fork"))

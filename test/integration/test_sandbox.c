@@ -115,6 +115,7 @@ static void expect_strict(void)
 	expect("list", test_dir(), EACCES);
 	expect("connect", neighbour, EPERM);
 	expect("inet", "", EPERM);
+	expect("redirect", "", EPERM);
 	expect("exec", "/bin/true", EPERM);
 	if (!SYSCALLS_SANITIZED)
 		expect("fork", "", EPERM);
@@ -314,6 +315,7 @@ static void test_network(void **state)
 	(void)state;
 	start(network);
 	expect("inet", "", 0);
+	expect("redirect", "", 0);
 	expect("connect", neighbour, 0);
 	expect("read", secret, EACCES);
 	finish();
