@@ -104,6 +104,7 @@ static int outlive(int ready)
 		ret = vaccel_session_release(&sess);
 	if (ret)
 		printf("after %u calls and %u losses: %d\n", calls, losses, ret);
+	fflush(stdout);
 	return ret;
 }
 
@@ -451,7 +452,7 @@ static void test_restart(void **state)
 	for (unsigned int i = 0; i < NR_RESTARTED; i++) {
 		pids[i] = spawn();
 		if (!pids[i])
-			exit(outlive(ready[1]));
+			_exit(outlive(ready[1]));
 	}
 	close(ready[1]);
 	await_calls(ready[0]);
