@@ -14,9 +14,9 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "helper.h"
 #include "log.h"
 #include "sandbox.h"
 #include "streams.h"
@@ -145,9 +145,17 @@ static void serve(const struct policy *policy, const char *dir)
 	_exit(0);
 }
 
+struct task {
+	const struct policy *policy;
+	const char *dir;
+};
+
 /* In the new process: nothing of the supervisor's but these descriptors */
-static void run(const struct policy *policy, int sock, const char *dir)
+static void run(int sock, void *arg)
 {
+	const struct task *task = arg;
+	const struct policy *policy = task->policy;
+	const char *dir = task->dir;
 	char above[PATH_MAX], name[PATH_MAX];
 	sigset_t all;
 
@@ -188,32 +196,14 @@ static void find_other(char *other, size_t size, const char *dir, const char *ru
 
 int cleaner_start(struct cleaner *c, const struct policy *policy, const char *dir)
 {
-	int socks[2], err;
-	pid_t pid;
+	struct task task = { policy, dir };
+	int ret = helper_start(run, &task);
 
-	c->sock = -1;
-	c->nr_pending = 0;
 	*c->other = '\0';
+	c->nr_pending = 0;
 	c->dir = dir;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks))
-		return -errno;
-	fflush(NULL);
-	/* A child of nobody: the supervisor waits for its workers alone. */
-	pid = fork();
-	if (pid == 0) {
-		if (fork() != 0)
-			_exit(0);
-		run(policy, socks[1], dir);
-	}
-	err = errno;
-	close(socks[1]);
-	if (pid < 0) {
-		close(socks[0]);
-		return -err;
-	}
-	waitpid(pid, NULL, 0);
-	c->sock = socks[0];
-	return 0;
+	c->sock = ret < 0 ? -1 : ret;
+	return ret < 0 ? ret : 0;
 }
 
 /* It is dead, or out of its mind: what it was asked for is as good as left there. */

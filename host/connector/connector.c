@@ -13,11 +13,11 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "declared.h"
 #include "fdpass.h"
+#include "helper.h"
 #include "sandbox.h"
 #include "streams.h"
 #include "transport/clock.h"
@@ -161,13 +161,14 @@ static void *serve(void *unused)
 }
 
 /* In the new process: nothing of the supervisor's but the socket. */
-static void run(int sock)
+static void run(int sock, void *unused)
 {
 	pthread_t threads[NR_THREADS - 1];
 	uint16_t ports[CONNECTOR_MAX_SERVERS];
 	unsigned int nr_threads = 0;
 	sigset_t all;
 
+	(void)unused;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	if (streams_detach() || dup2(sock, 3) < 0)
@@ -187,8 +188,7 @@ static void run(int sock)
 
 int connector_start(const char **variable, const char **why)
 {
-	int socks[2], ret;
-	pid_t pid;
+	int ret;
 
 	servers.nr = 0;
 	servers.variable = servers.why = NULL;
@@ -197,21 +197,5 @@ int connector_start(const char **variable, const char **why)
 	*why = servers.why;
 	if (ret || !servers.nr)
 		return ret ? ret : -ENOENT;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks))
-		return -errno;
-	fflush(NULL);
-	/* A child of nobody: the supervisor waits for its worker alone. */
-	pid = fork();
-	if (pid == 0) {
-		if (fork() != 0)
-			_exit(0);
-		run(socks[1]);
-	}
-	ret = pid < 0 ? -errno : socks[0];
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-	close(socks[1]);
-	if (ret < 0)
-		close(socks[0]);
-	return ret;
+	return helper_start(run, NULL);
 }

@@ -14,11 +14,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cache_dir.h"
 #include "fdpass.h"
+#include "helper.h"
 #include "keeper_proto.h"
 #include "sandbox.h"
 #include "shared.h"
@@ -150,13 +150,27 @@ static void *serve_all(void *arg)
 	return NULL;
 }
 
-/* In the new process: nothing of the supervisor's but the directory and the sockets. @store: may be -1 */
-static void run(int dir, int sock, int store)
+/* A copy that is in nobody's way */
+static int move_up(int fd)
 {
+	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 6);
+}
+
+struct task {
+	int dir;
+	int store; /* may be -1 */
+};
+
+/* In the new process: nothing of the supervisor's but the directory and the sockets. */
+static void run(int sock, void *arg)
+{
+	const struct task *task = arg;
+	int dir = move_up(task->dir), store = move_up(task->store);
 	pthread_t threads[NR_THREADS - 1];
 	unsigned int nr_threads = 0;
 	sigset_t all;
 
+	sock = move_up(sock);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	if (streams_detach() || dup2(dir, 3) < 0 || dup2(sock, 4) < 0 ||
@@ -179,41 +193,15 @@ static void run(int dir, int sock, int store)
 	_exit(0);
 }
 
-/* A copy that is in nobody's way */
-static int move_up(int fd)
-{
-	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 6);
-}
-
 int keeper_start(int dir, uint64_t max_bytes, int store)
 {
-	int socks[2], ret;
-	pid_t pid;
+	struct task task = { dir, store };
+	int ret;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks))
-		return -errno;
 	keeper.max_bytes = max_bytes;
-	if (getrandom(keeper.secret, sizeof(keeper.secret), 0) != sizeof(keeper.secret)) {
-		ret = -EIO;
-		goto fail;
-	}
-	fflush(NULL);
-	/* A child of nobody: the supervisor waits for its worker alone. */
-	pid = fork();
-	if (pid == 0) {
-		if (fork() != 0)
-			_exit(0);
-		run(move_up(dir), move_up(socks[1]), move_up(store));
-	}
-	ret = pid < 0 ? -errno : 0;
+	if (getrandom(keeper.secret, sizeof(keeper.secret), 0) != sizeof(keeper.secret))
+		return -EIO;
+	ret = helper_start(run, &task);
 	memset(keeper.secret, 0, sizeof(keeper.secret));
-	if (ret)
-		goto fail;
-	waitpid(pid, NULL, 0);
-	close(socks[1]);
-	return socks[0];
-fail:
-	close(socks[0]);
-	close(socks[1]);
 	return ret;
 }

@@ -23,6 +23,7 @@
 #include "hubs.h"
 #include "log.h"
 #include "socket.h"
+#include "start.h"
 #include "store.h"
 #include "transport/clock.h"
 #include "transport/refusal.h"
@@ -712,27 +713,6 @@ static void on_signals(struct listener *l)
 	reap(l);
 }
 
-static int catch_signals(struct listener *l)
-{
-	struct sigaction hup;
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGCHLD);
-	/* Under nohup it goes on; what is held back is not ignored, though. */
-	if (sigaction(SIGHUP, NULL, &hup) || hup.sa_handler != SIG_IGN)
-		sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, &l->old_signals);
-	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (l->signals >= 0)
-		return 0;
-	log_error("signalfd: %s", strerror(errno));
-	return EX_OSERR;
-}
-
 static void shorten(int *timeout, uint64_t until, uint64_t now)
 {
 	int ms = until > now ? (int)(until - now) : 0;
@@ -919,7 +899,7 @@ int listener_run(const struct listener_options *opts)
 	for (unsigned int i = 0; i < l->nr_places; i++)
 		l->places[i] = (struct place){ .sock = -1, .counters = -1 };
 	raise_limit(l);
-	ret = catch_signals(l);
+	ret = start_signals(&l->signals, true, &l->old_signals);
 	if (!ret)
 		ret = watcher_open(&l->watcher, opts->observer, opts->metrics, opts->control);
 	if (!ret)

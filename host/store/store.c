@@ -13,10 +13,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fdpass.h"
+#include "helper.h"
 #include "sandbox.h"
 #include "store_proto.h"
 #include "streams.h"
@@ -306,10 +306,11 @@ static void raise_limit(void)
 }
 
 /* In the new process: nothing of the listener's but the door. */
-static void run(int door)
+static void run(int door, void *unused)
 {
 	sigset_t all;
 
+	(void)unused;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	if (streams_detach() || dup2(door, 3) < 0)
@@ -329,28 +330,7 @@ static void run(int door)
 
 int store_start(void)
 {
-	int socks[2];
-	pid_t pid;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks))
-		return -errno;
-	fflush(NULL);
-	/* A child of nobody, as it outlives a listener that is killed. */
-	pid = fork();
-	if (pid == 0) {
-		if (fork() != 0)
-			_exit(0);
-		run(socks[1]);
-	}
-	close(socks[1]);
-	if (pid < 0) {
-		int ret = -errno;
-
-		close(socks[0]);
-		return ret;
-	}
-	waitpid(pid, NULL, 0);
-	return socks[0];
+	return helper_start(run, NULL);
 }
 
 bool store_is_gone(int door)

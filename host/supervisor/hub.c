@@ -356,7 +356,7 @@ int hub_run(const struct hub_options *opts)
 	h->cleaner.sock = -1;
 	child_init(&h->worker);
 	raise_limit();
-	ret = start_signals(&h->signals);
+	ret = start_signals(&h->signals, false, NULL);
 	if (!ret)
 		ret = start_helpers(&h->forker, &h->cleaner, &opts->setup->policy, opts->worker_path,
 				    opts->connector);

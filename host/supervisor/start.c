@@ -13,7 +13,7 @@
 #include "log.h"
 #include "log_outlet.h"
 
-int start_signals(int *fd)
+int start_signals(int *fd, bool children, sigset_t *before)
 {
 	struct sigaction hup;
 	sigset_t set;
@@ -22,10 +22,12 @@ int start_signals(int *fd)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGUSR1);
+	if (children)
+		sigaddset(&set, SIGCHLD);
 	/* Under nohup it goes on; what is held back is not ignored, though. */
 	if (sigaction(SIGHUP, NULL, &hup) || hup.sa_handler != SIG_IGN)
 		sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigprocmask(SIG_BLOCK, &set, before);
 	*fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (*fd >= 0)
 		return 0;

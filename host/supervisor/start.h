@@ -4,12 +4,19 @@
 #ifndef HOST_START_H
 #define HOST_START_H
 
+#include <signal.h>
+#include <stdbool.h>
+
 #include "cleaner.h"
 #include "forker.h"
 #include "policy.h"
 
-/** start_signals() - from here on those that end or ask this process are only read from *fd */
-int start_signals(int *fd);
+/**
+ * start_signals() - from here on those that end or ask this process are only read from *fd
+ * @children: so are the ends of children
+ * @before:   receives what was blocked before; may be NULL
+ */
+int start_signals(int *fd, bool children, sigset_t *before);
 
 /**
  * start_helpers() - starts those who start workers, and who removes what workers leave

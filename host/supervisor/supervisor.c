@@ -342,7 +342,7 @@ int supervisor_run(const struct supervisor_options *opts)
 	s->cleaner.sock = -1;
 	guard_init();
 
-	ret = start_signals(&s->signals);
+	ret = start_signals(&s->signals, false, NULL);
 	if (!ret)
 		ret = start_device(s);
 	if (!ret)
