@@ -9,11 +9,10 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#ifdef HAVE_CURL
-#include <curl/curl.h>
-#endif
-
 #include "fs.h"
+#ifdef HAVE_CURL
+#include "netw/curl.h"
+#endif
 #include "resource_priv.h"
 #include "vaccel/error.h"
 #include "vaccel/log.h"
@@ -30,16 +29,18 @@ static bool has_scheme(const char *path, const char *scheme)
 	       !strncmp(path + len, SCHEME_END, strlen(SCHEME_END));
 }
 
+/* Without libcurl nothing here can tell; who downloads it, perhaps another host, will. */
 static bool url_valid(const char *url)
 {
 #ifdef HAVE_CURL
-	CURLU *parsed = curl_url();
+	const struct curl *curl = curl_load();
+	CURLU *parsed = curl ? curl->url() : NULL;
 	bool valid;
 
 	if (!parsed)
-		return false;
-	valid = curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK;
-	curl_url_cleanup(parsed);
+		return !curl;
+	valid = curl->url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK;
+	curl->url_cleanup(parsed);
 	return valid;
 #else
 	(void)url;

@@ -9,16 +9,15 @@
 
 #ifdef HAVE_CURL
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "fs.h"
+#include "netw/curl.h"
 #include "transport/fd.h"
 
 #define CONNECT_TIMEOUT_S 10L
@@ -32,14 +31,6 @@ struct sink {
 	int fd;
 	int error; /* code of a failed write */
 };
-
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-static CURLcode curl_ready;
-
-static void init_curl(void)
-{
-	curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-}
 
 static size_t write_chunk(char *data, size_t size, size_t nr, void *arg)
 {
@@ -65,14 +56,15 @@ static size_t write_chunk(char *data, size_t size, size_t nr, void *arg)
 	return total;
 }
 
-static CURLcode configure(CURL *curl, const char *url, struct sink *sink, char *message)
+static CURLcode configure(const struct curl *curl, CURL *handle, const char *url, struct sink *sink,
+			  char *message)
 {
 	CURLcode err = CURLE_OK;
 
-#define SET(option, value)                                           \
-	do {                                                         \
-		if (!err)                                            \
-			err = curl_easy_setopt(curl, option, value); \
+#define SET(option, value)                                              \
+	do {                                                            \
+		if (!err)                                               \
+			err = curl->easy_setopt(handle, option, value); \
 	} while (0)
 	SET(CURLOPT_URL, url);
 	SET(CURLOPT_ERRORBUFFER, message);
@@ -97,43 +89,41 @@ static CURLcode configure(CURL *curl, const char *url, struct sink *sink, char *
 	return err;
 }
 
-static int fetch(const char *url, int fd)
+static int fetch(const struct curl *curl, const char *url, int fd)
 {
 	char message[CURL_ERROR_SIZE] = "";
 	struct sink sink = { .fd = fd };
 	CURLcode err;
-	CURL *curl;
+	CURL *handle;
 	int ret = VACCEL_OK;
 
-	curl = curl_easy_init();
-	if (!curl)
+	handle = curl->easy_init();
+	if (!handle)
 		return VACCEL_ENOMEM;
 
-	err = configure(curl, url, &sink, message);
+	err = configure(curl, handle, url, &sink, message);
 	if (!err)
-		err = curl_easy_perform(curl);
+		err = curl->easy_perform(handle);
 	if (sink.error) {
 		vaccel_error("Could not store %s: %s", url, strerror(sink.error));
 		ret = sink.error;
 	} else if (err) {
 		vaccel_error("Could not download %s: %s", url,
-			     *message ? message : curl_easy_strerror(err));
+			     *message ? message : curl->easy_strerror(err));
 		ret = err == CURLE_OUT_OF_MEMORY ? VACCEL_ENOMEM : VACCEL_EREMOTEIO;
 	}
-	curl_easy_cleanup(curl);
+	curl->easy_cleanup(handle);
 	return ret;
 }
 
 int download(const char *url, const char *dir, const char *name, char **path)
 {
+	const struct curl *curl = curl_load();
 	char *temp, *target;
 	int fd, ret;
 
-	pthread_once(&curl_once, init_curl);
-	if (curl_ready) {
-		vaccel_error("Could not initialise libcurl: %s", curl_easy_strerror(curl_ready));
-		return VACCEL_EREMOTEIO;
-	}
+	if (!curl)
+		return VACCEL_ENOTSUP;
 
 	temp = fs_path_join(dir, ".download_XXXXXX");
 	target = fs_path_join(dir, name);
@@ -154,7 +144,7 @@ int download(const char *url, const char *dir, const char *name, char **path)
 	}
 
 	vaccel_debug("Downloading %s", url);
-	ret = fetch(url, fd);
+	ret = fetch(curl, url, fd);
 	if (close(fd) && !ret)
 		ret = fs_error(errno);
 	if (!ret && rename(temp, target))

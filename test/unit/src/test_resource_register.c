@@ -3,8 +3,10 @@
 #include "http_server.h"
 #include "resource_fixture.h"
 
+#include <dlfcn.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 static void register_file(void **state)
 {
@@ -231,6 +233,30 @@ static void urls_in_transport(void **state)
 }
 
 #ifdef HAVE_CURL
+static bool has_libcurl(void)
+{
+	void *handle = dlopen("libcurl.so.4", RTLD_NOW | RTLD_NOLOAD);
+
+	return handle && !dlclose(handle);
+}
+
+/* Whoever sees no URL has no libcurl. */
+static void libcurl_when_needed(void **state)
+{
+	struct vaccel_resource res;
+
+	(void)state;
+	assert_int_equal(vaccel_resource_init(&res, make_file("local", "x"), 0), 0);
+	assert_int_equal(vaccel_resource_register(&res, &local), 0);
+	assert_int_equal(vaccel_resource_release(&res), 0);
+	assert_int_equal(vaccel_resource_init(&res, "model://name", 0), 0);
+	assert_int_equal(vaccel_resource_release(&res), 0);
+	assert_false(has_libcurl());
+	assert_int_equal(vaccel_resource_init(&res, "http://localhost:1/model", 0), 0);
+	assert_int_equal(vaccel_resource_release(&res), 0);
+	assert_true(has_libcurl());
+}
+
 /* Registering fails with this result, and the message names the resource and the reason. */
 static void register_fails(struct vaccel_resource *res, int result, const char *reason)
 {
@@ -343,6 +369,48 @@ static void downloads(void **state)
 	assert_int_equal(vaccel_resource_init(&res, url[0], 0), 0);
 	register_fails(&res, VACCEL_EREMOTEIO, "Could not download");
 	assert_int_equal(vaccel_resource_release(&res), 0);
+}
+
+/* Run by without_libcurl() in a program of its own */
+static void fails_without_libcurl(void **state)
+{
+	const char *url = "http://localhost:1/model";
+	static struct capture out;
+	struct vaccel_resource res;
+	const char *text;
+
+	(void)state;
+	/* Who gets it may have one. */
+	assert_int_equal(vaccel_resource_init(&res, url, 0), 0);
+	assert_int_equal(vaccel_resource_register(&res, &remote), 0);
+	capture_start(&out, STDOUT_FILENO);
+	assert_int_equal(vaccel_resource_register(&res, &local), VACCEL_ENOTSUP);
+	text = capture_end(&out);
+	assert_contains(text, "Could not load libcurl");
+	assert_contains(text, "install libcurl");
+	assert_null(res.blobs);
+	assert_int_equal(vaccel_resource_release(&res), 0);
+}
+
+static void without_libcurl(void **state)
+{
+	const char *others = getenv("LD_LIBRARY_PATH");
+	char *path = NULL;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	make_file("libcurl.so.4", "no library");
+	assert_true(asprintf(&path, "%s%s%s", dir, others ? ":" : "", others ? others : "") > 0);
+	pid = fork();
+	if (pid == 0) {
+		setenv("LD_LIBRARY_PATH", path, 1);
+		execl("/proc/self/exe", "test_resource_register", "--without-libcurl", NULL);
+		_exit(1);
+	}
+	free(path);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 #endif
 
@@ -507,8 +575,11 @@ static void release_both(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
-int main(void)
+int main(int argc, char **argv)
 {
+#ifdef HAVE_CURL
+	const struct CMUnitTest without[] = { TEST(fails_without_libcurl) };
+#endif
 	const struct CMUnitTest tests[] = {
 		TEST(register_file),
 		TEST(register_rejects),
@@ -517,9 +588,13 @@ int main(void)
 		TEST(register_dir),
 		TEST(deep_dir),
 		TEST(sync_memory),
+#ifdef HAVE_CURL
+		TEST(libcurl_when_needed),
+#endif
 		TEST(urls_in_transport),
 #ifdef HAVE_CURL
 		TEST(downloads),
+		TEST(without_libcurl),
 #endif
 		TEST(hooks_that_call_back),
 		TEST(session_release_unregisters),
@@ -527,5 +602,12 @@ int main(void)
 		TEST(release_both),
 	};
 
+#ifdef HAVE_CURL
+	if (argc > 1 && !strcmp(argv[1], "--without-libcurl"))
+		return cmocka_run_group_tests(without, NULL, NULL);
+#else
+	(void)argc;
+	(void)argv;
+#endif
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
