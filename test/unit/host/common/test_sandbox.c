@@ -34,6 +34,8 @@
 #include "tree.h"
 
 #define NOBODY 65534
+/* What a filter may leave in the heap; it is 96 KiB if nobody gives back what it was made in */
+#define MAX_LEFT_KIB 64
 
 static char dir[64], secret[96], sock[96], mine[96];
 
@@ -237,6 +239,46 @@ static void test_clean(void **state)
 	expect_ok(clean);
 }
 
+/* ---- What is left of making it -------------------------------------------------------------- */
+
+/* KiB of the heap that this process alone has. @smaps: its own, open */
+static unsigned int heap_kib(FILE *smaps)
+{
+	unsigned int kib = 0, one;
+	bool in_heap = false;
+	char line[512];
+
+	rewind(smaps);
+	while (fgets(line, sizeof(line), smaps)) {
+		if (strstr(line, " rw-p "))
+			in_heap = strstr(line, "[heap]");
+		else if (in_heap && sscanf(line, "Private_Dirty: %u", &one) == 1)
+			kib += one;
+	}
+	return kib;
+}
+
+static void confine_and_weigh(void)
+{
+	FILE *smaps = fopen("/proc/self/smaps", "re");
+	unsigned int before, after;
+
+	CHECK(smaps);
+	before = heap_kib(smaps);
+	sandbox_fileless();
+	after = heap_kib(smaps);
+	fprintf(stderr, "heap: %u KiB before, %u KiB after\n", before, after);
+	CHECK(after < before + MAX_LEFT_KIB);
+}
+
+static void test_left(void **state)
+{
+	(void)state;
+	if (SYSCALLS_SANITIZED)
+		skip();
+	assert_int_equal(in_child(confine_and_weigh, false), 0);
+}
+
 static void test_none(void **state)
 {
 	(void)state;
@@ -250,6 +292,7 @@ int main(void)
 		cmocka_unit_test(test_work),
 		cmocka_unit_test(test_clean),
 		cmocka_unit_test(test_none),
+		cmocka_unit_test(test_left),
 	};
 	int fd, ret;
 
