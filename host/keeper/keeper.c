@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <pthread.h>
@@ -27,6 +28,8 @@
 
 /* Requests at a time; most of each is reading and hashing. */
 #define NR_THREADS 4
+/* Less than what files are read by, see bytes.c */
+#define MMAP_BYTES (32 << 10)
 
 static struct {
 	int sock;
@@ -182,6 +185,9 @@ static void run(int sock, void *arg)
 	keeper.sock = 4;
 	prctl(PR_SET_NAME, "accel-keeper");
 	sandbox_keeper(keeper.dir);
+	/* What threads free is no thread's to keep, and large buffers are the kernel's again. */
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	while (nr_threads < NR_THREADS - 1 &&
 	       !pthread_create(&threads[nr_threads], NULL, serve_all, NULL))
@@ -191,6 +197,19 @@ static void run(int sock, void *arg)
 	while (nr_threads > 0)
 		pthread_join(threads[--nr_threads], NULL);
 	_exit(0);
+}
+
+void keeper_prepare(void)
+{
+	static const uint8_t zeros[KEEPER_NONCE_SIZE + POSSESSION_KEY_SIZE];
+	uint8_t out[POSSESSION_KEY_SIZE + POSSESSION_TAG_SIZE];
+	struct possession *p;
+
+	if (make_key(zeros, out))
+		return;
+	p = possession_begin(out);
+	if (p)
+		possession_end(p, out);
 }
 
 int keeper_start(int dir, uint64_t max_bytes, int store)

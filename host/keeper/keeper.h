@@ -13,6 +13,13 @@
 #include <stdint.h>
 
 /**
+ * keeper_prepare() - what a keeper's library needs memory for
+ *
+ * For a process whose descendants start many keepers: they share it.
+ */
+void keeper_prepare(void);
+
+/**
  * keeper_start() - starts a keeper
  * @dir:       the directory, open; stays the caller's
  * @max_bytes: see cache_dir_insert()

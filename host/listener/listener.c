@@ -21,6 +21,7 @@
 #include "fdpass.h"
 #include "handoff.h"
 #include "hubs.h"
+#include "keeper.h"
 #include "log.h"
 #include "socket.h"
 #include "start.h"
@@ -177,6 +178,7 @@ static void update_store(struct listener *l)
 	}
 	if (l->store >= 0 || !*l->opts->has_store)
 		return;
+	keeper_prepare();
 	l->store = store_start();
 	if (l->store < 0)
 		log_warn("clients do not share models in memory: %s", strerror(-l->store));
