@@ -36,6 +36,7 @@
 #include "vaccel/prof.h"
 #include "vaccel/resource.h"
 #include "vaccel/session.h"
+#include "vaccel/text.h"
 #include "vaccel/trace.h"
 #include "vaccel/utils/enum.h"
 #include "vaccel/utils/path.h"

@@ -421,17 +421,28 @@ static bool can_stand_in(const struct vaccel_plugin *plugin)
 /* What a plugin offers for an operation of an extension, or NULL. */
 static void *ext_op(const struct vaccel_plugin_ext *ext, unsigned int type)
 {
-	if (!ext->infer)
-		return NULL;
+	static const struct vaccel_infer_ops no_infer;
+	static const struct vaccel_text_ops no_text;
+	const struct vaccel_infer_ops *infer = ext->infer ? ext->infer : &no_infer;
+	const struct vaccel_text_ops *text = ext->text ? ext->text : &no_text;
+
 	switch (type) {
 	case VACCEL_OP_INFER_LOAD:
-		return (void *)ext->infer->load;
+		return (void *)infer->load;
 	case VACCEL_OP_INFER_UNLOAD:
-		return (void *)ext->infer->unload;
+		return (void *)infer->unload;
 	case VACCEL_OP_INFER_METADATA:
-		return (void *)ext->infer->metadata;
+		return (void *)infer->metadata;
 	case VACCEL_OP_INFER_RUN:
-		return (void *)ext->infer->run;
+		return (void *)infer->run;
+	case VACCEL_OP_TEXT_BEGIN:
+		return (void *)text->begin;
+	case VACCEL_OP_TEXT_NEXT:
+		return (void *)text->next;
+	case VACCEL_OP_TEXT_END:
+		return (void *)text->end;
+	case VACCEL_OP_TEXT_EMBED:
+		return (void *)text->embed;
 	default:
 		return NULL;
 	}

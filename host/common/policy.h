@@ -44,8 +44,8 @@ struct policy {
 
 enum policy_rule { POLICY_RULES(POLICY_X_INDEX) POLICY_NR_RULES };
 
-/** In OPS: resources that the host downloads */
-#define POLICY_URL (UINT64_C(1) << 63)
+/** In OPS: resources that the host downloads. No operation has this number. */
+#define POLICY_URL (UINT64_C(1) << 55)
 
 enum policy_kind {
 	POLICY_NUMBER,

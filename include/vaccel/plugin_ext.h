@@ -17,6 +17,7 @@
 #include "vaccel/infer.h"
 #include "vaccel/plugin.h"
 #include "vaccel/session.h"
+#include "vaccel/text.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,8 +30,8 @@ extern "C" {
  *                 "ONNX Runtime 1.21.0; devices: cpu"; empty when the plugin does not say
  *  type           or of VACCEL_PLUGIN_*
  *  is_virtio      1 when it forwards operations to a host, else 0
- *  ops            bit n is set when it offers the operation of number n (vaccel_op_type_t, or
- *                 vaccel_op_infer_t)
+ *  ops            bit n is set when it offers the operation of number n (vaccel_op_type_t,
+ *                 vaccel_op_infer_t, or vaccel_op_text_t)
  */
 struct vaccel_plugin_desc {
 	char name[32];
@@ -98,6 +99,7 @@ int vaccel_session_new_with_plugin(struct vaccel_session **sess, const char *plu
  *  session_init_with_plugin  virtio plugins: as session_init, on the host's plugin of this name
  *  host_plugins              virtio plugins: does vaccel_session_host_plugins(); arguments are checked
  *  infer                     the operations of vaccel/infer.h; must stay valid while the plugin is loaded
+ *  text                      the same of vaccel/text.h
  * Each may be NULL.
  */
 struct vaccel_plugin_ext {
@@ -107,6 +109,7 @@ struct vaccel_plugin_ext {
 	int (*host_plugins)(struct vaccel_session *sess, struct vaccel_plugin_desc *descs,
 			    size_t *nr);
 	const struct vaccel_infer_ops *infer;
+	const struct vaccel_text_ops *text;
 };
 
 /*

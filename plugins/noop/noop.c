@@ -69,7 +69,18 @@ static const struct vaccel_infer_ops infer = {
 	.run = noop_INFER_RUN,
 };
 
-static const struct vaccel_plugin_ext extension = {.size = sizeof(extension), .infer = &infer};
+static const struct vaccel_text_ops text = {
+	.begin = noop_TEXT_BEGIN,
+	.next = noop_TEXT_NEXT,
+	.end = noop_TEXT_END,
+	.embed = noop_TEXT_EMBED,
+};
+
+static const struct vaccel_plugin_ext extension = {
+	.size = sizeof(extension),
+	.infer = &infer,
+	.text = &text,
+};
 
 static int init(void)
 {

@@ -165,12 +165,20 @@ static const struct vaccel_infer_ops infer = {
 	.run = virtio_INFER_RUN,
 };
 
+static const struct vaccel_text_ops text = {
+	.begin = virtio_TEXT_BEGIN,
+	.next = virtio_TEXT_NEXT,
+	.end = virtio_TEXT_END,
+	.embed = virtio_TEXT_EMBED,
+};
+
 static const struct vaccel_plugin_ext extension = {
 	.size = sizeof(extension),
 	.engine = engine,
 	.session_init_with_plugin = virtio_session_init_with_plugin,
 	.host_plugins = virtio_host_plugins,
 	.infer = &infer,
+	.text = &text,
 };
 
 static int init(void)

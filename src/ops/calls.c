@@ -5,6 +5,7 @@
 #include "op.h"
 #include "ops/vop.h"
 #include "process.h"
+#include "text.h"
 #include "trace.h"
 #include "transport/probes.h"
 
@@ -13,14 +14,33 @@
 /* Name of an object that a plugin may export, see short_form(). */
 #define VACCEL_PLUGIN_TAKES_TEXT "vaccel_plugin_takes_text"
 
+/* Whether the parameters of an operation of an extension are what its header says. EINVAL and others, logged. */
+static int check(vaccel_op_type_t type, const union vop_val *vals)
+{
+	switch ((unsigned int)type) {
+	case VACCEL_OP_INFER_RUN:
+		return infer_check(vals);
+	case VACCEL_OP_TEXT_BEGIN:
+		return text_check_begin(vals);
+	case VACCEL_OP_TEXT_NEXT:
+		return text_check_next(vals);
+	case VACCEL_OP_TEXT_EMBED:
+		return text_check_embed(vals);
+	default:
+		return VACCEL_OK;
+	}
+}
+
 /* What comes before every call of a plugin: the session, the resource that the op takes, lookup. */
 static int begin(struct vaccel_session *sess, vaccel_op_type_t type, const union vop_val *vals,
 		 void **func)
 {
 	const struct vop_desc *desc = vop_find((uint16_t)type);
 
-	if ((int)type == VACCEL_OP_INFER_RUN && infer_check(vals))
-		return VACCEL_EINVAL;
+	int ret = check(type, vals);
+
+	if (ret)
+		return ret;
 	for (unsigned int i = 0; i < desc->nr_params; i++)
 		if (desc->params[i].kind == VOP_RES)
 			return op_begin_resource(sess, type, vals[i].p,

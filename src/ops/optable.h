@@ -22,6 +22,7 @@
  *         TENSORS_IN TENSORS_OUT  array of tensor pointers of a framework
  *         NODES        array of struct vaccel_tf_node
  *         INFER_IN INFER_OUT  array of struct vaccel_infer_tensor
+ *         MESSAGES     array of struct vaccel_text_message
  *         STATUS       struct vaccel_tf_status *, filled by the plugin
  *         DATA         struct with a pointer and a size (run options), may be null
  *   attributes are initialisers of struct vop_param (vop.h): how the length is known (LEN, FIXED,
@@ -66,14 +67,18 @@
 	X(OPENCV, 23, vaccel_opencv_unpack, "opencv", "read", "write")
 
 /*
- * Operations that vAccel 0.8 does not have. Their numbers are high, as it may get more, and below 62, as sets
- * of operations are 64 bits with others among them. Plugins offer them by vaccel_plugin_register_ext().
+ * Operations that vAccel 0.8 does not have. Their numbers are high, as it may get more, and below 64, as sets
+ * of operations are 64 bits. Plugins offer them by vaccel_plugin_register_ext().
  */
 #define EXT_OPS(X)                                                                        \
 	X(INFER_LOAD, 56, vaccel_infer_load, "infer_load", "", "")                        \
 	X(INFER_UNLOAD, 57, vaccel_infer_unload, "infer_unload", "", "")                  \
 	X(INFER_METADATA, 58, vaccel_infer_metadata, "infer_metadata", "", "")            \
-	X(INFER_RUN, 59, vaccel_infer_run, "infer_run", "", "")
+	X(INFER_RUN, 59, vaccel_infer_run, "infer_run", "", "")                           \
+	X(TEXT_BEGIN, 60, vaccel_text_begin, "text_begin", "", "")                        \
+	X(TEXT_NEXT, 61, vaccel_text_next, "text_next", "", "")                           \
+	X(TEXT_END, 62, vaccel_text_end, "text_end", "", "")                              \
+	X(TEXT_EMBED, 63, vaccel_text_embed, "text_embed", "", "")
 
 #define CONTROL_OPS(X)                                                                            \
 	X(SESSION_INIT, VIRTIO_ACCEL_OP_SESSION_INIT)                                             \
@@ -268,6 +273,31 @@
 	P(O, VAL, uint32_t, nr_inputs)                                                            \
 	P(O, INFER_OUT, struct vaccel_infer_tensor *, outputs, LEN(O, nr_outputs))                \
 	P(O, VAL, uint32_t, nr_outputs)
+
+/* The parameters have strings in them, so the copy is what is looked at. */
+#define PARAMS_TEXT_BEGIN(P, O)                                                                   \
+	P(O, RES, struct vaccel_resource *, model, .resource_type = VACCEL_RESOURCE_MODEL)        \
+	P(O, IN, const struct vaccel_text_params *, params, FIXED(1), .parsed = true,             \
+	  .nullable = true)                                                                       \
+	P(O, MESSAGES, const struct vaccel_text_message *, messages, LEN(O, nr_messages))         \
+	P(O, VAL, uint32_t, nr_messages)                                                          \
+	P(O, OUT, uint64_t *, id, FIXED(1))
+
+#define PARAMS_TEXT_NEXT(P, O)                                                                    \
+	P(O, VAL, uint64_t, id)                                                                   \
+	P(O, OUT, char *, buf, LEN(O, room))                                                      \
+	P(O, VAL, size_t, room)                                                                   \
+	P(O, VAL, uint32_t, wait_ms)                                                              \
+	P(O, OUT, struct vaccel_text_status *, status, FIXED(1))
+
+#define PARAMS_TEXT_END(P, O) P(O, VAL, uint64_t, id)
+
+#define PARAMS_TEXT_EMBED(P, O)                                                                   \
+	P(O, RES, struct vaccel_resource *, model, .resource_type = VACCEL_RESOURCE_MODEL)        \
+	P(O, STR, const char *, text)                                                             \
+	P(O, OUT, float *, out, LEN(O, room), .nullable = true)                                   \
+	P(O, VAL, size_t, room)                                                                   \
+	P(O, OUT, uint64_t *, nr, FIXED(1))
 
 /* ---- Parameters of the control operations --------------------------------------------------- */
 

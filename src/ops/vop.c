@@ -26,6 +26,7 @@
 #define ELEM_DATA		ELEM_NONE
 #define ELEM_INFER_IN		ELEM_OF
 #define ELEM_INFER_OUT		ELEM_OF
+#define ELEM_MESSAGES		ELEM_OF
 /* clang-format on */
 
 #define P_DESC(O, KIND, type, n, ...)                                                             \

@@ -30,6 +30,7 @@ enum vop_kind {
 	VOP_DATA,
 	VOP_INFER_IN,
 	VOP_INFER_OUT,
+	VOP_MESSAGES,
 };
 
 /* C type of a number */
@@ -174,6 +175,7 @@ static inline union vop_val vop_from_ptr(const void *p)
 #define VOP_TO_DATA	   VOP_TO_PTR
 #define VOP_TO_INFER_IN	   VOP_TO_PTR
 #define VOP_TO_INFER_OUT   VOP_TO_PTR
+#define VOP_TO_MESSAGES	   VOP_TO_PTR
 /* clang-format on */
 
 /*

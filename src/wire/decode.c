@@ -436,6 +436,26 @@ static int take_nodes(struct vop_decoder *dec, uint64_t count, void **array)
 	return VACCEL_OK;
 }
 
+static int take_messages(struct vop_decoder *dec, uint64_t count, void **array)
+{
+	struct vaccel_text_message *messages;
+	int ret = VACCEL_OK;
+
+	if (!plausible(dec, count, 2 * sizeof(struct virtio_accel_buf)))
+		return refuse(dec, "more messages than the message holds");
+	messages = vop_arena_alloc(dec->arena, count * sizeof(*messages));
+	if (!messages)
+		return out_of_memory(dec, "out of memory");
+
+	for (uint64_t i = 0; i < count && !ret; i++) {
+		ret = take_string(dec, (char **)&messages[i].role);
+		if (!ret)
+			ret = take_string(dec, (char **)&messages[i].content);
+	}
+	*array = count ? messages : NULL;
+	return ret;
+}
+
 static int take_status(struct vop_decoder *dec, void **status)
 {
 	const struct virtio_accel_buf *wire = take(dec, sizeof(*wire));
@@ -539,6 +559,8 @@ static int take_param(struct vop_decoder *dec, unsigned int i)
 		return take_infer(dec, count, p->kind == VOP_INFER_OUT, value);
 	case VOP_NODES:
 		return take_nodes(dec, count, value);
+	case VOP_MESSAGES:
+		return take_messages(dec, count, value);
 	case VOP_STATUS:
 		return take_status(dec, value);
 	case VOP_DATA:

@@ -128,11 +128,7 @@ static void add_data(struct vop_encoder *e, const void *data, uint64_t len, uint
 
 static void add_string(struct vop_encoder *e, const char *s)
 {
-	uint64_t len = s ? strlen(s) + 1 : 0;
-
-	add_buf(e, len, 0, s ? VIRTIO_ACCEL_BUF_INLINE : VIRTIO_ACCEL_BUF_NULL);
-	if (s)
-		add(e, s, len);
+	add_data(e, s, s ? strlen(s) + 1 : 0, VIRTIO_ACCEL_SEG_READ);
 }
 
 static void add_args(struct vop_encoder *e, const struct vaccel_arg *args, uint64_t count,
@@ -198,6 +194,14 @@ static void add_infer_out(struct vop_encoder *e, const struct vaccel_infer_tenso
 		add_data(e, tensors[i].data, tensors[i].room, VIRTIO_ACCEL_SEG_WRITE);
 	}
 	e->reply_room += REPLY_SLACK;
+}
+
+static void add_messages(struct vop_encoder *e, const struct vaccel_text_message *messages, uint64_t count)
+{
+	for (uint64_t i = 0; i < count && !e->error; i++) {
+		add_string(e, messages[i].role);
+		add_string(e, messages[i].content);
+	}
 }
 
 static void add_tensors_out(struct vop_encoder *e, uint64_t count, const uint64_t *sizes)
@@ -273,6 +277,9 @@ static void add_param(struct vop_encoder *e, const struct vop_desc *desc, unsign
 		break;
 	case VOP_INFER_OUT:
 		add_infer_out(e, vals[i].p, count);
+		break;
+	case VOP_MESSAGES:
+		add_messages(e, vals[i].p, count);
 		break;
 	case VOP_NODES: {
 		const struct vaccel_tf_node *nodes = vals[i].p;
