@@ -217,10 +217,10 @@ int vaccel_text_embed(struct vaccel_session *sess, struct vaccel_resource *model
 
 /*
  * How a plugin does these operations; see vaccel_plugin_ext.text. Each may be NULL: then it lacks that one. The
- * resource is registered with the session, texts are UTF-8, and numbers are in their ranges: params
- * is not NULL, room is enough, wait_ms at most VACCEL_TEXT_MAX_WAIT_MS. Whether the model is loaded, and the
- * generation there, is for the plugin to check. A plugin's resource_unregister tells it that a session
- * has let go of a model; it then drops that session's generations of it.
+ * resource is registered with the session, texts are UTF-8, sizes and parameters in their ranges; params may be
+ * NULL, and wait_ms more than what counts. Whether the model is loaded, and the generation there, is for the
+ * plugin to check. A plugin's resource_unregister tells it that a session has let go of a model; it then drops
+ * that session's generations of it.
  */
 struct vaccel_text_ops {
 	int (*begin)(struct vaccel_session *sess, struct vaccel_resource *model,

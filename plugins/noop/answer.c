@@ -292,15 +292,6 @@ static int answer_infer_run(struct vaccel_session *sess, const union vop_val *v)
 	return ret;
 }
 
-/* ---- Text ----------------------------------------------------------------------------------- */
-
-static int answer_text(struct vaccel_session *sess, const union vop_val *v)
-{
-	(void)sess;
-	(void)v;
-	return VACCEL_ENOTSUP;
-}
-
 /* ---- FPGA, minmax --------------------------------------------------------------------------- */
 
 static int answer_arraycopy(struct vaccel_session *sess, const union vop_val *v)
@@ -392,10 +383,10 @@ static const answer_fn answers[] = {
 	[VACCEL_OP_INFER_UNLOAD] = nothing,
 	[VACCEL_OP_INFER_METADATA] = answer_infer_metadata,
 	[VACCEL_OP_INFER_RUN] = answer_infer_run,
-	[VACCEL_OP_TEXT_BEGIN] = answer_text,
-	[VACCEL_OP_TEXT_NEXT] = answer_text,
-	[VACCEL_OP_TEXT_END] = answer_text,
-	[VACCEL_OP_TEXT_EMBED] = answer_text,
+	[VACCEL_OP_TEXT_BEGIN] = noop_text_begin,
+	[VACCEL_OP_TEXT_NEXT] = noop_text_next,
+	[VACCEL_OP_TEXT_END] = noop_text_end,
+	[VACCEL_OP_TEXT_EMBED] = noop_text_embed,
 };
 
 int noop_answer(struct vaccel_session *sess, const struct vop_desc *desc, const union vop_val *vals)

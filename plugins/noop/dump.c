@@ -65,6 +65,16 @@ static void dump_infer(const char *name, const struct vaccel_infer_tensor *tenso
 			   tensors[i].nr_dims, tensors[i].size);
 }
 
+static void dump_messages(const char *name, const struct vaccel_text_message *messages, uint64_t count)
+{
+	char role[MAX_TEXT], content[MAX_TEXT];
+
+	for (uint64_t i = 0; i < count; i++)
+		noop_debug("%s[%" PRIu64 "]: role: %s content: %s", name, i,
+			   one_line(messages[i].role, role, sizeof(role)),
+			   one_line(messages[i].content, content, sizeof(content)));
+}
+
 static void dump_tensor(const char *name, uint64_t index, int type, int64_t nr_dims, size_t size)
 {
 	noop_debug("%s[%" PRIu64 "]: type: %d nr_dims: %" PRId64 " size: %zu", name, index, type,
@@ -102,6 +112,9 @@ static void dump_array(const struct vop_param *p, const void *array, uint64_t co
 		return;
 	case VOP_INFER_IN:
 		dump_infer(p->name, array, count);
+		return;
+	case VOP_MESSAGES:
+		dump_messages(p->name, array, count);
 		return;
 	default:
 		break;
@@ -145,6 +158,7 @@ static void dump_param(const struct vop_desc *desc, unsigned int index, const un
 	case VOP_NODES:
 	case VOP_TENSORS_IN:
 	case VOP_INFER_IN:
+	case VOP_MESSAGES:
 		if (!vop_count(desc, index, vals, &count))
 			dump_array(p, vals[index].p, count);
 		return;

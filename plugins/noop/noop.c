@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "noop.h"
+#include "text_gen.h"
 
 /* Tells the library that image classification wants its full form always. */
 __attribute__((visibility("default"))) const bool vaccel_plugin_takes_text = true;
@@ -91,8 +92,16 @@ static int init(void)
 
 static int fini(void)
 {
+	text_clear();
+	return VACCEL_OK;
+}
+
+static int unregister(struct vaccel_resource *res, struct vaccel_session *sess)
+{
+	text_forget(sess, res);
 	return VACCEL_OK;
 }
 
 VACCEL_PLUGIN(.name = "noop", .version = VACCEL_VERSION, .vaccel_version = VACCEL_VERSION,
-	      .type = VACCEL_PLUGIN_DEBUG, .init = init, .fini = fini)
+	      .type = VACCEL_PLUGIN_DEBUG, .init = init, .fini = fini,
+	      .resource_unregister = unregister)

@@ -20,4 +20,10 @@ const char *noop_resource_path(const struct vaccel_resource *res);
 int noop_answer(struct vaccel_session *sess, const struct vop_desc *desc,
 		const union vop_val *vals);
 
+/* The same for operations on text. */
+int noop_text_begin(struct vaccel_session *sess, const union vop_val *v);
+int noop_text_next(struct vaccel_session *sess, const union vop_val *v);
+int noop_text_end(struct vaccel_session *sess, const union vop_val *v);
+int noop_text_embed(struct vaccel_session *sess, const union vop_val *v);
+
 #endif
