@@ -294,7 +294,7 @@
 
 #define PARAMS_TEXT_EMBED(P, O)                                                                   \
 	P(O, RES, struct vaccel_resource *, model, .resource_type = VACCEL_RESOURCE_MODEL)        \
-	P(O, STR, const char *, text)                                                             \
+	P(O, STR, const char *, text, .parsed = true)                                             \
 	P(O, OUT, float *, out, LEN(O, room), .nullable = true)                                   \
 	P(O, VAL, size_t, room)                                                                   \
 	P(O, OUT, uint64_t *, nr, FIXED(1))

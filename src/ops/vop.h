@@ -47,7 +47,7 @@ struct vop_param {
 	uint8_t ctype;		/* enum vop_ctype */
 	uint8_t framework;	/* enum vop_framework, of tensors */
 	uint8_t resource_type;	/* vaccel_resource_type_t, of resources */
-	bool parsed;		/* a parser reads the bytes: snapshot them before it does */
+	bool parsed;		/* a parser reads the bytes: snapshot them before it does; a string may be long */
 	bool nullable;		/* a null pointer has a meaning */
 	uint32_t elem_size;	/* bytes of one element of a buffer or array */
 	vaccel_arg_type_t gtype; /* type in vaccel_genop; RAW: not checked there */

@@ -128,6 +128,16 @@ static void add_data(struct vop_encoder *e, const void *data, uint64_t len, uint
 
 static void add_string(struct vop_encoder *e, const char *s)
 {
+	uint64_t len = s ? strlen(s) + 1 : 0;
+
+	add_buf(e, len, 0, s ? VIRTIO_ACCEL_BUF_INLINE : VIRTIO_ACCEL_BUF_NULL);
+	if (s)
+		add(e, s, len);
+}
+
+/* A string that may be longer than a message. */
+static void add_text(struct vop_encoder *e, const char *s)
+{
 	add_data(e, s, s ? strlen(s) + 1 : 0, VIRTIO_ACCEL_SEG_READ);
 }
 
@@ -200,7 +210,7 @@ static void add_messages(struct vop_encoder *e, const struct vaccel_text_message
 {
 	for (uint64_t i = 0; i < count && !e->error; i++) {
 		add_string(e, messages[i].role);
-		add_string(e, messages[i].content);
+		add_text(e, messages[i].content);
 	}
 }
 
@@ -258,7 +268,10 @@ static void add_param(struct vop_encoder *e, const struct vop_desc *desc, unsign
 		add_data(e, vals[i].p, bytes, VIRTIO_ACCEL_SEG_READ | VIRTIO_ACCEL_SEG_WRITE);
 		break;
 	case VOP_STR:
-		add_string(e, vals[i].p);
+		if (p->parsed)
+			add_text(e, vals[i].p);
+		else
+			add_string(e, vals[i].p);
 		break;
 	case VOP_ARGS_IN:
 		add_args(e, vals[i].p, count, VIRTIO_ACCEL_SEG_READ);

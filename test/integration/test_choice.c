@@ -122,7 +122,7 @@ static void test_list(void **state)
 	assert_string_equal(d[1].name, "noop");
 	assert_string_equal(d[1].version, VACCEL_VERSION);
 	assert_int_equal(d[1].ops, ((UINT64_C(1) << VACCEL_OP_MAX) - 1) |
-					   UINT64_C(0xf) << VACCEL_OP_INFER_LOAD);
+					   UINT64_C(0xff) << VACCEL_OP_INFER_LOAD);
 	assert_int_equal(d[1].is_virtio, 0);
 	nr = 1;
 	memset(d, 0xff, sizeof(d));

@@ -18,14 +18,16 @@ static bool offers(const struct vaccel_plugin_desc *d, unsigned int op)
 static const char *op_name(unsigned int op, char *name, size_t size)
 {
 	bool infer = op >= VACCEL_OP_INFER_LOAD && op < VACCEL_OP_INFER_MAX;
+	bool text = op >= VACCEL_OP_TEXT_BEGIN && op < VACCEL_OP_TEXT_MAX;
 
-	if (op >= VACCEL_OP_MAX && !infer) {
+	if (op >= VACCEL_OP_MAX && !infer && !text) {
 		snprintf(name, size, "%u", op);
 		return name;
 	}
 	/* Not vaccel_op_type_name(), which is the library's. */
-	snprintf(name, size, "%s%s", infer ? "infer_" : "",
+	snprintf(name, size, "%s%s", infer ? "infer_" : text ? "text_" : "",
 		 infer ? vaccel_op_infer_to_base_str((vaccel_op_infer_t)op) :
+		 text  ? vaccel_op_text_to_base_str((vaccel_op_text_t)op) :
 			 vaccel_op_type_to_base_str((vaccel_op_type_t)op));
 	for (char *c = name; *c; c++)
 		*c = (char)tolower((unsigned char)*c);

@@ -108,6 +108,9 @@ static void print_param(FILE *out, const struct vop_desc *desc, const struct vop
 	case VOP_INFER_OUT:
 		print_length(out, desc, p, "named tensors out");
 		break;
+	case VOP_MESSAGES:
+		print_length(out, desc, p, "messages");
+		break;
 	case VOP_STATUS:
 		fputs("status out", out);
 		break;

@@ -95,6 +95,7 @@ static bool is_array(const struct vop_param *p)
 	case VOP_NODES:
 	case VOP_INFER_IN:
 	case VOP_INFER_OUT:
+	case VOP_MESSAGES:
 		return true;
 	}
 	return false;
@@ -191,6 +192,26 @@ static struct vaccel_infer_tensor *make_infer(struct call *c, const struct vop_p
 	return tensors;
 }
 
+/* As long as buffers are */
+static char *make_text(struct call *c, char letter)
+{
+	char *text = aligned_block(c, (uint64_t)elements(c));
+
+	memset(text, letter, (size_t)elements(c) - 1);
+	text[elements(c) - 1] = '\0';
+	return text;
+}
+
+/* The first has no role. */
+static struct vaccel_text_message *make_messages(struct call *c, uint64_t count)
+{
+	struct vaccel_text_message *messages = aligned_block(c, count * sizeof(*messages));
+
+	for (uint64_t n = 0; n < count; n++)
+		messages[n] = (struct vaccel_text_message){n ? "user" : NULL, make_text(c, (char)('a' + n))};
+	return messages;
+}
+
 static void make_param(struct call *c, unsigned int i)
 {
 	const struct vop_param *p = &c->desc->params[i];
@@ -206,8 +227,9 @@ static void make_param(struct call *c, unsigned int i)
 		c->vals[i].p = filled(c, bytes, i);
 		break;
 	case VOP_STR:
-		c->vals[i].p = aligned_block(c, 32);
-		snprintf(c->vals[i].p, 32, "string of parameter %u", i);
+		c->vals[i].p = p->parsed ? make_text(c, 'a') : aligned_block(c, 32);
+		if (!p->parsed)
+			snprintf(c->vals[i].p, 32, "string of parameter %u", i);
 		break;
 	case VOP_ARGS_IN:
 	case VOP_ARGS_INOUT:
@@ -234,6 +256,9 @@ static void make_param(struct call *c, unsigned int i)
 	case VOP_INFER_IN:
 	case VOP_INFER_OUT:
 		c->vals[i].p = make_infer(c, p, count, i);
+		break;
+	case VOP_MESSAGES:
+		c->vals[i].p = make_messages(c, count);
 		break;
 	case VOP_STATUS:
 		c->vals[i].p = aligned_block(c, sizeof(struct vaccel_tf_status));
@@ -526,6 +551,13 @@ uint64_t host_touch(struct host *h)
 					total++;
 			}
 			break;
+		case VOP_MESSAGES:
+			for (uint64_t n = 0; n < count; n++) {
+				const struct vaccel_text_message *m = (struct vaccel_text_message *)v + n;
+
+				total += (m->role ? strlen(m->role) : 0) + (m->content ? strlen(m->content) : 0);
+			}
+			break;
 		case VOP_NODES:
 			for (uint64_t n = 0; n < count; n++)
 				total += strlen(((struct vaccel_tf_node *)v)[n].name);
@@ -641,6 +673,18 @@ static void check_infer(const struct vop_param *p, const struct vaccel_infer_ten
 	}
 }
 
+static void check_messages(const struct vaccel_text_message *a, const struct vaccel_text_message *b,
+			   uint64_t count)
+{
+	for (uint64_t n = 0; n < count; n++) {
+		assert_int_equal(!a[n].role, !b[n].role);
+		if (a[n].role)
+			assert_string_equal(a[n].role, b[n].role);
+		assert_string_equal(a[n].content, b[n].content);
+		assert_ptr_not_equal(a[n].content, b[n].content);
+	}
+}
+
 void check_inputs(struct host *h, struct call *c)
 {
 	for (unsigned int i = 0; i < c->desc->nr_params; i++) {
@@ -664,7 +708,8 @@ void check_inputs(struct host *h, struct call *c)
 		case VOP_INOUT:
 			if (host.p != guest.p)
 				assert_memory_equal(host.p, guest.p, bytes);
-			assert_int_equal((uintptr_t)host.p % p->elem_size, 0);
+			/* Of a struct, as any memory is */
+			assert_int_equal((uintptr_t)host.p % (p->elem_size > 16 ? 16 : p->elem_size), 0);
 			break;
 		case VOP_STR:
 			assert_string_equal(host.p, guest.p);
@@ -689,6 +734,9 @@ void check_inputs(struct host *h, struct call *c)
 		case VOP_INFER_IN:
 		case VOP_INFER_OUT:
 			check_infer(p, host.p, guest.p, count);
+			break;
+		case VOP_MESSAGES:
+			check_messages(host.p, guest.p, count);
 			break;
 		case VOP_NODES:
 			for (uint64_t n = 0; n < count; n++) {

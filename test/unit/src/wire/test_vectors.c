@@ -409,6 +409,81 @@ static void is_infer_run(const union vop_val *v)
 	assert_int_equal(vaccel_infer_tensor_release(&infer_out[2]), 0);
 }
 
+static struct vaccel_text_params text_params = {
+	.seed = 42, .max_tokens = 100, .top_k = 40, .temperature = 0.5f, .top_p = 0.875f,
+	.stop = {"\n\n", "\xe2\x82\xac"},
+};
+static char long_content[5000];
+static struct vaccel_text_message chat[] = {
+	{"system", "Say it briefly."},
+	{"user", long_content},
+};
+static struct vaccel_text_message prompt[] = {{NULL, "Once upon"}};
+static uint64_t text_id;
+
+static void text_begin(union vop_val *v)
+{
+	const struct vaccel_text_params *params = v[TEXT_BEGIN_params].p;
+	const struct vaccel_text_message *messages = v[TEXT_BEGIN_messages].p;
+	const bool is_chat = v[TEXT_BEGIN_nr_messages].i == 2;
+
+	assert_int_equal(!params, !is_chat);
+	if (params)
+		assert_memory_equal(params, &text_params, sizeof(text_params));
+	if (is_chat) {
+		assert_string_equal(messages[1].role, "user");
+		assert_string_equal(messages[1].content, long_content);
+	} else {
+		assert_null(messages[0].role);
+		assert_string_equal(messages[0].content, "Once upon");
+	}
+	*(uint64_t *)v[TEXT_BEGIN_id].p = is_chat ? 17 : 18;
+}
+
+static void is_begun(const union vop_val *v)
+{
+	assert_int_equal(text_id, v[TEXT_BEGIN_nr_messages].i == 2 ? 17 : 18);
+}
+
+static char text_buf[12];
+static struct vaccel_text_status text_status;
+
+static void text_next(union vop_val *v)
+{
+	memcpy(v[TEXT_NEXT_buf].p, "5 \xe2\x82\xac", 5);
+	*(struct vaccel_text_status *)v[TEXT_NEXT_status].p = (struct vaccel_text_status){
+		.len = 5, .finished = VACCEL_TEXT_FINISHED_LENGTH, .prompt_tokens = 7, .tokens = 100};
+}
+
+static void is_next(const union vop_val *v)
+{
+	(void)v;
+	assert_memory_equal(text_buf, "5 \xe2\x82\xac", 6);
+	assert_int_equal(text_status.len, 5);
+	assert_int_equal(text_status.finished, VACCEL_TEXT_FINISHED_LENGTH);
+	assert_int_equal(text_status.prompt_tokens, 7);
+	assert_int_equal(text_status.tokens, 100);
+}
+
+static float embedding[4];
+static uint64_t nr_floats;
+
+static void text_embed(union vop_val *v)
+{
+	float *out = v[TEXT_EMBED_out].p;
+
+	assert_string_equal(v[TEXT_EMBED_text].p, "hallo");
+	out[0] = 0.5f;
+	out[1] = -2;
+	*(uint64_t *)v[TEXT_EMBED_nr].p = 2;
+}
+
+static void is_embedded(const union vop_val *v)
+{
+	(void)v;
+	assert_true(embedding[0] == 0.5f && embedding[1] == -2 && nr_floats == 2);
+}
+
 static double minmax_in[] = {1.5, -2.25}, minmax_out[2], smallest, largest;
 
 static void minmax(union vop_val *v)
@@ -505,6 +580,19 @@ static struct example examples[] = {
 	{.name = "infer-run", .op = VACCEL_OP_INFER_RUN, .session = 7,
 	 .vals = {I(RESOURCE_ID), P(infer_in), I(2), P(infer_out), I(3)},
 	 .plugin = infer_run, .check = is_infer_run},
+	{.name = "text-begin", .op = VACCEL_OP_TEXT_BEGIN, .session = 7,
+	 .vals = {I(RESOURCE_ID), P(&text_params), P(chat), I(2), P(&text_id)},
+	 .plugin = text_begin, .check = is_begun},
+	{.name = "text-prompt", .op = VACCEL_OP_TEXT_BEGIN, .session = 7,
+	 .vals = {I(RESOURCE_ID), P(NULL), P(prompt), I(1), P(&text_id)},
+	 .plugin = text_begin, .check = is_begun},
+	{.name = "text-next", .op = VACCEL_OP_TEXT_NEXT, .session = 7,
+	 .vals = {I(17), P(text_buf), I(12), I(500), P(&text_status)},
+	 .plugin = text_next, .check = is_next},
+	{.name = "text-end", .op = VACCEL_OP_TEXT_END, .session = 7, .vals = {I(17)}},
+	{.name = "text-embed", .op = VACCEL_OP_TEXT_EMBED, .session = 7,
+	 .vals = {I(RESOURCE_ID), P("hallo"), P(embedding), I(4), P(&nr_floats)},
+	 .plugin = text_embed, .check = is_embedded},
 	{.name = "minmax", .op = VACCEL_OP_MINMAX, .session = 7,
 	 .vals = {P(minmax_in), I(2), I(-5), I(1000), P(minmax_out), P(&smallest), P(&largest)},
 	 .plugin = minmax, .check = is_minmax},
@@ -539,6 +627,7 @@ static void run_example(struct example *x)
 	for (size_t i = 0; i < sizeof(pattern_bytes); i++)
 		pattern_bytes[i] = (uint8_t)(i * 13 + 5);
 	memset(segment_bytes, 0x77, sizeof(segment_bytes));
+	memset(long_content, 'z', sizeof(long_content) - 1);
 	make_tag();
 	memset(text, 0, sizeof(text));
 	for (int i = 0; i < 4; i++)
