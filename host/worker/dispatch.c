@@ -517,6 +517,8 @@ enum dispatch_length dispatch_length(struct dispatch *d, const struct host_reque
 	case VIRTIO_ACCEL_OP_RESOURCE_ADD:
 	case VIRTIO_ACCEL_OP_OUTPUT_DROP:
 		return DISPATCH_SHORT;
+	case VACCEL_OP_TEXT_NEXT:
+		return DISPATCH_WAITS;
 	}
 	if (!vop_is_op(desc->code))
 		return DISPATCH_UNKNOWN;

@@ -66,15 +66,16 @@ void dispatch_delete(struct dispatch *d);
  */
 uint32_t dispatch_call(struct dispatch *d, struct host_request *rq);
 
-enum dispatch_length { DISPATCH_SHORT, DISPATCH_UNKNOWN, DISPATCH_LONG };
+enum dispatch_length { DISPATCH_SHORT, DISPATCH_UNKNOWN, DISPATCH_LONG, DISPATCH_WAITS };
 
 /**
  * dispatch_length() - where this message may run
  *
  * Return: DISPATCH_SHORT, where it was popped, only for operations that were quick the last time in the
  * same session, and for the device's own bookkeeping. DISPATCH_LONG when it took at least
- * BACKGROUND_MS the last time, in this session, or in any if it is new to this one. Cheap; does not
- * wait for anything.
+ * BACKGROUND_MS the last time, in this session, or in any if it is new to this one. DISPATCH_WAITS for one that
+ * takes long because it waits for what others compute: where processors are scarce it is to come before them.
+ * Cheap; does not wait for anything.
  */
 enum dispatch_length dispatch_length(struct dispatch *d, const struct host_request *rq);
 

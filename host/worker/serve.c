@@ -254,8 +254,8 @@ static uint32_t run_other(struct serve *s, const struct request *r)
 	}
 }
 
-/* Runs an operation that is not known to be short. Return: its status. */
-static uint32_t run_long(struct serve_queue *q, struct request *r, bool *leading)
+/* Runs an operation that is not known to be short. @waits: it need not give way. Return: its status. */
+static uint32_t run_long(struct serve_queue *q, struct request *r, bool waits, bool *leading)
 {
 	struct background_op op;
 	uint32_t status;
@@ -263,10 +263,10 @@ static uint32_t run_long(struct serve_queue *q, struct request *r, bool *leading
 	atomic_fetch_add(&nr_running, 1);
 	*leading = !leave_lead(q);
 	/* Who leads cannot be spared. */
-	if (!*leading)
+	if (!*leading && !waits)
 		background_begin(&q->background, &op);
 	status = dispatch_call(q->serve->dispatch, &r->rq);
-	if (!*leading)
+	if (!*leading && !waits)
 		is_spent = background_end(&q->background, &op);
 	atomic_fetch_sub(&nr_running, 1);
 	return status;
@@ -334,10 +334,11 @@ static void serve_parked(struct serve_queue *q, struct request **r)
 static bool run_call(struct serve_queue *q, struct request **r)
 {
 	struct dispatch *d = q->serve->dispatch;
+	const enum dispatch_length length = dispatch_length(d, &(*r)->rq);
 	bool leading = true;
 	uint32_t status;
 
-	switch (dispatch_length(d, &(*r)->rq)) {
+	switch (length) {
 	case DISPATCH_SHORT:
 		status = dispatch_call(d, &(*r)->rq);
 		break;
@@ -346,7 +347,7 @@ static bool run_call(struct serve_queue *q, struct request **r)
 			return true;
 		/* fallthrough */
 	default:
-		status = run_long(q, *r, &leading);
+		status = run_long(q, *r, length == DISPATCH_WAITS, &leading);
 	}
 	finish_call(q, *r, status);
 	return leading;

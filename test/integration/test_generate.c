@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -290,6 +292,38 @@ static void embeddings(void **state)
 	assert_memory_equal(out[0], out[1], sizeof(out[0]));
 }
 
+static int setup_slow(void **state)
+{
+	setenv("VACCEL_NOOP_TOKEN_MS", "150", 1);
+	return setup(state);
+}
+
+static int teardown_slow(void **state)
+{
+	unsetenv("VACCEL_NOOP_TOKEN_MS");
+	return teardown(state);
+}
+
+/* Who waits for a token for long is not one that computes for long: it would come late beside those who do. */
+static void waiting_is_no_work(void **state)
+{
+	struct vaccel_text_status st;
+	struct dirent *d;
+	char path[64];
+	uint64_t id;
+	DIR *tasks;
+
+	(void)state;
+	assert_int_equal(begin(&remote, TEXT, NULL, &id), 0);
+	assert_string_equal(read_all(&remote, id, 64, &st), TEXT);
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)daemon_worker(&host));
+	tasks = opendir(path);
+	assert_non_null(tasks);
+	while ((d = readdir(tasks)))
+		assert_true(*d->d_name == '.' || sched_getscheduler(atoi(d->d_name)) != SCHED_IDLE);
+	closedir(tasks);
+}
+
 /* The operator allows and refuses them as all others. */
 static void denied(void **state)
 {
@@ -313,6 +347,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_thousand, setup, teardown),
 		cmocka_unit_test_setup_teardown(asynchronous, setup, teardown),
 		cmocka_unit_test_setup_teardown(embeddings, setup, teardown),
+		cmocka_unit_test_setup_teardown(waiting_is_no_work, setup_slow, teardown_slow),
 		cmocka_unit_test_prestate_setup_teardown(denied, setup, teardown, &yes),
 	};
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
+#include "model.h"
 #include "tool.h"
 
 #define MAX_REPEAT 1000000
@@ -97,35 +97,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-/* What a code of the library means for whoever started the program. */
-static int status_of(int code)
-{
-	switch (code) {
-	case VACCEL_OK:
-		return 0;
-	case VACCEL_EINVAL:
-	case VACCEL_ENAMETOOLONG:
-		return EX_DATAERR;
-	case VACCEL_ENOENT:
-		return EX_NOINPUT;
-	case VACCEL_ENOTSUP:
-	case VACCEL_ENODEV:
-	case VACCEL_ESESS:
-	case VACCEL_EPERM:
-	case VACCEL_EAGAIN:
-	case VACCEL_EREMOTEIO:
-		return EX_UNAVAILABLE;
-	default:
-		return EX_SOFTWARE;
-	}
-}
-
-int fail(const char *what, int code)
-{
-	warnx("%s: %s (%d)", what, strerror(code), code);
-	return status_of(code);
-}
-
 static int describe(struct inference *i, const char *model)
 {
 	uint32_t nr;
@@ -164,30 +135,6 @@ static int use_model(struct inference *i, const struct options *o)
 	return ret;
 }
 
-static int load_and_use(struct inference *i, const struct options *o)
-{
-	int ret;
-
-	if (!strstr(o->model, "://") && access(o->model, R_OK)) {
-		warn("%s", o->model);
-		return EX_NOINPUT;
-	}
-	ret = vaccel_resource_new(&i->model, o->model, VACCEL_RESOURCE_MODEL);
-	if (ret)
-		return fail(o->model, ret);
-	ret = vaccel_resource_register(i->model, &i->sess);
-	if (!ret)
-		ret = vaccel_infer_load(&i->sess, i->model);
-	if (ret) {
-		ret = fail(o->model, ret);
-	} else {
-		ret = use_model(i, o);
-		vaccel_infer_unload(&i->sess, i->model);
-	}
-	vaccel_resource_delete(i->model);
-	return ret;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {.options = options, .parser = parse, .args_doc = "MODEL", .doc = doc};
@@ -198,13 +145,11 @@ int main(int argc, char **argv)
 	argp_err_exit_status = EX_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 
-	ret = o.plugin ? vaccel_session_init_with_plugin(&i.sess, o.plugin) : vaccel_session_init(&i.sess, 0);
-	if (ret) {
-		fail("there is no session, see VACCEL_PLUGINS", ret);
-		return EX_UNAVAILABLE;
-	}
-	ret = load_and_use(&i, &o);
-	vaccel_session_release(&i.sess);
+	ret = model_open(&i.sess, &i.model, o.model, o.plugin);
+	if (ret)
+		return ret;
+	ret = use_model(&i, &o);
+	model_close(&i.sess, i.model);
 	free(i.descs);
 	return ret;
 }

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "model.h"
 #include "npy.h"
 #include "tool.h"
 

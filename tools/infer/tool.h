@@ -33,9 +33,6 @@ struct inference {
 	double *us; /* of the options' repeat runs, in microseconds, sorted afterwards */
 };
 
-/** fail() - says what a code of the library means. Return: the exit status for it */
-int fail(const char *what, int code);
-
 /** run_model() - reads the inputs, runs the model as often as wished, and writes the outputs */
 int run_model(struct inference *i, const struct options *o);
 
