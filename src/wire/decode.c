@@ -754,7 +754,8 @@ static int put_infer(struct vop_decoder *dec, struct writer *w, struct vaccel_in
 		return VACCEL_EBACKEND;
 	}
 	put_shape(w, t->datatype, t->nr_dims, t->shape);
-	if (!t->data || (has_buffer && t->size > o->len)) { /* of one that failed, the size */
+	/* Of a call that failed, the size, where the plugin has come that far */
+	if (!t->data || !t->datatype || (has_buffer && t->size > o->len)) {
 		put_buf(w, t->size, 0, VIRTIO_ACCEL_BUF_NULL);
 		return VACCEL_OK;
 	}

@@ -246,14 +246,19 @@ static void run_refused(void *arg)
 static void refused(struct vaccel_resource *model, struct vaccel_infer_tensor *in, uint32_t nr_in,
 		    const char *out_name, const char *message)
 {
-	for (int place = 0; place < NR_PLACES; place++) {
-		struct vaccel_infer_tensor out = {.name = out_name};
+	for (int i = 0; i < 2 * NR_PLACES; i++) {
+		int place = i / 2;
+		float buffer[4 * COLUMNS];
+		struct vaccel_infer_tensor out = {.name = out_name, .data = i % 2 ? buffer : NULL,
+						  .room = i % 2 ? sizeof(buffer) : 0};
 		char *text;
 
 		refusal = (struct refusal){place, model, in, &out, nr_in, 0};
 		text = captured(run_refused, &refusal);
 		assert_int_equal(refusal.result, VACCEL_EINVAL);
-		assert_null(out.data);
+		assert_ptr_equal(out.data, i % 2 ? buffer : NULL);
+		assert_false(out.owned);
+		assert_null(strstr(text, "malformed"));
 		if (place == LOCAL && !strstr(text, message))
 			fail_msg("\"%s\" is not in: %s", message, text);
 		free(text);
