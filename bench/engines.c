@@ -4,6 +4,8 @@
  *
  *   engines LABEL rate OPERATION MODEL [PICTURE]   calls with the plugin in this process and with the same one behind
  *                                                  vhost-user-accel, in turns: classify, tflite, torch or tf
+ *   engines LABEL joined MODEL                     calls of 8 sessions of each of the two, in turns; the host behind the
+ *                                                  device is to have VACCEL_BATCH_US, and this process is not
  *   engines LABEL second MODEL PICTURE             what the first answer of a session takes more than others, when
  *                                                  another session has the model already, in milliseconds
  *   engines LABEL memory MODEL PICTURE SMALL       what the host's memory grows by, at its peak, while a model is loaded,
@@ -34,6 +36,8 @@
 #define ROUND_NS  150000000.0
 #define MAX_CALLS 400
 #define SESSIONS  16
+#define CALLERS	  8
+#define WIDTH	  2048 /* of the inputs and outputs of the model whose calls are joined */
 #define PAUSE_US  200 /* between two looks at the memory */
 
 enum { LOCAL, REMOTE, NR_PLACES };
@@ -160,10 +164,23 @@ static int tf(struct user *u)
 	return ret;
 }
 
+static int infer(struct user *u)
+{
+	static float row[WIDTH];
+	float result[WIDTH];
+	struct vaccel_infer_tensor in = {.datatype = VACCEL_INFER_FP32, .nr_dims = 2, .shape = {1, WIDTH},
+					 .data = row, .size = sizeof(row)};
+	struct vaccel_infer_tensor out = {.data = result, .room = sizeof(result)};
+
+	return vaccel_infer_run(&u->sess, &u->model, &in, 1, &out, 1);
+}
+
 static int load(struct user *u)
 {
 	struct vaccel_tf_status status = {0, NULL};
 
+	if (u->call == infer)
+		return vaccel_infer_load(&u->sess, &u->model);
 	if (u->call == tflite)
 		return vaccel_tflite_model_load(&u->sess, &u->model);
 	if (u->call == torch)
@@ -237,6 +254,56 @@ static void rate(const char *operation, const char *model)
 	for (int place = 0; place < NR_PLACES; place++)
 		end(&users[place]);
 	printf("{\"label\":\"%s\",\"comparator\":\"local\",\"median_us\":%.2f,\"comparator_median_us\":%.2f,"
+	       "\"faster\":%.4f}\n", label, median(ns[REMOTE], ROUNDS) / 1e3, median(ns[LOCAL], ROUNDS) / 1e3, median(ratio, ROUNDS));
+}
+
+static size_t calls_of_each;
+
+static void *call_as_often(void *arg)
+{
+	call_often(arg, calls_of_each);
+	return NULL;
+}
+
+/* Return: what a call takes of the time of all, in nanoseconds */
+static double call_at_once(struct user users[CALLERS], size_t nr)
+{
+	pthread_t threads[CALLERS];
+	double start = now_ns();
+
+	calls_of_each = nr;
+	for (int i = 0; i < CALLERS; i++)
+		if (pthread_create(&threads[i], NULL, call_as_often, &users[i]))
+			errx(1, "no thread");
+	for (int i = 0; i < CALLERS; i++)
+		pthread_join(threads[i], NULL);
+	return (now_ns() - start) / (double)(nr * CALLERS);
+}
+
+static void joined(const char *model)
+{
+	double ns[NR_PLACES][ROUNDS], ratio[ROUNDS];
+	struct user users[NR_PLACES][CALLERS];
+	size_t nr;
+
+	for (int place = 0; place < NR_PLACES; place++) {
+		for (int i = 0; i < CALLERS; i++)
+			begin(&users[place][i], place, model, infer);
+		call_at_once(users[place], 2);
+	}
+	nr = 1 + (size_t)(ROUND_NS / CALLERS / call_at_once(users[LOCAL], 2));
+	nr = nr > MAX_CALLS ? MAX_CALLS : nr;
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = 0; i < NR_PLACES; i++) {
+			int place = round % 2 ? NR_PLACES - 1 - i : i;
+
+			ns[place][round] = call_at_once(users[place], nr);
+		}
+		ratio[round] = ns[LOCAL][round] / ns[REMOTE][round];
+	}
+	for (int i = 0; i < NR_PLACES * CALLERS; i++)
+		end(&users[i / CALLERS][i % CALLERS]);
+	printf("{\"label\":\"%s\",\"comparator\":\"alone\",\"median_us\":%.2f,\"comparator_median_us\":%.2f,"
 	       "\"faster\":%.4f}\n", label, median(ns[REMOTE], ROUNDS) / 1e3, median(ns[LOCAL], ROUNDS) / 1e3, median(ratio, ROUNDS));
 }
 
@@ -410,6 +477,8 @@ int main(int argc, char **argv)
 		if (argc == 6)
 			read_picture(argv[5]);
 		rate(argv[3], argv[4]);
+	} else if (!strcmp(what, "joined") && argc == 4) {
+		joined(argv[3]);
 	} else if (!strcmp(what, "second") && argc == 5) {
 		read_picture(argv[4]);
 		second(argv[3]);
@@ -420,7 +489,7 @@ int main(int argc, char **argv)
 		read_picture(argv[4]);
 		sessions(argv[3]);
 	} else {
-		errx(2, "Usage: %s LABEL rate|second|memory|sessions ...", argv[0]);
+		errx(2, "Usage: %s LABEL rate|joined|second|memory|sessions ...", argv[0]);
 	}
 	return 0;
 }

@@ -11,8 +11,9 @@ Writes to it, for TIME of 1, 10 and 100 (milliseconds, about, on one processor o
 
     large/model.onnx, large/labels.txt  a classifier that has 50 MB of weights, and little to do
     small/model.onnx, small/labels.txt  the same with 50 kB
+    mlp/model.onnx                      layers of 50 MB of weights together, for any number of rows
 
-All take a picture of 32 x 32 pixels, of which the TensorFlow models have the channels last.
+All but the last take a picture of 32 x 32 pixels, of which the TensorFlow models have the channels last.
 """
 
 import os
@@ -29,6 +30,7 @@ from convert import CONV_2D, CONV_OPTIONS, RELU, Lite, const, ints, message, nod
 
 SIDE, SAME, MEAN = 32, 0, 40
 TIMES = {1: (16, 6), 10: (48, 8), 100: (64, 44)}  # channels, and layers with as many
+WIDTH, LAYERS = 2048, 3  # of the last one
 LARGE, SMALL = 4096, 4  # classes: each has 3 * 32 * 32 weights
 
 
@@ -125,6 +127,22 @@ def by_weight(directory, classes):
     labels(directory, classes)
 
 
+def layers(directory):
+    rng, nodes, arrays, last = np.random.default_rng(WIDTH), [], {}, "x"
+    for i in range(LAYERS):
+        arrays[f"w{i}"] = rng.normal(0, np.sqrt(2 / WIDTH), (WIDTH, WIDTH)).astype(np.float32)
+        nodes += [helper.make_node("MatMul", [last, f"w{i}"], [f"sum{i}"]),
+                  helper.make_node("Relu", [f"sum{i}"], [f"layer{i}" if i + 1 < LAYERS else "y"])]
+        last = f"layer{i}"
+    graph = helper.make_graph(
+        nodes, "bench", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", WIDTH])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows", WIDTH])],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.checker.check_model(model)
+    write(directory, "model.onnx", model.SerializeToString())
+
+
 def main():
     if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.exit(__doc__)
@@ -138,6 +156,7 @@ def main():
         for_torch(w, layers, os.path.join(directory, "model.pt"))
     by_weight(os.path.join(out, "large"), LARGE)
     by_weight(os.path.join(out, "small"), SMALL)
+    layers(os.path.join(out, "mlp"))
 
 
 if __name__ == "__main__":

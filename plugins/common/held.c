@@ -138,6 +138,17 @@ const char *held_name(const struct held *entry)
 	return cache_name(entry->cached);
 }
 
+unsigned int held_sessions(const struct held *held)
+{
+	unsigned int nr = 0;
+
+	pthread_mutex_lock(&lock);
+	for (const struct held *entry = list; entry; entry = entry->next)
+		nr += held_model(entry) == held_model(held);
+	pthread_mutex_unlock(&lock);
+	return nr;
+}
+
 int held_unregister(struct vaccel_resource *res, struct vaccel_session *sess)
 {
 	struct key key = key_of(sess, res);

@@ -25,6 +25,9 @@ void held_put(struct held *held);
 void *held_model(const struct held *held);
 const char *held_name(const struct held *held);
 
+/** held_sessions() - how many sessions have the model loaded */
+unsigned int held_sessions(const struct held *held);
+
 /** held_unregister() - for the plugin's hook: unloads the model if it is loaded, and forgets it */
 int held_unregister(struct vaccel_resource *res, struct vaccel_session *sess);
 

@@ -2,10 +2,12 @@
 #include "infer_ops.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch.h"
 #include "engine.h"
 #include "held.h"
 
@@ -33,8 +35,11 @@ static enum tensor_type type_of(uint32_t datatype)
 
 static int op_load(struct vaccel_session *sess, struct vaccel_resource *model)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
 	if (!sess || !model)
 		return VACCEL_EINVAL;
+	pthread_once(&once, batch_start);
 	engine_debug("Calling infer_load for session %" PRId64, sess->id);
 	return held_add(sess, model);
 }
@@ -99,6 +104,7 @@ static int op_metadata(struct vaccel_session *sess, struct vaccel_resource *mode
 
 struct run {
 	void *model;
+	unsigned int sessions; /* that have it loaded */
 	const struct vaccel_infer_tensor *in;
 	uint32_t nr_in;
 	struct vaccel_infer_tensor *out;
@@ -260,7 +266,7 @@ static int give_outputs(const struct run *run, const struct engine_outputs *resu
 
 static int run_model(struct run *run)
 {
-	struct engine_outputs results = {0};
+	struct batch_result results = {0};
 	int ret;
 
 	ret = engine.count(run->model, &run->inputs, &run->outputs);
@@ -273,12 +279,12 @@ static int run_model(struct run *run)
 	if (!ret)
 		ret = check_outputs(run);
 	if (!ret)
-		ret = engine.run(run->model, run->tensors, run->inputs, &results);
+		ret = batch_run(run->model, run->sessions, run->tensors, run->inputs, &results);
 	free(run->tensors);
 	if (ret)
 		return ret;
-	ret = give_outputs(run, &results);
-	engine.release(&results);
+	ret = give_outputs(run, &results.outputs);
+	batch_release(&results);
 	return ret;
 }
 
@@ -296,6 +302,7 @@ static int op_run(struct vaccel_session *sess, struct vaccel_resource *model,
 	if (ret)
 		return ret;
 	run.model = held_model(held);
+	run.sessions = held_sessions(held);
 	ret = run_model(&run);
 	held_put(held);
 	return ret;

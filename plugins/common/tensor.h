@@ -38,7 +38,8 @@ struct tensor {
 	const char *name;
 	enum tensor_type type;
 	int nr_dims; /* 0: a scalar; -1: unknown, or more than TENSOR_MAX_DIMS */
-	int64_t dims[TENSOR_MAX_DIMS]; /* of a description, below 1: any size */
+	/* Of a description, below 1: any size; the same one in all that have the same number below 1. */
+	int64_t dims[TENSOR_MAX_DIMS];
 	/* Of quantised values: what they mean is scale * (value - zero). scale 0: they mean themselves. */
 	float scale;
 	int32_t zero;

@@ -320,6 +320,28 @@ static int read_info(const char *what, const struct model *model, const OrtTenso
 	return check(what, model->name, ort->GetDimensions(info, tensor->dims, nr_dims));
 }
 
+/* Sizes that are open have names, such as "batch": they get a number each, see tensor.h. */
+static int read_sizes(const struct model *model, const OrtTensorTypeAndShapeInfo *info, struct tensor *tensor)
+{
+	const char *names[TENSOR_MAX_DIMS] = {NULL};
+	int ret;
+
+	if (!info || tensor->nr_dims < 1)
+		return VACCEL_OK;
+	ret = check("Could not load", model->name,
+		    ort->GetSymbolicDimensions(info, names, (size_t)tensor->nr_dims));
+	for (int i = 0; i < tensor->nr_dims && !ret; i++) {
+		uint32_t hash = 2166136261;
+
+		if (tensor->dims[i] > 0 || !names[i] || !*names[i])
+			continue;
+		for (const char *c = names[i]; *c; c++)
+			hash = (hash ^ (uint8_t)*c) * 16777619;
+		tensor->dims[i] = -2 - (int64_t)hash;
+	}
+	return ret;
+}
+
 int model_describe(void *arg, bool output, size_t index, struct tensor *tensor)
 {
 	const OrtTensorTypeAndShapeInfo *info = NULL;
@@ -336,6 +358,8 @@ int model_describe(void *arg, bool output, size_t index, struct tensor *tensor)
 	ret = check("Could not load", model->name, ort->CastTypeInfoToTensorInfo(type_info, &info));
 	if (!ret)
 		ret = read_info("Could not load", model, info, tensor);
+	if (!ret)
+		ret = read_sizes(model, info, tensor);
 	ort->ReleaseTypeInfo(type_info);
 	return ret;
 }

@@ -29,8 +29,9 @@ static void add_node(struct message *graph, const char *op, const char *in1, con
 	bytes(graph, 1, m.data, m.size);
 }
 
-/* An input (field 11) or output (12) of the shape [any, 3]. */
-static void add_value(struct message *graph, unsigned int field, const char *name, uint32_t datatype)
+/* An input (field 11) or output (12) of the shape [any, columns]. */
+static void add_table(struct message *graph, unsigned int field, const char *name, uint32_t datatype,
+		      unsigned int columns)
 {
 	struct message dim = {.size = 0}, shape = {.size = 0}, tensor = {.size = 0}, type = {.size = 0},
 		       m = {.size = 0};
@@ -38,7 +39,7 @@ static void add_value(struct message *graph, unsigned int field, const char *nam
 	string(&dim, 2, "n");
 	bytes(&shape, 1, dim.data, dim.size);
 	dim.size = 0;
-	number(&dim, 1, 3);
+	number(&dim, 1, columns);
 	bytes(&shape, 1, dim.data, dim.size);
 	number(&tensor, 1, types[datatype]);
 	bytes(&tensor, 2, shape.data, shape.size);
@@ -46,6 +47,25 @@ static void add_value(struct message *graph, unsigned int field, const char *nam
 	string(&m, 1, name);
 	bytes(&m, 2, type.data, type.size);
 	bytes(graph, field, m.data, m.size);
+}
+
+static void add_value(struct message *graph, unsigned int field, const char *name, uint32_t datatype)
+{
+	add_table(graph, field, name, datatype, 3);
+}
+
+/* An array of floats of the model's own. */
+static void add_floats(struct message *graph, const char *name, unsigned int nr_dims, const unsigned int *dims,
+		       const float *values, size_t count)
+{
+	struct message m = {.size = 0};
+
+	for (unsigned int i = 0; i < nr_dims; i++)
+		number(&m, 1, dims[i]);
+	number(&m, 2, types[VACCEL_INFER_FP32]);
+	string(&m, 8, name);
+	bytes(&m, 9, values, count * sizeof(*values));
+	bytes(graph, 5, m.data, m.size);
 }
 
 static uint8_t *whole(const struct message *graph, size_t *size)
@@ -91,5 +111,36 @@ uint8_t *sums_model(const char *long_name, size_t *size)
 	add_value(&graph, 12, "product", VACCEL_INFER_FP32);
 	if (long_name)
 		add_value(&graph, 12, long_name, VACCEL_INFER_FP32);
+	return whole(&graph, size);
+}
+
+uint8_t *layer_model(size_t *size)
+{
+	const unsigned int dims[] = {LAYER_WIDTH, LAYER_WIDTH};
+	float w[LAYER_WIDTH * LAYER_WIDTH];
+	struct message graph = {.size = 0};
+
+	for (size_t i = 0; i < LAYER_WIDTH * LAYER_WIDTH; i++)
+		w[i] = (float)(i * 37 % 101) / 77 - 0.6f;
+	add_node(&graph, "MatMul", "x", "w", "sums");
+	add_node(&graph, "Relu", "sums", NULL, "y");
+	string(&graph, 2, "layer");
+	add_floats(&graph, "w", 2, dims, w, LAYER_WIDTH * LAYER_WIDTH);
+	add_table(&graph, 11, "x", VACCEL_INFER_FP32, LAYER_WIDTH);
+	add_table(&graph, 12, "y", VACCEL_INFER_FP32, LAYER_WIDTH);
+	return whole(&graph, size);
+}
+
+uint8_t *lookup_model(size_t *size)
+{
+	const float table[LOOKUP_ROOM] = {0, 10, 20, 30, 40};
+	const unsigned int dims[] = {LOOKUP_ROOM};
+	struct message graph = {.size = 0};
+
+	add_node(&graph, "Gather", "table", "x", "y");
+	string(&graph, 2, "lookup");
+	add_floats(&graph, "table", 1, dims, table, LOOKUP_ROOM);
+	add_value(&graph, 11, "x", VACCEL_INFER_INT64);
+	add_value(&graph, 12, "y", VACCEL_INFER_FP32);
 	return whole(&graph, size);
 }

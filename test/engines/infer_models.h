@@ -17,4 +17,14 @@ uint8_t *identity_model(uint32_t datatype, size_t *size);
  */
 uint8_t *sums_model(const char *long_name, size_t *size);
 
+#define LAYER_WIDTH 32
+
+/** layer_model() - y = what is positive of x * w, both FP32 [any, LAYER_WIDTH] */
+uint8_t *layer_model(size_t *size);
+
+#define LOOKUP_ROOM 5
+
+/** lookup_model() - y FP32 [any, 3], ten times x INT64 [any, 3], which is refused from LOOKUP_ROOM on */
+uint8_t *lookup_model(size_t *size);
+
 #endif

@@ -8,7 +8,7 @@
 
 /* A message of protocol buffers: fields are added at its end. */
 struct message {
-	uint8_t data[4096];
+	uint8_t data[16384];
 	size_t size;
 };
 
