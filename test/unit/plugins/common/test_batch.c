@@ -21,7 +21,7 @@ static struct model {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int runs, refused, held; /* held: results that were not released */
-static int64_t most_rows;
+static int64_t most_rows, rows_of[TENSOR_TYPES];
 
 static int count_tensors(void *arg, size_t *inputs, size_t *outputs)
 {
@@ -41,12 +41,13 @@ static int describe(void *arg, bool output, size_t index, struct tensor *t)
 	return VACCEL_OK;
 }
 
-static void counted(int64_t rows, bool bad)
+static void counted(enum tensor_type type, int64_t rows, bool bad)
 {
 	pthread_mutex_lock(&lock);
 	runs++;
 	refused += bad;
 	held += !bad;
+	rows_of[type] += rows;
 	if (rows > most_rows)
 		most_rows = rows;
 	pthread_mutex_unlock(&lock);
@@ -63,7 +64,7 @@ static int run(void *arg, const struct tensor *in, size_t nr, struct engine_outp
 	assert_int_equal(nr, 1);
 	for (size_t i = 0; i < floats; i++)
 		bad = bad || x[i] == BAD;
-	counted(in->dims[0], bad);
+	counted(in->type, in->dims[0], bad);
 	if (bad)
 		return VACCEL_EINVAL;
 	y = calloc(floats + 1, sizeof(*y));
@@ -144,6 +145,7 @@ static int go(int nr)
 
 	runs = refused = 0;
 	most_rows = 0;
+	memset(rows_of, 0, sizeof(rows_of));
 	for (int i = 0; i < nr; i++)
 		assert_int_equal(pthread_create(&calls[i].thread, NULL, have_run, &calls[i]), 0);
 	for (int i = 0; i < nr; i++) {
@@ -278,6 +280,8 @@ static void others_apart(void **state)
 	assert_int_equal(go(6), 0);
 	assert_int_equal(runs, 3);
 	assert_int_equal(most_rows, 2);
+	assert_int_equal(rows_of[TENSOR_F32], 4);
+	assert_int_equal(rows_of[TENSOR_I32], 2);
 }
 
 static void expect_alone(const char *why)
