@@ -8,28 +8,11 @@
 #include <string.h>
 
 #include "batch.h"
+#include "datatypes.h"
 #include "engine.h"
 #include "held.h"
 
 #define ANY_VERSION "1" /* a file is no collection of versions */
-
-static const uint32_t datatypes[TENSOR_TYPES] = {
-	[TENSOR_F32] = VACCEL_INFER_FP32,   [TENSOR_F16] = VACCEL_INFER_FP16,
-	[TENSOR_F64] = VACCEL_INFER_FP64,   [TENSOR_U8] = VACCEL_INFER_UINT8,
-	[TENSOR_I8] = VACCEL_INFER_INT8,    [TENSOR_U16] = VACCEL_INFER_UINT16,
-	[TENSOR_I16] = VACCEL_INFER_INT16,  [TENSOR_U32] = VACCEL_INFER_UINT32,
-	[TENSOR_I32] = VACCEL_INFER_INT32,  [TENSOR_U64] = VACCEL_INFER_UINT64,
-	[TENSOR_I64] = VACCEL_INFER_INT64,  [TENSOR_BOOL] = VACCEL_INFER_BOOL,
-	[TENSOR_BF16] = VACCEL_INFER_BF16,  [TENSOR_BYTES] = VACCEL_INFER_BYTES,
-};
-
-static enum tensor_type type_of(uint32_t datatype)
-{
-	for (int type = 0; type < TENSOR_TYPES; type++)
-		if (datatypes[type] && datatypes[type] == datatype)
-			return (enum tensor_type)type;
-	return TENSOR_OTHER;
-}
 
 /* ---- Loading, and what there is -------------------------------------------------------------- */
 
@@ -64,7 +47,7 @@ static int describe(void *model, bool output, size_t index, struct vaccel_infer_
 			     VACCEL_INFER_NAME_SIZE - 1);
 		return VACCEL_ENAMETOOLONG;
 	}
-	d->datatype = datatypes[t.type];
+	d->datatype = datatype_of(t.type);
 	d->nr_dims = t.nr_dims < 0 ? UINT32_MAX : (uint32_t)t.nr_dims;
 	for (int i = 0; i < t.nr_dims; i++)
 		d->shape[i] = t.dims[i] > 0 ? t.dims[i] : -1;
@@ -177,7 +160,7 @@ static int take_input(struct run *run, uint32_t place)
 			     described.name ? described.name : "", in->nr_dims, TENSOR_MAX_DIMS);
 		return VACCEL_EINVAL;
 	}
-	*t = (struct tensor){.name = described.name, .type = type_of(in->datatype),
+	*t = (struct tensor){.name = described.name, .type = datatype_to_type(in->datatype),
 			     .nr_dims = (int)in->nr_dims, .data = in->size ? in->data : nothing,
 			     .size = in->size};
 	memcpy(t->dims, in->shape, in->nr_dims * sizeof(t->dims[0]));
@@ -216,7 +199,7 @@ static int check_outputs(const struct run *run)
 
 static int give(struct vaccel_infer_tensor *out, const struct tensor *t)
 {
-	struct vaccel_infer_tensor result = {.datatype = datatypes[t->type], .data = t->data,
+	struct vaccel_infer_tensor result = {.datatype = datatype_of(t->type), .data = t->data,
 					     .size = t->size};
 	const char *name = t->name ? t->name : "";
 	int ret;

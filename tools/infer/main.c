@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* vaccel-infer: runs a model on arrays of NumPy, here or on the host. */
+/* vaccel-infer: runs a model on arrays of NumPy and on pictures, here or on the host. */
 #include <argp.h>
 #include <err.h>
 #include <errno.h>
@@ -16,13 +16,13 @@ const char *argp_program_version = "vaccel-infer " VACCEL_PROJECT_VERSION;
 
 static const char doc[] =
 	"Runs MODEL, a file or directory, or host://NAME for a model of the host, or model://NAME for one of a server, with the plugins that "
-	"VACCEL_PLUGINS names. Inputs and outputs are files of NumPy.\v"
+	"VACCEL_PLUGINS names. Inputs and outputs are files of NumPy; an input can be a picture.\v"
 	"Exit status: 0; 64 wrong options; 65 the model or an input is bad, or they do not fit each other; 66 a "
 	"file cannot be read; 69 no plugin runs models, or its host is not there; 73 a file cannot be written; "
 	"70 otherwise.";
 
 static const struct argp_option options[] = {
-	{"input", 'i', "NAME=@FILE", 0, "Give this input the array in FILE; once for each input", 0},
+	{"input", 'i', "NAME=@FILE", 0, "Give this input the array, or the picture (JPEG, PNG), in FILE; once for each input", 0},
 	{"output", 'o', "NAME=FILE", 0, "Write this output to FILE; without any all are printed", 0},
 	{"metadata", 'm', NULL, 0, "Print what the model says of itself, and run nothing", 0},
 	{"list", 'l', NULL, 0, "Print inputs and outputs, one on each line, and run nothing", 0},

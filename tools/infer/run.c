@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What happens between files and files. */
+#include <dlfcn.h>
 #include <err.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -8,6 +10,7 @@
 
 #include "model.h"
 #include "npy.h"
+#include "pictures.h"
 #include "tool.h"
 
 #define MAX_TRIES 8 /* for outputs that grow from run to run */
@@ -22,6 +25,57 @@ static void *alloc(size_t size)
 	return vaccel_mem_alloc(session, size, &p) ? NULL : p;
 }
 
+/* ---- Pictures ------------------------------------------------------------------------------- */
+
+/* Whether a file begins as JPEG or PNG files do. What cannot be read is no picture, and said elsewhere. */
+static bool is_picture(const char *path)
+{
+	static const uint8_t jpeg[] = {0xff, 0xd8, 0xff}, png[] = {0x89, 'P', 'N', 'G'};
+	uint8_t head[sizeof(png)] = {0};
+	FILE *file = fopen(path, "rbe");
+
+	if (!file)
+		return false;
+	if (fread(head, 1, sizeof(head), file) != sizeof(head))
+		head[0] = 0;
+	fclose(file);
+	return !memcmp(head, jpeg, sizeof(jpeg)) || !memcmp(head, png, sizeof(png));
+}
+
+static pictures_read_fn *find_pictures(void)
+{
+	void *library = dlopen(PICTURES_LIBRARY, RTLD_NOW);
+	pictures_read_fn *read = library ? (pictures_read_fn *)dlsym(library, PICTURES_FUNCTION) : NULL;
+
+	if (!read)
+		warnx("pictures cannot be read: %s. It is of the same package as this program, and needs libjpeg and "
+		      "libpng", dlerror());
+	return read;
+}
+
+static int read_picture(struct inference *i, const struct options *o, const struct file *file,
+			struct vaccel_infer_tensor *t)
+{
+	struct picture_input input = {.model = o->model, .files = strstr(o->model, "://") ? NULL : i->model};
+	pictures_read_fn *read;
+	int ret;
+
+	for (uint32_t n = 0; n < i->info.nr_inputs && !input.desc; n++)
+		if (!strcmp(i->descs[n].name, file->name))
+			input.desc = &i->descs[n];
+	if (!input.desc) {
+		warnx("%s: the model has no input %s for it: see --list", file->path, file->name);
+		return EX_DATAERR;
+	}
+	read = find_pictures();
+	if (!read)
+		return EX_UNAVAILABLE;
+	ret = read(&input, file->path, alloc, t);
+	return ret ? fail(file->path, ret) : 0;
+}
+
+/* ---- Inputs and outputs --------------------------------------------------------------------- */
+
 static int read_inputs(struct inference *i, const struct options *o)
 {
 	int ret = 0;
@@ -32,7 +86,10 @@ static int read_inputs(struct inference *i, const struct options *o)
 	for (size_t n = 0; n < o->nr_inputs && !ret; n++) {
 		i->in[n].name = o->inputs[n].name;
 		i->nr_in++;
-		ret = npy_read(o->inputs[n].path, alloc, &i->in[n]);
+		if (is_picture(o->inputs[n].path))
+			ret = read_picture(i, o, &o->inputs[n], &i->in[n]);
+		else
+			ret = npy_read(o->inputs[n].path, alloc, &i->in[n]);
 	}
 	return ret;
 }
