@@ -15,9 +15,15 @@
  *	vaccel_infer_tensor_release(&y);
  *	vaccel_infer_unload(&sess, &model);
  *
- * The four operations can be submitted with VACCEL_ASYNC, like all others, and have no generic form
- * (vaccel_genop gives ENOTSUP). They need a plugin that offers them; a session on a host that is too old
- * for them gives ENOTSUP.
+ * The four operations can be submitted with VACCEL_ASYNC, like all others. They need a plugin that offers
+ * them; a session on a host that is too old for them gives ENOTSUP.
+ *
+ * In their generic form (vaccel_genop) the code is followed by the model's id, an int64_t. infer_metadata
+ * writes a struct vaccel_infer_model, and an array of struct vaccel_infer_desc, which has one at least.
+ * infer_run takes two arguments for each tensor, as often as there are inputs and outputs: a struct
+ * vaccel_infer_desc, whose empty name is that of its place, and the data. Of an output the description is
+ * filled in, and the size of the data's argument becomes that of the tensor; after ERANGE it stays, and the
+ * description says what is needed. There nothing is allocated, and infer_run cannot be submitted (ENOTSUP).
  *
  * Threads: all functions may be called from any thread, also at once for one model.
  *

@@ -6,10 +6,13 @@
  * The arguments are a program's or, on a host, a guest's: every size is checked before the op sees
  * a pointer.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "async.h"
 #include "op.h"
 #include "ops/vop.h"
+#include "vaccel/infer.h"
 #include "vaccel/ops/genop.h"
 
 /* What has been taken from the arguments so far. */
@@ -127,6 +130,84 @@ static int take(struct call *call, unsigned int index, const struct vaccel_arg *
 	}
 }
 
+/* ---- Tensors: of each its description, and its data ------------------------------------------ */
+
+/* Of an output, the description says the name, and the data is the buffer. There are no pointers in either. */
+static int take_tensor(struct vaccel_arg *args, bool output, struct vaccel_infer_tensor *t)
+{
+	struct vaccel_infer_desc *d = args[0].buf;
+
+	if (!d || args[0].size != sizeof(*d) || (uintptr_t)d % _Alignof(struct vaccel_infer_desc) ||
+	    strnlen(d->name, sizeof(d->name)) == sizeof(d->name) ||
+	    ((output || args[1].size) && !args[1].buf))
+		return VACCEL_EINVAL;
+	*t = (struct vaccel_infer_tensor){.name = *d->name ? d->name : NULL, .data = args[1].buf};
+	if (output) {
+		t->room = args[1].size;
+		return VACCEL_OK;
+	}
+	if (d->nr_dims > VACCEL_INFER_MAX_DIMS)
+		return VACCEL_EINVAL;
+	t->size = args[1].size;
+	t->datatype = d->datatype;
+	t->nr_dims = d->nr_dims;
+	memcpy(t->shape, d->shape, sizeof(t->shape));
+	return VACCEL_OK;
+}
+
+static int take_tensors(struct call *call, unsigned int index, struct vaccel_arg *args, size_t nr_args)
+{
+	struct vaccel_infer_tensor *tensors;
+	int ret = VACCEL_OK;
+
+	if (nr_args % 2 || nr_args / 2 > VACCEL_INFER_MAX_TENSORS)
+		return VACCEL_EINVAL;
+	tensors = calloc(nr_args / 2 + 1, sizeof(*tensors));
+	if (!tensors)
+		return VACCEL_ENOMEM;
+	call->vals[index].p = tensors;
+	call->sizes[index] = nr_args / 2;
+	call->given[index] = true;
+	for (size_t i = 0; i < nr_args / 2 && !ret; i++)
+		ret = take_tensor(&args[2 * i], call->desc->params[index].kind == VOP_INFER_OUT, &tensors[i]);
+	return ret;
+}
+
+/* What the outputs are; of a call that failed, the sizes of the arguments stay. */
+static void give_tensors(const struct call *call, struct vaccel_arg *write, bool good)
+{
+	for (unsigned int i = 0; i < call->desc->nr_params; i++) {
+		const struct vaccel_infer_tensor *t = call->vals[i].p;
+
+		if (call->desc->params[i].kind != VOP_INFER_OUT)
+			continue;
+		for (uint64_t n = 0; n < call->sizes[i]; n++, t++) {
+			struct vaccel_infer_desc *d = write[2 * n].buf;
+
+			d->datatype = t->datatype;
+			d->nr_dims = t->nr_dims;
+			memcpy(d->shape, t->shape, sizeof(d->shape));
+			if (good)
+				write[2 * n + 1].size = t->size;
+		}
+	}
+}
+
+static bool has_tensors(const struct vop_desc *desc)
+{
+	for (unsigned int i = 0; i < desc->nr_params; i++)
+		if (desc->params[i].kind == VOP_INFER_IN || desc->params[i].kind == VOP_INFER_OUT)
+			return true;
+	return false;
+}
+
+static void free_tensors(const struct call *call)
+{
+	for (unsigned int i = 0; i < call->desc->nr_params; i++)
+		if (call->desc->params[i].kind == VOP_INFER_IN || call->desc->params[i].kind == VOP_INFER_OUT)
+			free(call->vals[i].p);
+}
+
 /* ---- All arguments -------------------------------------------------------------------------- */
 
 static int find_param(const struct vop_desc *desc, const char *name, size_t len)
@@ -160,6 +241,13 @@ static int take_list(struct call *call, const char *names, struct vaccel_arg *ar
 			call->given[index] = true;
 			used = nr_args;
 			continue;
+		case VOP_INFER_IN:
+		case VOP_INFER_OUT:
+			ret = take_tensors(call, (unsigned int)index, args + used, nr_args - used);
+			if (ret)
+				return ret;
+			used = nr_args;
+			continue;
 		default:
 			if (used == nr_args)
 				return VACCEL_EINVAL;
@@ -177,7 +265,8 @@ static int elements(const struct call *call, unsigned int index, uint64_t *count
 {
 	const struct vop_param *p = &call->desc->params[index];
 
-	if (p->kind == VOP_ARGS_IN || p->kind == VOP_ARGS_INOUT) {
+	if (p->kind == VOP_ARGS_IN || p->kind == VOP_ARGS_INOUT || p->kind == VOP_INFER_IN ||
+	    p->kind == VOP_INFER_OUT) {
 		*count = call->sizes[index];
 		return VACCEL_OK;
 	}
@@ -266,6 +355,12 @@ int vaccel_genop(struct vaccel_session *sess, struct vaccel_arg *read, int nr_re
 		return VACCEL_ENOTSUP;
 	}
 
+	/* The call's own array of them would be gone before it is done. */
+	if (has_tensors(call.desc) && async_wanted()) {
+		vaccel_error("genop: %s cannot be submitted: call it by its name", call.desc->name);
+		return VACCEL_ENOTSUP;
+	}
+
 	ret = take_list(&call, call.desc->genop_read, &read[1], (size_t)nr_read - 1);
 	if (!ret)
 		ret = take_list(&call, call.desc->genop_write, write, (size_t)nr_write);
@@ -275,8 +370,12 @@ int vaccel_genop(struct vaccel_session *sess, struct vaccel_arg *read, int nr_re
 		ret = check(&call);
 	if (ret) {
 		vaccel_error("genop: the arguments do not fit %s (%d)", call.desc->name, ret);
+		free_tensors(&call);
 		return ret;
 	}
 
-	return op_call(sess, (vaccel_op_type_t)call.desc->code, call.vals);
+	ret = op_call(sess, (vaccel_op_type_t)call.desc->code, call.vals);
+	give_tensors(&call, write, !ret);
+	free_tensors(&call);
+	return ret;
 }

@@ -71,10 +71,11 @@
  * of operations are 64 bits. Plugins offer them by vaccel_plugin_register_ext().
  */
 #define EXT_OPS(X)                                                                        \
-	X(INFER_LOAD, 56, vaccel_infer_load, "infer_load", "", "")                        \
-	X(INFER_UNLOAD, 57, vaccel_infer_unload, "infer_unload", "", "")                  \
-	X(INFER_METADATA, 58, vaccel_infer_metadata, "infer_metadata", "", "")            \
-	X(INFER_RUN, 59, vaccel_infer_run, "infer_run", "", "")                           \
+	X(INFER_LOAD, 56, vaccel_infer_load, "infer_load", "model", "")                   \
+	X(INFER_UNLOAD, 57, vaccel_infer_unload, "infer_unload", "model", "")             \
+	X(INFER_METADATA, 58, vaccel_infer_metadata, "infer_metadata",                    \
+	  "model", "info descs")                                                          \
+	X(INFER_RUN, 59, vaccel_infer_run, "infer_run", "model inputs", "outputs")                  \
 	X(TEXT_BEGIN, 60, vaccel_text_begin, "text_begin", "", "")                        \
 	X(TEXT_NEXT, 61, vaccel_text_next, "text_next", "", "")                           \
 	X(TEXT_END, 62, vaccel_text_end, "text_end", "", "")                              \

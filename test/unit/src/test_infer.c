@@ -243,7 +243,8 @@ static void who_runs(void **state)
 	struct vaccel_plugin_desc d[2];
 	struct vaccel_infer_model info;
 	uint8_t code = VACCEL_OP_INFER_RUN;
-	struct vaccel_arg arg = {.buf = &code, .size = 1, .type = VACCEL_ARG_UINT8};
+	struct vaccel_arg args[2] = {{.buf = &code, .size = 1, .type = VACCEL_ARG_UINT8},
+				     {.buf = &model.id, .size = sizeof(model.id), .type = VACCEL_ARG_INT64}};
 	static struct capture out;
 	size_t nr = 2;
 
@@ -263,7 +264,10 @@ static void who_runs(void **state)
 	assert_int_equal(d[0].ops, 0);
 	assert_int_equal(d[1].ops, UINT64_C(15) << VACCEL_OP_INFER_LOAD);
 	capture_start(&out, STDOUT_FILENO);
-	assert_int_equal(vaccel_genop(&sess, &arg, 1, NULL, 0), VACCEL_ENOTSUP);
+	assert_int_equal(vaccel_genop(&sess, args, 1, NULL, 0), VACCEL_EINVAL);
+	assert_int_equal(runs, 1);
+	assert_int_equal(vaccel_genop(&sess, args, 2, NULL, 0), 0);
+	assert_int_equal(runs, 2);
 	assert_int_equal(vaccel_infer_load(NULL, &model), VACCEL_EINVAL);
 	assert_int_equal(vaccel_infer_load(&sess, NULL), VACCEL_EINVAL);
 	capture_end(&out);

@@ -224,6 +224,145 @@ static void lengths_are_checked(void **state)
 	each_op(short_buffers);
 }
 
+/* ---- Inference: noop gives back its inputs, in their order ----------------------------------- */
+
+struct inference {
+	uint8_t code;
+	struct vaccel_resource model;
+	struct vaccel_infer_desc in[2], out[2];
+	float a[4];
+	int64_t b[2];
+	uint8_t got_a[20], got_b[16];
+	struct vaccel_arg read[6], write[4];
+};
+
+static void inference_start(struct inference *f, const char *content)
+{
+	*f = (struct inference){.code = VACCEL_OP_INFER_LOAD, .a = {1, 2, 3, 4}, .b = {-5, 6}};
+	assert_int_equal(vaccel_resource_init_from_buf(&f->model, content, strlen(content), VACCEL_RESOURCE_MODEL,
+						       "m", true), 0);
+	assert_int_equal(vaccel_resource_register(&f->model, &sess), 0);
+	f->in[0] = (struct vaccel_infer_desc){.name = "a", .datatype = VACCEL_INFER_FP32, .nr_dims = 2, .shape = {2, 2}};
+	f->in[1] = (struct vaccel_infer_desc){.datatype = VACCEL_INFER_INT64, .nr_dims = 1, .shape = {2}};
+	strcpy(f->out[0].name, "first");
+	f->read[0] = (struct vaccel_arg){.buf = &f->code, .size = 1, .type = VACCEL_ARG_UINT8};
+	f->read[1] = (struct vaccel_arg){.buf = &f->model.id, .size = sizeof(f->model.id), .type = VACCEL_ARG_INT64};
+	f->read[2] = (struct vaccel_arg){.buf = &f->in[0], .size = sizeof(f->in[0])};
+	f->read[3] = (struct vaccel_arg){.buf = f->a, .size = sizeof(f->a)};
+	f->read[4] = (struct vaccel_arg){.buf = &f->in[1], .size = sizeof(f->in[1])};
+	f->read[5] = (struct vaccel_arg){.buf = f->b, .size = sizeof(f->b)};
+	f->write[0] = (struct vaccel_arg){.buf = &f->out[0], .size = sizeof(f->out[0])};
+	f->write[1] = (struct vaccel_arg){.buf = f->got_a, .size = sizeof(f->got_a)};
+	f->write[2] = (struct vaccel_arg){.buf = &f->out[1], .size = sizeof(f->out[1])};
+	f->write[3] = (struct vaccel_arg){.buf = f->got_b, .size = sizeof(f->got_b)};
+	assert_int_equal(vaccel_genop(&sess, f->read, 2, NULL, 0), 0);
+	f->code = VACCEL_OP_INFER_RUN;
+}
+
+static void inference_end(struct inference *f)
+{
+	f->code = VACCEL_OP_INFER_UNLOAD;
+	assert_int_equal(vaccel_genop(&sess, f->read, 2, NULL, 0), 0);
+	assert_int_equal(vaccel_resource_unregister(&f->model, &sess), 0);
+	assert_int_equal(vaccel_resource_release(&f->model), 0);
+}
+
+static int infer(struct inference *f)
+{
+	return vaccel_genop(&sess, f->read, 6, f->write, 4);
+}
+
+static void inference(void **state)
+{
+	struct vaccel_infer_model info;
+	struct vaccel_infer_desc descs[2];
+	struct inference f;
+
+	(void)state;
+	inference_start(&f, "model");
+	assert_int_equal(infer(&f), 0);
+	assert_int_equal(f.write[1].size, sizeof(f.a));
+	assert_memory_equal(f.got_a, f.a, sizeof(f.a));
+	assert_int_equal(f.out[0].datatype, VACCEL_INFER_FP32);
+	assert_int_equal(f.out[0].nr_dims, 2);
+	assert_int_equal(f.out[0].shape[1], 2);
+	assert_string_equal(f.out[0].name, "first");
+	assert_int_equal(f.write[3].size, sizeof(f.b));
+	assert_memory_equal(f.got_b, f.b, sizeof(f.b));
+	assert_int_equal(f.out[1].datatype, VACCEL_INFER_INT64);
+
+	/* The description says what would be needed, the size what there is. */
+	f.write[3].size = 15;
+	assert_int_equal(infer(&f), VACCEL_ERANGE);
+	assert_int_equal(f.write[3].size, 15);
+	assert_int_equal(f.out[1].shape[0], 2);
+
+	f.code = VACCEL_OP_INFER_METADATA;
+	f.write[0] = (struct vaccel_arg){.buf = &info, .size = sizeof(info)};
+	f.write[1] = (struct vaccel_arg){.buf = descs, .size = sizeof(descs)};
+	assert_int_equal(vaccel_genop(&sess, f.read, 2, f.write, 2), 0);
+	assert_true(info.nr_inputs >= 1 && descs[0].name[0]);
+	f.write[1].size--;
+	assert_int_equal(vaccel_genop(&sess, f.read, 2, f.write, 2), VACCEL_EINVAL);
+	inference_end(&f);
+}
+
+static void expect_refused(struct inference *f, struct vaccel_arg *arg, struct vaccel_arg bad)
+{
+	struct vaccel_arg good = *arg;
+
+	*arg = bad;
+	assert_int_equal(infer(f), VACCEL_EINVAL);
+	*arg = good;
+}
+
+static void bad_inference(void **state)
+{
+	struct inference f;
+
+	(void)state;
+	inference_start(&f, "model");
+	for (int i = 2; i < 6; i++) {
+		struct vaccel_arg good = f.read[i];
+
+		expect_refused(&f, &f.read[i], (struct vaccel_arg){.size = good.size});
+		expect_refused(&f, &f.read[i], (struct vaccel_arg){.buf = good.buf, .size = good.size - 1});
+		good = f.write[i - 2];
+		expect_refused(&f, &f.write[i - 2], (struct vaccel_arg){.size = good.size});
+		if (i % 2 == 0)
+			expect_refused(&f, &f.write[i - 2], (struct vaccel_arg){.buf = good.buf, .size = good.size - 1});
+	}
+	assert_int_equal(vaccel_genop(&sess, f.read, 5, f.write, 4), VACCEL_EINVAL);
+	assert_int_equal(vaccel_genop(&sess, f.read, 6, f.write, 3), VACCEL_EINVAL);
+	f.in[0].nr_dims = VACCEL_INFER_MAX_DIMS + 1;
+	assert_int_equal(infer(&f), VACCEL_EINVAL);
+	f.in[0].nr_dims = UINT32_MAX;
+	assert_int_equal(infer(&f), VACCEL_EINVAL);
+	f.in[0].nr_dims = 2;
+	f.in[0].shape[0] = INT64_MAX;
+	assert_int_equal(infer(&f), VACCEL_EINVAL);
+	f.in[0].shape[0] = 2;
+	memset(f.in[0].name, 'n', sizeof(f.in[0].name));
+	assert_int_equal(infer(&f), VACCEL_EINVAL);
+	f.in[0].name[0] = '\0';
+	assert_int_equal(infer(&f), 0);
+	inference_end(&f);
+}
+
+static void inference_is_not_submitted(void **state)
+{
+	struct vaccel_async *queue;
+	struct inference f;
+
+	(void)state;
+	inference_start(&f, "model");
+	assert_int_equal(vaccel_async_new(&queue, 4), 0);
+	assert_int_equal(VACCEL_ASYNC(queue, &f, infer(&f)), VACCEL_ENOTSUP);
+	assert_int_equal(vaccel_async_delete(queue), 0);
+	assert_int_equal(infer(&f), 0);
+	inference_end(&f);
+}
+
 static void huge_matrix(void **state)
 {
 	static const int64_t sizes[] = {-1, INT64_MIN, INT64_MAX, INT64_C(1) << 62, 5};
@@ -337,6 +476,9 @@ int main(void)
 		cmocka_unit_test(counts_are_checked),
 		cmocka_unit_test(arguments_are_checked),
 		cmocka_unit_test(lengths_are_checked),
+		cmocka_unit_test(inference),
+		cmocka_unit_test(bad_inference),
+		cmocka_unit_test(inference_is_not_submitted),
 		cmocka_unit_test(huge_matrix),
 		cmocka_unit_test(op_code),
 		cmocka_unit_test(missing_things),
