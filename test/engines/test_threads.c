@@ -7,6 +7,7 @@
 #include "engines.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -15,6 +16,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "vaccel/ops/opencv_functions.h"
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
@@ -32,7 +35,7 @@ static struct vaccel_session sess;
 
 /* ---- A call of the engine -------------------------------------------------------------------- */
 
-#if defined(IS_BLAS) || defined(IS_OPENCL)
+#if defined(IS_BLAS) || defined(IS_OPENCL) || defined(IS_OPENCV)
 static void begin_calls(void)
 {
 }
@@ -40,12 +43,85 @@ static void begin_calls(void)
 static void end_calls(void)
 {
 }
+#endif
 
+#if defined(IS_OPENCV)
+#define PICTURE 128 /* pixels of a side, enough for OpenCV to share them out to threads */
+
+/* A blurred picture of one colour is the same picture. */
+static int call(void)
+{
+	static uint8_t picture[PICTURE * PICTURE * 3];
+	uint8_t code = VACCEL_OPENCV_BLUR, blurred[sizeof(picture)];
+	int32_t shape[4] = {PICTURE, PICTURE, 3, VACCEL_OPENCV_UINT8}, got[4], rows = 5;
+	double sigma = 0;
+	struct vaccel_arg read[] = {
+		{.buf = &code, .size = sizeof(code), .type = VACCEL_ARG_UINT8},
+		{.buf = &rows, .size = sizeof(rows), .type = VACCEL_ARG_INT32},
+		{.buf = &sigma, .size = sizeof(sigma), .type = VACCEL_ARG_FLOAT64},
+		{.buf = shape, .size = sizeof(shape), .type = VACCEL_ARG_INT32_ARRAY},
+		{.buf = picture, .size = sizeof(picture), .type = VACCEL_ARG_RAW},
+	};
+	struct vaccel_arg write[] = {
+		{.buf = got, .size = sizeof(got), .type = VACCEL_ARG_INT32_ARRAY},
+		{.buf = blurred, .size = sizeof(blurred), .type = VACCEL_ARG_BUFFER},
+	};
+	int ret;
+
+	memset(blurred, 1, sizeof(blurred));
+	ret = vaccel_opencv_unpack(&sess, read, sizeof(read) / sizeof(read[0]), write, sizeof(write) / sizeof(write[0]));
+	return ret ? ret : memcmp(blurred, picture, sizeof(picture));
+}
+#elif defined(IS_BLAS) || defined(IS_OPENCL)
 static int call(void)
 {
 	float a[16] = {1}, b[16] = {2}, c[16] = {0};
 
 	return vaccel_sgemm(&sess, 4, 4, 4, 1, a, 4, b, 4, 0, c, 4);
+}
+#elif defined(IS_TF)
+static struct vaccel_resource model;
+static float picture[SHAPES_PIXELS], expected[SHAPES_CLASSES];
+
+static void begin_calls(void)
+{
+	struct vaccel_tf_status status = {0, NULL};
+
+	shapes_read(picture, expected);
+	assert_int_equal(vaccel_resource_init(&model, EXAMPLES_DIR "/models/tf/frozen_graph.pb", VACCEL_RESOURCE_MODEL), 0);
+	assert_int_equal(vaccel_resource_register(&model, &sess), 0);
+	assert_int_equal(vaccel_tf_model_load(&sess, &model, &status), 0);
+	vaccel_tf_status_release(&status);
+}
+
+static void end_calls(void)
+{
+	struct vaccel_tf_status status = {0, NULL};
+
+	assert_int_equal(vaccel_tf_model_unload(&sess, &model, &status), 0);
+	vaccel_tf_status_release(&status);
+	assert_int_equal(vaccel_resource_unregister(&model, &sess), 0);
+	assert_int_equal(vaccel_resource_release(&model), 0);
+}
+
+static int call(void)
+{
+	static char in_name[] = "serving_default_input_1", out_name[] = "StatefulPartitionedCall";
+	const struct vaccel_tf_node from = {in_name, 0}, to = {out_name, 0};
+	struct vaccel_tf_status status = {0, NULL};
+	struct vaccel_tf_tensor *in = NULL, *out = NULL;
+	int ret = vaccel_tf_tensor_new(&in, 4, (int64_t[]){1, SHAPES_SIDE, SHAPES_SIDE, 3}, VACCEL_TF_FLOAT);
+
+	if (!ret)
+		ret = vaccel_tf_tensor_set_data(in, picture, sizeof(picture));
+	if (!ret)
+		ret = vaccel_tf_model_run(&sess, &model, NULL, &from, &in, 1, &to, &out, 1, &status);
+	for (int i = 0; i < SHAPES_CLASSES && !ret; i++)
+		ret = fabsf(((float *)out->data)[i] - expected[i]) > 1e-5f;
+	vaccel_tf_status_release(&status);
+	vaccel_tf_tensor_delete(in);
+	vaccel_tf_tensor_delete(out);
+	return ret;
 }
 #else
 static struct vaccel_resource model;
