@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "datatypes.h"
 
+#include <string.h>
+
 #include "vaccel.h"
 
 static const uint32_t datatypes[TENSOR_TYPES] = {
@@ -24,4 +26,26 @@ enum tensor_type datatype_to_type(uint32_t datatype)
 		if (datatypes[type] && datatypes[type] == datatype)
 			return (enum tensor_type)type;
 	return TENSOR_OTHER;
+}
+
+const uint8_t *bytes_next(const uint8_t **at, const uint8_t *end, size_t *length)
+{
+	const uint8_t *head = *at;
+
+	if (end - head < BYTES_HEAD)
+		return NULL;
+	*length = (size_t)head[0] | (size_t)head[1] << 8 | (size_t)head[2] << 16 | (size_t)head[3] << 24;
+	if (*length > (size_t)(end - head) - BYTES_HEAD)
+		return NULL;
+	*at = head + BYTES_HEAD + *length;
+	return head + BYTES_HEAD;
+}
+
+uint8_t *bytes_put(uint8_t *to, const void *text, size_t length)
+{
+	for (int k = 0; k < BYTES_HEAD; k++)
+		*to++ = (uint8_t)(length >> 8 * k);
+	if (length)
+		memcpy(to, text, length);
+	return to + length;
 }

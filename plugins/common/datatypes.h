@@ -13,4 +13,17 @@ uint32_t datatype_of(enum tensor_type type);
 /** datatype_to_type() - the type of a datatype; TENSOR_OTHER: there is none */
 enum tensor_type datatype_to_type(uint32_t datatype);
 
+#define BYTES_HEAD 4 /* of an element of BYTES: its length */
+
+/**
+ * bytes_next() - an element of BYTES
+ * @at:  where it begins; becomes where it ends
+ *
+ * Return: its length bytes; NULL: it is not whole, and at stays.
+ */
+const uint8_t *bytes_next(const uint8_t **at, const uint8_t *end, size_t *length);
+
+/** bytes_put() - writes an element of up to 4 GiB. Return: where it ends. */
+uint8_t *bytes_put(uint8_t *to, const void *text, size_t length);
+
 #endif

@@ -8,6 +8,7 @@
 #include <onnxruntime_session_options_config_keys.h>
 
 #include "onnx.h"
+#include "datatypes.h"
 #include "introduce.h"
 #include "quiet.h"
 #include "weights.h"
@@ -390,17 +391,14 @@ static int make_strings(const struct model *model, const struct tensor *input, O
 							ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING, value));
 	for (uint64_t i = 0; i < count && !ret; i++) {
 		size_t len;
+		const uint8_t *text = bytes_next(&at, end, &len);
 
-		if (end - at < 4)
-			return VACCEL_EINVAL;
-		len = (size_t)at[0] | (size_t)at[1] << 8 | (size_t)at[2] << 16 | (size_t)at[3] << 24;
-		if (len > (size_t)(end - at) - 4)
+		if (!text)
 			return VACCEL_EINVAL;
 		ret = check("Could not run", model->name,
 			    ort->GetResizedStringTensorElementBuffer(*value, (size_t)i, len, &to));
 		if (!ret && len)
-			memcpy(to, at + 4, len);
-		at += 4 + len;
+			memcpy(to, text, len);
 	}
 	return ret;
 }
@@ -424,17 +422,18 @@ static int make_input(const struct model *model, const struct tensor *input, Ort
 static int read_strings(const struct model *model, const OrtValue *value, uint64_t count,
 			struct tensor *tensor, uint8_t **bytes)
 {
-	size_t length, size, *offsets = NULL, at = 0;
+	size_t length, size, *offsets = NULL;
 	char *text = NULL;
+	uint8_t *to;
 	int ret;
 
 	ret = check("Could not run", model->name, ort->GetStringTensorDataLength(value, &length));
 	if (ret)
 		return ret;
-	if (count > SIZE_MAX / 16 || length > SIZE_MAX / 2 - 4 * (size_t)count)
+	if (count > SIZE_MAX / 16 || length > SIZE_MAX / 2 - BYTES_HEAD * (size_t)count)
 		return VACCEL_EINVAL;
-	size = length + 4 * (size_t)count;
-	*bytes = malloc(size + 1);
+	size = length + BYTES_HEAD * (size_t)count;
+	*bytes = to = malloc(size + 1);
 	text = malloc(length + 1);
 	offsets = calloc((size_t)count + 1, sizeof(*offsets));
 	ret = *bytes && text && offsets ? VACCEL_OK : VACCEL_ENOMEM;
@@ -448,10 +447,7 @@ static int read_strings(const struct model *model, const OrtValue *value, uint64
 			ret = VACCEL_EINVAL;
 			break;
 		}
-		for (int k = 0; k < 4; k++)
-			(*bytes)[at++] = (uint8_t)(len >> 8 * k);
-		memcpy(*bytes + at, text + offsets[i], len);
-		at += len;
+		to = bytes_put(to, text + offsets[i], len);
 	}
 	free(offsets);
 	free(text);

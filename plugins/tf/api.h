@@ -32,6 +32,11 @@ typedef struct {
 	int index;
 } TF_Output;
 
+/* A string of TensorFlow's, of which only its functions know what is in it */
+typedef struct {
+	uint64_t parts[3];
+} TF_TString;
+
 #define TF_FUNCTIONS(X)                                                                           \
 	X(const char *, TF_Version, (void))                                                       \
 	X(TF_Status *, TF_NewStatus, (void))                                                      \
@@ -80,6 +85,14 @@ typedef struct {
 	X(const char *, TF_DeviceListType, (const TF_DeviceList *list, int index, TF_Status *status)) \
 	X(TF_Tensor *, TF_AllocateTensor,                                                         \
 	  (TF_DataType type, const int64_t *dims, int nr_dims, size_t size))                      \
+	X(TF_Tensor *, TF_NewTensor,                                                              \
+	  (TF_DataType type, const int64_t *dims, int nr_dims, void *data, size_t size,           \
+	   void (*deallocator)(void *data, size_t size, void *arg), void *arg))                   \
+	X(void, TF_StringInit, (TF_TString * string))                                             \
+	X(void, TF_StringCopy, (TF_TString * string, const char *text, size_t size))              \
+	X(const char *, TF_StringGetDataPointer, (const TF_TString *string))                      \
+	X(size_t, TF_StringGetSize, (const TF_TString *string))                                   \
+	X(void, TF_StringDealloc, (TF_TString * string))                                          \
 	X(void, TF_DeleteTensor, (TF_Tensor * tensor))                                            \
 	X(TF_DataType, TF_TensorType, (const TF_Tensor *tensor))                                  \
 	X(int, TF_NumDims, (const TF_Tensor *tensor))                                             \

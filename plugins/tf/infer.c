@@ -30,6 +30,7 @@ struct results {
 	size_t nr_in, nr_out;
 	TF_Output in[MAX_PORTS], out[ENGINE_MAX_OUTPUTS];
 	TF_Tensor *in_values[MAX_PORTS], *out_values[ENGINE_MAX_OUTPUTS];
+	uint8_t *bytes[ENGINE_MAX_OUTPUTS]; /* of outputs that are strings */
 };
 
 static void free_results(struct results *r)
@@ -37,9 +38,11 @@ static void free_results(struct results *r)
 	for (size_t i = 0; i < r->nr_in; i++)
 		if (r->in_values[i])
 			tf.TF_DeleteTensor(r->in_values[i]);
-	for (size_t i = 0; i < r->nr_out; i++)
+	for (size_t i = 0; i < r->nr_out; i++) {
 		if (r->out_values[i])
 			tf.TF_DeleteTensor(r->out_values[i]);
+		free(r->bytes[i]);
+	}
 	free(r);
 }
 
@@ -49,10 +52,14 @@ static int make_input(struct results *r, size_t i, const struct tensor *from)
 
 	if (port->tensor.type == TENSOR_OTHER) {
 		engine_error("Input %s of %s is of a type that infer_run cannot give to TensorFlow: only numbers "
-			     "can be", port->tensor.name, r->model->name);
+			     "and strings can be", port->tensor.name, r->model->name);
 		return VACCEL_ENOTSUP;
 	}
 	r->in[i] = port->at;
+	if (from->type == TENSOR_BYTES) {
+		r->in_values[i] = strings_make(from);
+		return r->in_values[i] ? VACCEL_OK : VACCEL_ENOMEM;
+	}
 	r->in_values[i] = tf.TF_AllocateTensor(tf.TF_OperationOutputType(port->at), from->dims, from->nr_dims,
 					       from->size);
 	if (!r->in_values[i])
@@ -62,7 +69,7 @@ static int make_input(struct results *r, size_t i, const struct tensor *from)
 	return VACCEL_OK;
 }
 
-static void take_output(const struct results *r, size_t i, struct tensor *t)
+static int take_output(struct results *r, size_t i, struct tensor *t)
 {
 	const TF_Tensor *value = r->out_values[i];
 	int nr_dims = tf.TF_NumDims(value);
@@ -74,6 +81,7 @@ static void take_output(const struct results *r, size_t i, struct tensor *t)
 			     .size = tf.TF_TensorByteSize(value)};
 	for (int k = 0; k < t->nr_dims; k++)
 		t->dims[k] = tf.TF_Dim(value, k);
+	return t->type == TENSOR_BYTES ? strings_read(value, t, &r->bytes[i]) : VACCEL_OK;
 }
 
 static int run(struct results *r, const struct tensor *inputs, struct engine_outputs *outputs)
@@ -93,7 +101,7 @@ static int run(struct results *r, const struct tensor *inputs, struct engine_out
 	ret = model_check("Could not run", r->model->name, status);
 	tf.TF_DeleteStatus(status);
 	for (size_t i = 0; i < r->nr_out && !ret; i++)
-		take_output(r, i, &outputs->tensors[i]);
+		ret = take_output(r, i, &outputs->tensors[i]);
 	return ret;
 }
 

@@ -72,6 +72,15 @@ void ports_free(struct ports *ports);
 /** type_from() - what a data type of TensorFlow is */
 enum tensor_type type_from(TF_DataType type);
 
+/** strings_make() - TensorFlow's tensor of one of BYTES. NULL: no memory. */
+TF_Tensor *strings_make(const struct tensor *from);
+
+/**
+ * strings_read() - the data of a tensor of BYTES whose dimensions are known
+ * @owned: receives it; the caller frees it, also after a failure. EBACKEND, ENOMEM
+ */
+int strings_read(const TF_Tensor *value, struct tensor *t, uint8_t **owned);
+
 /* struct engine's members; see there. */
 int model_load(const struct engine_source *source, void **model);
 void model_unload(void *model);

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../unit/plugins/protobuf.h"
+
 #define MODELS	  EXAMPLES_DIR "/models/tf/"
 #define SAVED	  MODELS "lstm2"
 #define VARIABLES SAVED "/variables/variables."
@@ -500,11 +502,101 @@ static void bad_signatures(void **state)
 }
 #endif
 
+/* ---- Strings, which only infer_run hands on ---------------------------------------------------- */
+
+#ifdef IS_TF
+/* An attribute of a node (NodeDef and AttrValue): a type, or a shape of one dimension of any size */
+static void add_attribute(struct message *node, const char *name, bool is_shape)
+{
+	struct message entry = {.size = 0}, value = {.size = 0}, shape = {.size = 0}, dim = {.size = 0};
+
+	if (is_shape) {
+		number(&dim, 1, UINT64_MAX);
+		bytes(&shape, 2, dim.data, dim.size);
+		bytes(&value, 7, shape.data, shape.size);
+	} else {
+		number(&value, 6, VACCEL_TF_STRING);
+	}
+	string(&entry, 1, name);
+	bytes(&entry, 2, value.data, value.size);
+	bytes(node, 5, entry.data, entry.size);
+}
+
+/* A graph: y = x, which are strings */
+static void strings_graph(struct message *graph)
+{
+	struct message x = {.size = 0}, y = {.size = 0};
+
+	string(&x, 1, "x");
+	string(&x, 2, "Placeholder");
+	add_attribute(&x, "dtype", false);
+	add_attribute(&x, "shape", true);
+	string(&y, 1, "y");
+	string(&y, 2, "Identity");
+	string(&y, 3, "x");
+	add_attribute(&y, "T", false);
+	bytes(graph, 1, x.data, x.size);
+	bytes(graph, 1, y.data, y.size);
+}
+
+/* Lengths up to those that TensorFlow keeps in memory of their own, with zero bytes in them */
+static size_t make_strings(uint8_t *data, int64_t count)
+{
+	size_t size = 0;
+
+	for (int64_t i = 0; i < count; i++) {
+		size_t length = (size_t)(i * i % 700);
+		const uint8_t head[] = {(uint8_t)length, (uint8_t)(length >> 8), 0, 0};
+
+		memcpy(data + size, head, sizeof(head));
+		for (size_t k = 0; k < length; k++)
+			data[size + 4 + k] = (uint8_t)(k * (size_t)i);
+		size += 4 + length;
+	}
+	return size;
+}
+
+static void strings(void **state)
+{
+	static uint8_t data[100 * 704];
+	struct message graph = {.size = 0};
+	struct vaccel_infer_desc d[2];
+	struct vaccel_infer_model info;
+	struct vaccel_resource *model;
+
+	(void)state;
+	strings_graph(&graph);
+	model = model_of_bytes(&e, graph.data, graph.size, "strings.pb");
+	for (int place = 0; place < NR_PLACES; place++) {
+		assert_int_equal(vaccel_infer_load(&e.sess[place], model), 0);
+		assert_int_equal(vaccel_infer_metadata(&e.sess[place], model, &info, d, 2), 0);
+		assert_int_equal(d[0].datatype, VACCEL_INFER_BYTES);
+		assert_int_equal(d[1].datatype, VACCEL_INFER_BYTES);
+		for (int64_t count = 0; count <= 100; count += 25) {
+			struct vaccel_infer_tensor x = {.name = "x", .datatype = VACCEL_INFER_BYTES, .nr_dims = 1,
+							.shape = {count}, .data = data}, y = {.name = "y"};
+
+			x.size = make_strings(data, count);
+			assert_int_equal(vaccel_infer_run(&e.sess[place], model, &x, 1, &y, 1), 0);
+			assert_int_equal(y.datatype, VACCEL_INFER_BYTES);
+			assert_int_equal(y.nr_dims, 1);
+			assert_int_equal(y.shape[0], count);
+			assert_int_equal(y.size, x.size);
+			assert_memory_equal(y.data, data, x.size);
+			vaccel_infer_tensor_release(&y);
+		}
+		assert_int_equal(vaccel_infer_unload(&e.sess[place], model), 0);
+	}
+	vaccel_resource_delete(model);
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #ifdef IS_TF
 		cmocka_unit_test(inference),	 cmocka_unit_test(bad_signatures),
+		cmocka_unit_test(strings),
 #endif
 		cmocka_unit_test(right),	 cmocka_unit_test(life),
 		cmocka_unit_test(threads),	 cmocka_unit_test(wrong_nodes),
