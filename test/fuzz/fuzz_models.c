@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What models and the files beside them say: descriptions, the tensors that they take, and the outputs of a
- * run, of any names, types, shapes and values, for each image operation. Input: a byte that says what to do,
- * the numbers of what is described, then bytes that all data is taken from.
+ * What models and the files beside them say, in a fuzzer for each part (FUZZ_PART): descriptions, the tensors that
+ * models take, and the outputs of a run, of any names, types, shapes and values, as classes, objects, maps or
+ * points. Input of descriptions: a byte that says which file, and the file; of the others: the numbers of what is
+ * described, then bytes that all data is taken from.
  */
 #include "input.h"
 
@@ -22,7 +23,8 @@
 #define MAX_DATA    4096
 #define SMALL	    200 /* sides of inputs, which are made */
 
-enum action { CONFIG, PREPROCESSOR, LABELS, INPUTS, OUTPUTS, NR_ACTIONS };
+enum part { DESCRIPTIONS, INPUTS, CLASSES, OBJECTS, MAPS, POINTS };
+enum description_file { CONFIG, PREPROCESSOR, LABELS, NR_FILES };
 
 /* ---- An engine whose models take what the input says -------------------------------------------- */
 
@@ -107,15 +109,15 @@ static void check(bool right)
 
 /* ---- What is done ------------------------------------------------------------------------------- */
 
-static void parse(enum action action, const uint8_t *data, size_t size)
+static void parse(enum description_file file, const uint8_t *data, size_t size)
 {
 	struct bytes bytes = {data, size, NULL, false};
 	struct description d;
 
 	description_init(&d);
-	if (action == CONFIG)
+	if (file == CONFIG)
 		description_parse_config("m", &bytes, &d);
-	else if (action == PREPROCESSOR)
+	else if (file == PREPROCESSOR)
 		description_parse_preprocessor("m", &bytes, &d);
 	else
 		labels_parse(&bytes, &d.labels);
@@ -168,26 +170,36 @@ static void check_box(const float box[4])
 	      box[3] <= 30);
 }
 
-static void decode_all(const struct decode *d)
+static void classes(const struct decode *d)
 {
-	uint8_t rgb[40 * 30 * 3] = {0}, png[65536];
-	struct image image = {40, 30, rgb};
-	struct object objects[DECODE_MAX_OBJECTS];
-	struct class_map classes;
-	struct depth_map depth;
-	struct people people;
 	uint32_t class;
-	size_t nr, used;
 	float score;
 
 	if (d->description->labels.count && !decode_class(d, &class, &score))
 		check(class < d->description->labels.count && score >= 0 && score <= 1);
-	if (!decode_objects(d, objects, &nr))
-		for (size_t i = 0; i < nr; i++) {
-			check(isfinite(objects[i].score));
-			check_box(objects[i].box);
-			picture_box(&image, objects[i].box, objects[i].class);
-		}
+}
+
+static void objects(const struct decode *d, struct image *image)
+{
+	struct object all[DECODE_MAX_OBJECTS];
+	size_t nr;
+
+	if (decode_objects(d, all, &nr))
+		return;
+	for (size_t i = 0; i < nr; i++) {
+		check(isfinite(all[i].score));
+		check_box(all[i].box);
+		picture_box(image, all[i].box, all[i].class);
+	}
+}
+
+static void maps(const struct decode *d)
+{
+	uint8_t png[65536];
+	struct class_map classes;
+	struct depth_map depth;
+	size_t used;
+
 	if (!decode_class_map(d, &classes)) {
 		for (size_t i = 0; i < (size_t)classes.width * classes.height; i++)
 			check(classes.cells[i] < classes.classes);
@@ -198,15 +210,36 @@ static void decode_all(const struct decode *d)
 		picture_write_depth(&depth, d->geometry, -1, 1, png, sizeof(png), &used);
 		free(depth.cells);
 	}
+}
+
+static void points(const struct decode *d, struct image *image)
+{
+	struct people people;
+
 	if (!decode_points(d, &people))
 		for (size_t i = 0; i < people.nr * people.points; i++) {
 			check(isfinite(people.all[i].score));
-			picture_dot(&image, people.all[i].x, people.all[i].y, (uint32_t)i);
+			picture_dot(image, people.all[i].x, people.all[i].y, (uint32_t)i);
 		}
 	free(people.all);
 }
 
-static void decode_outputs(struct input *in)
+static void decode_part(enum part part, const struct decode *d)
+{
+	uint8_t rgb[40 * 30 * 3] = {0};
+	struct image image = {40, 30, rgb};
+
+	if (part == CLASSES)
+		classes(d);
+	else if (part == OBJECTS)
+		objects(d, &image);
+	else if (part == MAPS)
+		maps(d);
+	else
+		points(d, &image);
+}
+
+static void decode_outputs(enum part part, struct input *in)
 {
 	static const char *const decoders[] = {"", "", "", "ssd", "detr", "yolo", "movenet", "heatmaps"};
 	static char *labels[] = {"a", "b", "c", "d", "e", "f", "g"};
@@ -228,7 +261,7 @@ static void decode_outputs(struct input *in)
 	for (size_t i = 0; i < outputs.nr; i++)
 		if (!fill(in, &outputs.tensors[i], (how & 0x80) != 0))
 			outputs.tensors[i].data = NULL;
-	decode_all(&d);
+	decode_part(part, &d);
 	for (size_t i = 0; i < outputs.nr; i++)
 		free(outputs.tensors[i].data);
 }
@@ -237,18 +270,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool quiet;
 	struct input in = {data, size};
-	enum action action = (enum action)(input_u8(&in) % NR_ACTIONS);
+	const enum part part = FUZZ_PART;
+	enum description_file file;
 
 	if (!quiet) {
 		slog_disable(SLOG_ERROR);
 		slog_disable(SLOG_WARN);
 		quiet = true;
 	}
-	if (action == INPUTS)
+	if (part == DESCRIPTIONS) {
+		file = (enum description_file)(input_u8(&in) % NR_FILES);
+		parse(file, in.data, in.left);
+	} else if (part == INPUTS) {
 		make_inputs(&in);
-	else if (action == OUTPUTS)
-		decode_outputs(&in);
-	else
-		parse(action, in.data, in.left);
+	} else {
+		decode_outputs(part, &in);
+	}
 	return 0;
 }
