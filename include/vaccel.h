@@ -34,6 +34,7 @@
 #include "vaccel/plugin.h"
 #include "vaccel/plugin_ext.h"
 #include "vaccel/prof.h"
+#include "vaccel/prof_backend.h"
 #include "vaccel/resource.h"
 #include "vaccel/session.h"
 #include "vaccel/text.h"

@@ -54,7 +54,8 @@ struct call {
 	struct vaccel_session *sess;
 	vaccel_op_type_t op;
 	union vop_val vals[VOP_MAX_PARAMS];
-	uint64_t prof_start, trace_start; /* 0: not measured */
+	struct op_prof prof;
+	uint64_t trace_start; /* 0: not measured */
 	void *user;
 	int result;
 };
@@ -370,7 +371,7 @@ static int start(struct call *c)
 	if (ret)
 		return ret;
 	c->plugin_call.arrived = arrived;
-	c->prof_start = op_prof_start();
+	op_prof_start_op(&c->prof, c->sess, c->op);
 	c->trace_start = trace_start();
 	return c->ops->submit(&c->plugin_call, c->sess, c->op,
 			      (const union vaccel_async_value *)c->vals,
@@ -556,7 +557,7 @@ static void finish(struct call *c)
 		c->state = FINISHING;
 		pthread_mutex_unlock(&q->lock);
 		result = c->ops->finish(c->handle);
-		op_prof_stop(c->op, c->prof_start);
+		op_prof_stop(&c->prof);
 		if (c->trace_start)
 			trace_op(c->op, c->trace_start, trace_end(c->trace_start, true), result,
 				 (uintptr_t)&c->plugin_call);

@@ -9,6 +9,7 @@
 #include "op.h"
 #include "plugin.h"
 #include "process.h"
+#include "prof.h"
 #include "resource.h"
 #include "rundir.h"
 #include "session.h"
@@ -31,9 +32,12 @@ static int start(void)
 	ret = rundir_create();
 	if (ret)
 		return ret;
-	ret = sessions_bootstrap();
+	ret = prof_bootstrap();
 	if (ret)
 		goto remove_rundir;
+	ret = sessions_bootstrap();
+	if (ret)
+		goto end_prof;
 	ret = resources_bootstrap();
 	if (ret)
 		goto end_sessions;
@@ -51,11 +55,13 @@ end_all:
 	async_pool_stop();
 	resources_cleanup();
 	plugins_cleanup();
-	goto remove_rundir;
+	goto end_prof;
 end_resources:
 	resources_cleanup();
 end_sessions:
 	sessions_cleanup();
+end_prof:
+	prof_cleanup();
 remove_rundir:
 	rundir_remove();
 	return ret;
@@ -75,8 +81,10 @@ static bool is_off(const char *name)
  */
 static void leave(void)
 {
-	if (atomic_exchange(&initialized, false))
+	if (atomic_exchange(&initialized, false)) {
+		vaccel_prof_flush();
 		op_prof_flush();
+	}
 	rundir_end();
 }
 
@@ -151,11 +159,14 @@ int vaccel_cleanup(void)
 		return VACCEL_OK;
 
 	vaccel_debug("Cleaning up vAccel");
-	op_prof_flush();
+	vaccel_prof_flush();
 	sessions_cleanup();
 	async_pool_stop();
 	resources_cleanup();
+	/* With the ends of sessions */
+	op_prof_flush();
 	plugins_cleanup();
+	prof_cleanup();
 	rundir_remove();
 	trace_write();
 	vaccel_config_release(&active);

@@ -9,9 +9,11 @@
  *		if (ret)
  *			return ret;
  *
- *		uint64_t start = op_prof_start();
+ *		struct op_prof prof;
+ *
+ *		op_prof_start_op(&prof, sess, VACCEL_OP_FOO);
  *		ret = ((foo_fn)func)(sess, ...);
- *		op_prof_stop(VACCEL_OP_FOO, start);
+ *		op_prof_stop(&prof);
  *		return ret;
  *	}
  */
@@ -20,6 +22,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ops/vop.h"
+#include "prof.h"
 #include "vaccel/op.h"
 #include "vaccel/resource.h"
 #include "vaccel/session.h"
@@ -42,18 +46,57 @@ int op_begin(struct vaccel_session *sess, vaccel_op_type_t type, void **func);
 int op_begin_resource(struct vaccel_session *sess, vaccel_op_type_t type,
 		      struct vaccel_resource *res, vaccel_resource_type_t res_type, void **func);
 
-union vop_val;
-
 /* The public call of an op, with one value for each parameter after the session. In genop.c. */
 int op_call(struct vaccel_session *sess, vaccel_op_type_t type, const union vop_val *vals);
 
-/* Start of an op's profiling sample; 0 when profiling is off. */
-uint64_t op_prof_start(void);
+/* What is measured: an operation, by vop_slot(), or one of these */
+enum {
+	PROF_SESSION_INIT = VOP_NR_OPS,
+	PROF_SESSION_RELEASE,
+	PROF_RESOURCE_REGISTER,
+	PROF_RESOURCE_UNREGISTER,
+	PROF_NR,
+};
 
-/* Adds the sample that began at start (op_prof_start) to the op's region. 0 is ignored. */
-void op_prof_stop(vaccel_op_type_t type, uint64_t start);
+/* A measurement, of whoever has it; a region of its own, as a region is timed by one thread at a time */
+struct op_prof {
+	const struct vaccel_prof_backend *backend; /* NULL: profiling is off */
+	uint64_t start;				   /* of the backend "base" */
+	struct vaccel_prof_region region;	   /* of another one */
+	const char *op_plugin;			   /* that serves the operation */
+	unsigned int slot;
+};
 
-/* Logs and empties the regions of all ops. Bootstrap and cleanup call it. */
+/* The same with profiling on */
+void op_prof_begin(struct op_prof *p, unsigned int slot);
+void op_prof_begin_op(struct op_prof *p, const struct vaccel_session *sess, vaccel_op_type_t type);
+void op_prof_finish(struct op_prof *p);
+
+/*
+ * op_prof_start, op_prof_start_op - begin a measurement of PROF_*, or of an operation
+ * op_prof_stop - ends one that was begun
+ */
+static inline void op_prof_start(struct op_prof *p, unsigned int slot)
+{
+	p->backend = NULL;
+	if (__builtin_expect(vaccel_prof_enabled(), 0))
+		op_prof_begin(p, slot);
+}
+
+static inline void op_prof_start_op(struct op_prof *p, const struct vaccel_session *sess, vaccel_op_type_t type)
+{
+	p->backend = NULL;
+	if (__builtin_expect(vaccel_prof_enabled(), 0))
+		op_prof_begin_op(p, sess, type);
+}
+
+static inline void op_prof_stop(struct op_prof *p)
+{
+	if (__builtin_expect(p->backend != NULL, 0))
+		op_prof_finish(p);
+}
+
+/* Logs and empties what the backend "base" has measured. Cleanup calls it. */
 void op_prof_flush(void);
 
 /* For pthread_atfork: samples must not be changing. A child starts without any. */

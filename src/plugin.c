@@ -340,11 +340,17 @@ int vaccel_plugin_parse_and_load(const char *lib_str)
 	return ret;
 }
 
-/* First plugin of the kind (virtio or local) that shares a bit with types. Under lock. */
+/* One that is for profiling and for nothing else serves no operation. */
+static bool serves(const struct vaccel_plugin *plugin)
+{
+	return plugin->info->type != VACCEL_PLUGIN_PROFILING;
+}
+
+/* First plugin that shares a bit with types. Under lock. */
 static struct vaccel_plugin *find_by_type(unsigned int types)
 {
 	list_for_each(plugin, &plugins, struct vaccel_plugin, entry)
-		if (plugin->info->type & types)
+		if (serves(plugin) && plugin->info->type & types)
 			return plugin;
 	return NULL;
 }
@@ -352,9 +358,23 @@ static struct vaccel_plugin *find_by_type(unsigned int types)
 static struct vaccel_plugin *find_by_virtio(bool is_virtio)
 {
 	list_for_each(plugin, &plugins, struct vaccel_plugin, entry)
-		if (plugin->info->is_virtio == is_virtio)
+		if (serves(plugin) && plugin->info->is_virtio == is_virtio)
 			return plugin;
 	return NULL;
+}
+
+/* The only one, or NULL. Under lock. */
+static struct vaccel_plugin *find_single(void)
+{
+	struct vaccel_plugin *found = NULL;
+
+	list_for_each(plugin, &plugins, struct vaccel_plugin, entry) {
+		if (found && serves(plugin))
+			return NULL;
+		if (serves(plugin))
+			found = plugin;
+	}
+	return found;
 }
 
 struct vaccel_plugin *plugin_select(unsigned int flags)
@@ -381,8 +401,8 @@ struct vaccel_plugin *plugin_select(unsigned int flags)
 		plugin = find_by_type(flags & ~VACCEL_PLUGIN_REMOTE);
 	if (!plugin)
 		plugin = find_by_virtio(false);
-	if (!plugin && plugins.next == plugins.prev)
-		plugin = list_container(plugins.next, struct vaccel_plugin, entry);
+	if (!plugin)
+		plugin = find_single();
 	if (!plugin)
 		problem = "Could not select plugin, no local plugin registered: add one to VACCEL_PLUGINS";
 out:
@@ -398,7 +418,8 @@ struct vaccel_plugin *plugin_by_name(const char *name, size_t len)
 
 	pthread_mutex_lock(&lock);
 	list_for_each(plugin, &plugins, struct vaccel_plugin, entry) {
-		if (strlen(plugin->info->name) == len && !memcmp(plugin->info->name, name, len)) {
+		if (serves(plugin) && strlen(plugin->info->name) == len &&
+		    !memcmp(plugin->info->name, name, len)) {
 			found = plugin;
 			break;
 		}
@@ -415,7 +436,7 @@ struct vaccel_plugin *plugin_by_name(const char *name, size_t len)
 /* One that is told of resources as they come would miss those that are there. */
 static bool can_stand_in(const struct vaccel_plugin *plugin)
 {
-	return !plugin->info->is_virtio && !plugin->info->resource_register;
+	return serves(plugin) && !plugin->info->is_virtio && !plugin->info->resource_register;
 }
 
 /* What a plugin offers for an operation of an extension, or NULL. */

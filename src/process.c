@@ -14,6 +14,7 @@
 #include "memory.h"
 #include "op.h"
 #include "plugin.h"
+#include "prof.h"
 #include "resource.h"
 #include "session.h"
 #include "trace.h"
@@ -58,6 +59,7 @@ static void before_fork(void)
 	plugins_before_fork();
 	memory_before_fork();
 	op_prof_before_fork();
+	prof_before_fork();
 	trace_before_fork();
 	blobs_before_fork();
 }
@@ -66,6 +68,7 @@ static void after_fork(bool child)
 {
 	blobs_after_fork();
 	trace_after_fork(child);
+	prof_after_fork();
 	op_prof_after_fork(child);
 	memory_after_fork(child);
 	plugins_after_fork(child);

@@ -2,10 +2,15 @@
 /* Profiling inside the library. */
 #pragma once
 
-#include "vaccel/prof.h"
+#include "prof_base.h"
 
-/* The clock of all samples, in nanoseconds. */
-uint64_t prof_now(void);
+/* prof_backend - the one that VACCEL_PROFILING_BACKEND names, or the base one; a name that is not known is logged once */
+const struct vaccel_prof_backend *prof_backend(void);
 
-/* Appends a finished sample. ENOMEM. */
-int prof_region_add(struct vaccel_prof_region *region, uint64_t start, uint64_t time);
+/* The start and end of the component: backends can be registered in between. ENOMEM. */
+int prof_bootstrap(void);
+void prof_cleanup(void);
+
+/* For pthread_atfork: the table of backends must not be changing. */
+void prof_before_fork(void);
+void prof_after_fork(void);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "list.h"
+#include "op.h"
 #include "plugin.h"
 #include "process.h"
 #include "resource_priv.h"
@@ -148,8 +149,10 @@ static int do_unregister(struct resource_registration *reg)
 {
 	struct vaccel_session *sess = reg->sess;
 	struct vaccel_resource *res = reg->res;
+	struct op_prof prof;
 	int ret = VACCEL_OK;
 
+	op_prof_start(&prof, PROF_RESOURCE_UNREGISTER);
 	pthread_mutex_lock(&res->sessions_lock);
 	list_unlink(&reg->resource_entry);
 	atomic_fetch_sub(&res->refcount, 1);
@@ -170,6 +173,7 @@ static int do_unregister(struct resource_registration *reg)
 	sess->resource_counts[res->type]--;
 	pthread_mutex_unlock(&sess->resources_lock);
 	free(reg);
+	op_prof_stop(&prof);
 	return ret;
 }
 
@@ -189,6 +193,7 @@ static bool session_is_live(struct vaccel_session *sess)
 
 int vaccel_resource_register(struct vaccel_resource *res, struct vaccel_session *sess)
 {
+	struct op_prof prof;
 	int ret;
 
 	if (!resources_running())
@@ -199,7 +204,9 @@ int vaccel_resource_register(struct vaccel_resource *res, struct vaccel_session 
 	ret = resource_lock(res);
 	if (ret)
 		return ret;
+	op_prof_start(&prof, PROF_RESOURCE_REGISTER);
 	ret = do_register(res, sess);
+	op_prof_stop(&prof);
 	resource_unlock(res);
 	return ret;
 }

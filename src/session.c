@@ -13,6 +13,7 @@
 #include "fs.h"
 #include "id.h"
 #include "list.h"
+#include "op.h"
 #include "path.h"
 #include "plugin.h"
 #include "process.h"
@@ -154,7 +155,7 @@ static struct vaccel_plugin *select_plugin(struct choice *c)
 	return plugin;
 }
 
-static int init_session(struct vaccel_session *sess, struct choice c)
+static int do_init(struct vaccel_session *sess, struct choice c)
 {
 	vaccel_id_t id;
 	int ret;
@@ -225,6 +226,17 @@ put_id:
 	return ret;
 }
 
+static int init_session(struct vaccel_session *sess, struct choice c)
+{
+	struct op_prof prof;
+	int ret;
+
+	op_prof_start(&prof, PROF_SESSION_INIT);
+	ret = do_init(sess, c);
+	op_prof_stop(&prof);
+	return ret;
+}
+
 int vaccel_session_init(struct vaccel_session *sess, uint32_t flags)
 {
 	return init_session(sess, (struct choice){ .flags = flags });
@@ -260,8 +272,10 @@ static void end_session(struct vaccel_session *sess)
 	const struct vaccel_plugin_info *info = sess->plugin->info;
 	const bool inherited = session_is_inherited(sess);
 	const vaccel_id_t id = sess->id;
+	struct op_prof prof;
 	int ret;
 
+	op_prof_start(&prof, PROF_SESSION_RELEASE);
 	if (!inherited)
 		async_session_ends(sess);
 	resources_unregister_session(sess);
@@ -285,6 +299,7 @@ static void end_session(struct vaccel_session *sess)
 	sess->remote_id = 0;
 	sess->id = 0;
 	id_pool_put(&ids, id);
+	op_prof_stop(&prof);
 	vaccel_debug("Released session %" PRId64, id);
 }
 

@@ -9,6 +9,7 @@
  *	VACCEL_LOG_LINES          at most so many lines a second, see vaccel/log.h; default all
  *	VACCEL_PROFILING_ENABLED  not 0: measure operations, in a guest also the host's part of them, and
  *				  print the times at the end (with log level 3 or 4)
+ *	VACCEL_PROFILING_BACKEND  what does the measuring, see vaccel/prof_backend.h; default base, which prints
  *	VACCEL_TRACE              file for a trace of all operations, see vaccel/trace.h; default none
  *	VACCEL_VERSION_IGNORE     not 0: load plugins built for any vAccel version
  * The old names VACCEL_BACKENDS, VACCEL_DEBUG_LEVEL and VACCEL_IGNORE_VERSION are read, with a

@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-/* What a plugin offers; the bits are session hints. */
+/* What a plugin offers; the bits are session hints. PROFILING is an extension, see vaccel/prof_backend.h. */
 /* clang-format off */
 #define _ENUM_PREFIX VACCEL_PLUGIN
 #define VACCEL_PLUGIN_TYPE_ENUM_LIST(ITEM)     \
@@ -38,6 +38,7 @@ extern "C" {
 	ITEM(JETSON, 0x0040, _ENUM_PREFIX)     \
 	ITEM(GENERIC, 0x0080, _ENUM_PREFIX)    \
 	ITEM(DEBUG, 0x0100, _ENUM_PREFIX)      \
+	ITEM(PROFILING, 0x0200, _ENUM_PREFIX)  \
 	ITEM(REMOTE, 0x4000, _ENUM_PREFIX)     \
 	ITEM(ALL, 0xffff, _ENUM_PREFIX)
 

@@ -103,19 +103,20 @@ static void leave(bool is_virtio)
                                                                                                   \
 		const bool is_virtio = sess->is_virtio;                                           \
 		const int64_t session = sess->id;                                                 \
-		uint64_t start, begun;                                                            \
+		struct op_prof prof;                                                              \
+		uint64_t begun;                                                                   \
                                                                                                   \
 		if (!enter(sess))                                                                 \
 			return VACCEL_ESESS;                                                      \
 		PROBE2(op__begin, type, session);                                                 \
 		begun = trace_start();                                                            \
-		start = op_prof_start();                                                          \
+		op_prof_start_op(&prof, sess, type);                                              \
 		if (number == VACCEL_OP_IMAGE_CLASSIFY && short_form(sess, vals))                 \
 			ret = classify_without_text(func, sess, vals);                            \
 		else                                                                              \
 			ret = ((int (*)(struct vaccel_session * VOP_TYPES(NAME)))func)(           \
 				sess VOP_ARGS(NAME));                                             \
-		op_prof_stop(type, start);                                                        \
+		op_prof_stop(&prof);                                                              \
 		if (ret && number == VACCEL_OP_INFER_RUN)                                         \
 			infer_drop_outputs(vals);                                                 \
 		if (begun)                                                                        \

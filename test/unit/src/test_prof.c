@@ -36,6 +36,7 @@ static int stop(void **state)
 static void test_off(void **state)
 {
 	struct vaccel_prof_region region = VACCEL_PROF_REGION_INIT("r");
+	struct op_prof prof;
 	char *buf = NULL;
 
 	(void)state;
@@ -55,7 +56,10 @@ static void test_off(void **state)
 	assert_int_equal(vaccel_prof_regions_print_all(NULL, 3), 0);
 	assert_int_equal(vaccel_prof_regions_print_all_to_buf(&buf, 10, NULL, 3), 0);
 	assert_null(buf);
-	assert_int_equal(op_prof_start(), 0);
+	op_prof_start(&prof, PROF_SESSION_INIT);
+	assert_null(prof.backend);
+	op_prof_stop(&prof);
+	assert_int_equal(vaccel_prof_flush(), 0);
 }
 
 static void test_samples(void **state)
@@ -91,7 +95,7 @@ static void test_samples(void **state)
 
 	capture_start(&out, STDOUT_FILENO);
 	assert_int_equal(vaccel_prof_region_print(&region), 0);
-	assert_contains(capture_end(&out), "nsec nr_entries: 3000\n");
+	assert_contains(capture_end(&out), "nsec nr_entries: 3000 avg_time: ");
 	assert_int_equal(vaccel_prof_region_release(&region), 0);
 	assert_null(region.name);
 	assert_null(region.samples);
@@ -108,7 +112,19 @@ static void test_print(void **state)
 	capture_start(&out, STDOUT_FILENO);
 	assert_int_equal(vaccel_prof_region_print(&region), 0);
 	assert_contains(capture_end(&out),
-			"<info> [prof] fixed: total_time: 12 nsec nr_entries: 2\n");
+			"<info> [prof] fixed: total_time: 12 nsec nr_entries: 2 avg_time: 6 nsec ops_per_sec: "
+			"166666666.67\n");
+	/* Where a fraction has a comma, and where nothing took any time */
+	set_comma_locale();
+	samples[1].time = 8;
+	capture_start(&out, STDOUT_FILENO);
+	assert_int_equal(vaccel_prof_region_print(&region), 0);
+	assert_contains(capture_end(&out), "avg_time: 6 nsec ops_per_sec: 153846153.85\n");
+	set_c_locale();
+	samples[0].time = samples[1].time = 0;
+	capture_start(&out, STDOUT_FILENO);
+	assert_int_equal(vaccel_prof_region_print(&region), 0);
+	assert_contains(capture_end(&out), "nr_entries: 2 avg_time: 0 nsec ops_per_sec: 0.00\n");
 }
 
 static void test_bad(void **state)
@@ -170,8 +186,10 @@ static void test_to_buf(void **state)
 	struct vaccel_prof_sample samples[] = { { 10, 5 }, { 20, 7 } };
 	struct vaccel_prof_region regions[] = { { "one", false, 2, samples, 2 },
 						{ "two", false, 1, samples, 2 } };
-	static const char one[] = "[prof] one: total_time: 12 nsec nr_entries: 2";
-	static const char two[] = "[prof] two: total_time: 5 nsec nr_entries: 1";
+	static const char one[] = "[prof] one: total_time: 12 nsec nr_entries: 2 avg_time: 6 nsec "
+				   "ops_per_sec: 166666666.67";
+	static const char two[] = "[prof] two: total_time: 5 nsec nr_entries: 1 avg_time: 5 nsec "
+				   "ops_per_sec: 200000000.00";
 	int need = vaccel_prof_regions_print_all_to_buf(NULL, 0, regions, 2);
 	char *buf;
 
@@ -194,21 +212,25 @@ static void test_op_regions(void **state)
 {
 	struct capture out;
 	const char *text;
-	uint64_t begin;
+	struct op_prof prof;
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		begin = op_prof_start();
-		assert_true(begin > 0);
-		op_prof_stop(VACCEL_OP_BLAS_SGEMM, begin);
+		op_prof_start_op(&prof, NULL, VACCEL_OP_BLAS_SGEMM);
+		assert_ptr_equal(prof.backend, &prof_base);
+		assert_true(prof.start > 0);
+		op_prof_stop(&prof);
+		/* Once for each start */
+		op_prof_stop(&prof);
 	}
-	op_prof_stop(VACCEL_OP_NOOP, 0);
-	op_prof_stop(VACCEL_OP_MAX, 5);
+	op_prof_start_op(&prof, NULL, VACCEL_OP_MAX);
+	assert_null(prof.backend);
+	op_prof_stop(&prof);
 	capture_start(&out, STDOUT_FILENO);
 	assert_int_equal(vaccel_cleanup(), VACCEL_OK);
 	text = capture_end(&out);
 	assert_contains(text, "[prof] vaccel_blas_sgemm_op: total_time: ");
-	assert_contains(text, "nr_entries: 2\n");
+	assert_contains(text, "nr_entries: 2 avg_time: ");
 	assert_int_equal(count(text, "[prof]"), 1);
 }
 
