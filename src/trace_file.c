@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -130,7 +131,7 @@ static int split(const struct trace_record *r, const char *name, struct trace_pa
 	const uint64_t *at = r->times;
 	int nr = 0, wait;
 
-	if (r->kind == TRACE_SPAN) {
+	if (r->kind == TRACE_SPAN || r->kind == TRACE_REGION) {
 		parts[0] = (struct trace_part){ name, at[0], at[1], r->bytes, r->result, TRACE_OP, -1 };
 		return 1;
 	}
@@ -231,12 +232,13 @@ static int add_tail(const struct trace_file *f)
 	return err || !ftruncate(f->fd, f->end + len) ? err : errno;
 }
 
-/* The name of this program, escaped */
-static void get_program(char name[TRACE_ESCAPED_MAX])
+/* The name of this program, escaped; in OTLP what OpenTelemetry's programs call it */
+static void get_program(char name[TRACE_ESCAPED_MAX], bool is_otlp)
 {
+	const char *service = is_otlp ? secure_getenv("OTEL_SERVICE_NAME") : NULL;
 	char program[TRACE_NAME];
 
-	snprintf(program, sizeof(program), "%s", program_invocation_short_name);
+	snprintf(program, sizeof(program), "%s", service && *service ? service : program_invocation_short_name);
 	trace_file_escape(name, program);
 }
 
@@ -247,7 +249,7 @@ static int add_head(struct trace_file *f)
 
 	if (f->is_otlp)
 		return 0;
-	get_program(name);
+	get_program(name, false);
 	len = snprintf(text, sizeof(text),
 		       "{\"traceEvents\":[\n"
 		       "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":%d,\"args\":{\"name\":\"%s\"}},\n"
@@ -300,7 +302,7 @@ int trace_file_add(struct trace_file *f, const struct trace_record *records, siz
 
 	if (err)
 		return err;
-	get_program(program);
+	get_program(program, f->is_otlp);
 	for (size_t i = 0; i < nr && !err; i++) {
 		if (f->is_otlp && t.at == text)
 			trace_otlp_begin(&t, program);
@@ -315,4 +317,20 @@ int trace_file_add(struct trace_file *f, const struct trace_record *records, siz
 	}
 	last = add_tail(f);
 	return err ? err : last;
+}
+
+size_t trace_file_request(char *text, size_t size, const struct trace_record *records, size_t nr)
+{
+	const struct trace_file file = { .is_otlp = true };
+	struct trace_text t = { text, text + size };
+	char program[TRACE_ESCAPED_MAX];
+	bool any = false;
+	size_t i;
+
+	get_program(program, true);
+	trace_otlp_begin(&t, program);
+	for (i = 0; i < nr && t.end - t.at >= RECORD_MAX; i++)
+		add_record(&file, &t, &records[i], &any);
+	trace_otlp_end(&t);
+	return i;
 }

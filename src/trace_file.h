@@ -17,12 +17,19 @@ enum trace_kind {
 	TRACE_SPAN,  /* from times[0] to times[1] */
 	TRACE_CALL,  /* times: struct vaccel_trace_call's, in its order */
 	TRACE_CLOCK, /* a measurement of the host's at times[0]: offset times[1], error times[2] */
+	TRACE_REGION, /* of profiling: region; async tells those apart that begin at once */
 };
 
 /* In one cache line or two: a call of 64 bytes takes not much longer than a few memory accesses. */
 struct trace_record {
 	char name[TRACE_NAME];
-	uint64_t times[8]; /* ns */
+	union {
+		uint64_t times[8]; /* ns */
+		struct {
+			uint64_t start, end;
+			char plugin[TRACE_NAME]; /* that served an operation; or empty */
+		} region;
+	};
 	uint64_t bytes;
 	uint64_t async;
 	uint32_t reply_bytes;
@@ -64,6 +71,15 @@ int trace_file_open(struct trace_file *f, const char *path);
 int trace_file_add(struct trace_file *f, const struct trace_record *records, size_t nr);
 
 void trace_file_close(struct trace_file *f);
+
+/*
+ * trace_file_request - makes one request in OTLP/JSON of as many records as there is room for, at least one
+ * @text: TRACE_REQUEST_MIN bytes or more; terminated
+ *
+ * Return: how many.
+ */
+#define TRACE_REQUEST_MIN (16u << 10)
+size_t trace_file_request(char *text, size_t size, const struct trace_record *records, size_t nr);
 
 /*
  * trace_file_escape - a JSON string, without the quotes

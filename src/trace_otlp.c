@@ -44,11 +44,21 @@ void trace_otlp_end(struct trace_text *t)
 	trace_text_add(t, "]}]}]}\n");
 }
 
+static void add_text_attribute(struct trace_text *t, const char *key, const char *text)
+{
+	char escaped[TRACE_ESCAPED_MAX];
+
+	trace_file_escape(escaped, text);
+	trace_text_add(t, ",{\"key\":\"%s\",\"value\":{\"stringValue\":\"%s\"}}", key, escaped);
+}
+
 static void add_attributes(struct trace_text *t, const struct trace_record *r, const struct trace_part *p)
 {
 	trace_text_add(t, ",\"attributes\":[{\"key\":\"thread.id\",\"value\":{\"intValue\":\"%d\"}},"
 			  "{\"key\":\"vaccel.side\",\"value\":{\"stringValue\":\"%s\"}}", (int)r->thread,
 		       p->role >= TRACE_ON_HOST ? "host" : "program");
+	if (r->kind == TRACE_REGION && *r->region.plugin)
+		add_text_attribute(t, "vaccel.plugin", r->region.plugin);
 	if (p->bytes)
 		trace_text_add(t, ",{\"key\":\"vaccel.bytes\",\"value\":{\"intValue\":\"%" PRIu64 "\"}}", p->bytes);
 	if (p->result)
@@ -66,7 +76,8 @@ void trace_otlp_part(struct trace_text *t, const struct trace_record *r, const s
 		[TRACE_ENGINE] = SERVER,
 	};
 	const struct trace_part *p = &parts[nr];
-	const uint64_t trace = mix(root_of(r) + epoch, (uint64_t)getpid()), root = mix(trace, r->thread);
+	const uint64_t which = r->kind == TRACE_REGION ? r->async << 32 : 0;
+	const uint64_t trace = mix(root_of(r) + epoch, which | (uint64_t)getpid()), root = mix(trace, r->thread);
 	const uint64_t parent = p->around < 0 ? root : mix(root, (uint64_t)p->around + 1);
 
 	trace_text_add(t, "%s{\"traceId\":\"%016" PRIx64 "%016" PRIx64 "\",\"spanId\":\"%016" PRIx64 "\"",
