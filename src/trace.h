@@ -21,7 +21,9 @@ extern atomic_bool trace_on __attribute__((visibility("hidden")));
  */
 struct trace_thread {
 	uint64_t op_started; /* until somebody has used it */
+	uint64_t op_runs;    /* when the operation began that runs */
 	uint64_t call_ended;
+	struct vaccel_trace_call call; /* of the operation that runs: added with it. begun is 0: none */
 };
 extern _Thread_local struct trace_thread trace_thread
 	__attribute__((visibility("hidden"), tls_model("initial-exec")));
@@ -31,7 +33,7 @@ static inline uint64_t trace_start(void)
 {
 	if (__builtin_expect(!atomic_load_explicit(&trace_on, memory_order_relaxed), 1))
 		return 0;
-	trace_thread.op_started = now_ns();
+	trace_thread.op_started = trace_thread.op_runs = now_ns();
 	return trace_thread.op_started;
 }
 

@@ -135,9 +135,11 @@ static int split(const struct trace_record *r, const char *name, struct trace_pa
 		parts[0] = (struct trace_part){ name, at[0], at[1], r->bytes, r->result, TRACE_OP, -1 };
 		return 1;
 	}
-	if (r->kind != TRACE_CALL)
+	if (r->kind != TRACE_CALL && r->kind != TRACE_OP_CALL)
 		return 0;
-	if (*name)
+	if (r->kind == TRACE_OP_CALL)
+		parts[nr++] = (struct trace_part){ name, at[BEGUN] - 1, at[ENDED] + 1, 0, r->result, TRACE_OP, -1 };
+	else if (*name)
 		parts[nr++] = (struct trace_part){ name, at[BEGUN], at[ENDED], 0, r->result, TRACE_OP, -1 };
 	parts[nr++] = (struct trace_part){ "encode", at[BEGUN], at[SENT], r->bytes, 0, TRACE_HERE, -1 };
 	wait = nr++;

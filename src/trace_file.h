@@ -16,6 +16,7 @@
 enum trace_kind {
 	TRACE_SPAN,  /* from times[0] to times[1] */
 	TRACE_CALL,  /* times: struct vaccel_trace_call's, in its order */
+	TRACE_OP_CALL, /* the same, within an operation that began a nanosecond earlier, and ended one later */
 	TRACE_CLOCK, /* a measurement of the host's at times[0]: offset times[1], error times[2] */
 	TRACE_REGION, /* of profiling: region; async tells those apart that begin at once */
 };

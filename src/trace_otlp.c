@@ -27,7 +27,7 @@ static uint64_t mix(uint64_t a, uint64_t b)
  */
 static uint64_t root_of(const struct trace_record *r)
 {
-	return r->kind == TRACE_CALL && !*r->name ? r->times[0] - 1 : r->times[0];
+	return r->kind == TRACE_OP_CALL || (r->kind == TRACE_CALL && !*r->name) ? r->times[0] - 1 : r->times[0];
 }
 
 void trace_otlp_begin(struct trace_text *t, const char *program)

@@ -235,6 +235,45 @@ static void test_calls(void **state)
 				   "--calls queue=1 --calls decode=1 --calls engine=1 --calls reply=1"));
 }
 
+/* A call that ends with its operation is one record with it; any other is there all the same. */
+static void make_op_calls(void)
+{
+	struct vaccel_trace_call call = { .bytes = 5 };
+
+	start(file);
+	for (int i = 0; i < 5; i++) {
+		const uint64_t begin = trace_start();
+
+		call.begun = vaccel_trace_start();
+		assert_int_equal(call.begun, begin + 1);
+		call.sent = call.answered = call.ended = call.begun + 100;
+		vaccel_trace_add_call(&call);
+		usleep(10); /* so that the times above have passed */
+		if (i == 1) /* a second call of the same operation */
+			vaccel_trace_add_call(&(struct vaccel_trace_call){ .begun = call.ended + 1, .ended = call.ended + 50 });
+		if (i == 2) /* an end that is not the call's */
+			trace_op(VACCEL_OP_NOOP, begin, call.ended + 500, 0, 0);
+		else if (i == 3) /* none: the next one comes */
+			continue;
+		else
+			trace_op(VACCEL_OP_NOOP, begin, trace_end(begin, true), 0, 0);
+	}
+	/* Within a pause nothing waits for its end. */
+	call.begun = trace_start() ? vaccel_trace_start() : 0;
+	call.sent = call.answered = call.ended = call.begun + 100;
+	vaccel_trace_add_call(&call);
+	vaccel_trace_pause(true);
+	trace_op(VACCEL_OP_NOOP, call.begun - 1, call.ended + 1, 0, 0);
+	vaccel_trace_pause(false);
+}
+
+static void test_op_calls(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child("make_op_calls", file), 0);
+	assert_true(is_right(file, "--calls NOOP=4 --calls encode=6 --calls 'driver wait=6' --calls outputs=6"));
+}
+
 static void make_otlp(void)
 {
 	struct vaccel_trace_call call = {
@@ -472,7 +511,7 @@ static int run_part(const char *name)
 		const char *name;
 		void (*run)(void);
 	} parts[] = {
-		PART(make_spans), PART(make_otlp), PART(make_too_many), PART(make_nothing), PART(make_calls), PART(use_bad_path),
+		PART(make_spans), PART(make_op_calls), PART(make_otlp), PART(make_too_many), PART(make_nothing), PART(make_calls), PART(use_bad_path),
 		PART(fill_disk), PART(close_all), PART(be_parent), PART(leave_orphan), PART(run_another),
 	};
 
@@ -489,7 +528,7 @@ int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, remove_files)
 	const struct CMUnitTest tests[] = {
-		TEST(test_escape), TEST(test_spans), TEST(test_bound), TEST(test_none), TEST(test_calls),
+		TEST(test_escape), TEST(test_spans), TEST(test_bound), TEST(test_none), TEST(test_calls), TEST(test_op_calls),
 		TEST(test_otlp),
 		TEST(test_bad_paths), TEST(test_full_disk), TEST(test_closed), TEST(test_fork), TEST(test_orphan), TEST(test_locked),
 	};
