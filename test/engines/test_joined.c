@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Calls of several sessions that ONNX Runtime runs as one (VACCEL_BATCH_US): each gets what it would get alone, bit
- * for bit, also its own error; across the programs that share a worker, and when one of them dies while it waits.
+ * Calls of several sessions that an engine runs as one (VACCEL_BATCH_US): each gets what it would get alone; with
+ * ONNX Runtime also its own error, across the programs that share a worker, and when one of them dies while it waits.
  */
 #include "engines.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,11 +16,36 @@
 
 #include "infer_models.h"
 
-#define SESSIONS  8
-#define ROUNDS	  20
-#define MAX_ROWS  4
-#define BATCH_US  "2000000" /* for a slow machine; who is there does not wait so long */
+#define SESSIONS   8
+#define ROUNDS	   20
+#define MAX_ROWS   4
+#define BATCH_US   "2000000" /* for a slow machine; who is there does not wait so long */
 #define RAN_AS_ONE "ran as one"
+
+#ifdef IS_TORCH
+#define NAME	  "m.pt"
+#define IN_WIDTH  4
+#define OUT_WIDTH 3
+#else
+#define NAME	  "m.onnx"
+#define IN_WIDTH  LAYER_WIDTH
+#define OUT_WIDTH LAYER_WIDTH
+#endif
+/* Of values up to 50; OpenVINO adds up in another order for one row than for several. */
+#ifdef IS_OPENVINO
+#define TOLERANCE 1e-4f
+#else
+#define TOLERANCE 0.0f
+#endif
+
+static uint8_t *rows_model(size_t *size)
+{
+#ifdef IS_TORCH
+	return read_whole(MODELS_DIR "/torch_linear.pt", size);
+#else
+	return layer_model(size);
+#endif
+}
 
 static struct daemon host;
 
@@ -68,7 +94,7 @@ struct user {
 static void begin(struct user *u, uint32_t flags, uint8_t *bytes, size_t size)
 {
 	assert_int_equal(vaccel_session_init(&u->sess, flags), 0);
-	assert_int_equal(vaccel_resource_from_buf(&u->model, bytes, size, VACCEL_RESOURCE_MODEL, "m.onnx", true), 0);
+	assert_int_equal(vaccel_resource_from_buf(&u->model, bytes, size, VACCEL_RESOURCE_MODEL, NAME, true), 0);
 	assert_int_equal(vaccel_resource_register(u->model, &u->sess), 0);
 	assert_int_equal(vaccel_infer_load(&u->sess, u->model), 0);
 }
@@ -82,14 +108,19 @@ static void end(struct user *u)
 
 /* ---- Sessions of a program ------------------------------------------------------------------- */
 
-static float inputs[SESSIONS][MAX_ROWS * LAYER_WIDTH], expected[SESSIONS][MAX_ROWS * LAYER_WIDTH];
+static float inputs[SESSIONS][MAX_ROWS * IN_WIDTH], expected[SESSIONS][MAX_ROWS * OUT_WIDTH];
 
-static int run_layer(struct user *u, int nr, float *result)
+static size_t rows_of(int nr)
 {
-	const size_t rows = 1 + (size_t)nr % MAX_ROWS, size = rows * LAYER_WIDTH * sizeof(float);
-	struct vaccel_infer_tensor x = {.name = "x", .datatype = VACCEL_INFER_FP32, .nr_dims = 2,
-					.shape = {(int64_t)rows, LAYER_WIDTH}, .data = inputs[nr], .size = size};
-	struct vaccel_infer_tensor y = {.name = "y", .data = result, .room = size};
+	return 1 + (size_t)nr % MAX_ROWS;
+}
+
+static int run_rows(struct user *u, int nr, float *result)
+{
+	const size_t rows = rows_of(nr), size = rows * OUT_WIDTH * sizeof(float);
+	struct vaccel_infer_tensor x = {.datatype = VACCEL_INFER_FP32, .nr_dims = 2, .shape = {(int64_t)rows, IN_WIDTH},
+					.data = inputs[nr], .size = rows * IN_WIDTH * sizeof(float)};
+	struct vaccel_infer_tensor y = {.data = result, .room = size};
 	int ret = vaccel_infer_run(&u->sess, u->model, &x, 1, &y, 1);
 
 	return ret ? ret : y.size != size || y.shape[0] != (int64_t)rows;
@@ -98,13 +129,15 @@ static int run_layer(struct user *u, int nr, float *result)
 static void *run_often(void *arg)
 {
 	struct user *u = arg;
-	float result[MAX_ROWS * LAYER_WIDTH];
+	float result[MAX_ROWS * OUT_WIDTH];
 
 	for (int i = 0; i < ROUNDS; i++) {
 		int nr = (u->nr + i) % SESSIONS;
 
-		memset(result, 0, sizeof(result));
-		u->failed += run_layer(u, nr, result) || memcmp(result, expected[nr], sizeof(result)) != 0;
+		memset(result, 0xff, sizeof(result)); /* no numbers */
+		u->failed += run_rows(u, nr, result);
+		for (size_t k = 0; k < rows_of(nr) * OUT_WIDTH; k++)
+			u->failed += !(fabsf(result[k] - expected[nr][k]) <= TOLERANCE);
 	}
 	return NULL;
 }
@@ -125,9 +158,9 @@ static void expect_alone(uint8_t *bytes, size_t size)
 	begin(&alone, 0, bytes, size);
 	assert_false(alone.sess.is_virtio);
 	for (int i = 0; i < SESSIONS; i++) {
-		for (int k = 0; k < MAX_ROWS * LAYER_WIDTH; k++)
+		for (int k = 0; k < MAX_ROWS * IN_WIDTH; k++)
 			inputs[i][k] = (float)((i + 3) * (k + 7) % 113) / 50 - 1.1f;
-		assert_int_equal(run_layer(&alone, i, expected[i]), 0);
+		assert_int_equal(run_rows(&alone, i, expected[i]), 0);
 	}
 	end(&alone);
 }
@@ -136,7 +169,7 @@ static void equal(void **state)
 {
 	struct user users[SESSIONS] = {{.nr = 0}};
 	size_t size;
-	uint8_t *bytes = layer_model(&size);
+	uint8_t *bytes = rows_model(&size);
 
 	(void)state;
 	expect_alone(bytes, size);
@@ -153,6 +186,7 @@ static void equal(void **state)
 	free(bytes);
 }
 
+#ifdef IS_ONNX
 /* The first session asks for what is not there, and an output that is too small is its own fault, too. */
 static void *look_up(void *arg)
 {
@@ -306,6 +340,7 @@ static void programs(void **state)
 	assert_int_equal(stop_daemon(&host), 0);
 	free(bytes);
 }
+#endif
 
 /* ---------------------------------------------------------------------------------------------- */
 
@@ -327,15 +362,24 @@ static int stop_sessions(void **state)
 
 int main(void)
 {
+#ifdef IS_ONNX
 	const struct CMUnitTest apart[] = {cmocka_unit_test(programs)};
-	const struct CMUnitTest together[] = {cmocka_unit_test(equal), cmocka_unit_test(errors_apart)};
-	int failed;
+#endif
+	const struct CMUnitTest together[] = {
+		cmocka_unit_test(equal),
+#ifdef IS_ONNX
+		cmocka_unit_test(errors_apart),
+#endif
+	};
+	int failed = 0;
 
 	test_main_begin(240);
 	if (plugin_starts(ENGINE_PLUGIN))
 		test_skip("the engine does not start, see above");
 	setenv("VACCEL_BATCH_US", BATCH_US, 1);
 	setenv("VACCEL_LOG_LEVEL", "4", 1); /* of the host, which says there what ran as one */
+#ifdef IS_ONNX
 	failed = cmocka_run_group_tests(apart, NULL, NULL);
+#endif
 	return cmocka_run_group_tests(together, start_sessions, stop_sessions) + failed;
 }
