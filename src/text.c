@@ -109,7 +109,7 @@ int text_check_embed(const union vop_val *vals)
 
 	if (!vals[TEXT_EMBED_nr].p)
 		return refuse("text_embed", "there is no room for the number of floats");
-	*(uint64_t *)vals[TEXT_EMBED_nr].p = 0;
+	memset(vals[TEXT_EMBED_nr].p, 0, sizeof(uint64_t));
 	if (!text || !*text)
 		return refuse("text_embed", "there is no text");
 	if (vals[TEXT_EMBED_room].i && !vals[TEXT_EMBED_out].p)

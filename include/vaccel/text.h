@@ -29,9 +29,14 @@
  * operations (--op-timeout of vhost-user-accel) is one on a call, not on a generation. embed waits for
  * its result, as vaccel_infer_run() does.
  *
- * The four operations can be submitted with VACCEL_ASYNC, like all others, and have no generic form
- * (vaccel_genop gives ENOTSUP). They need a plugin that offers them; a session on a host that is too old
- * for them gives ENOTSUP.
+ * The four operations can be submitted with VACCEL_ASYNC, like all others. They need a plugin that offers them; a
+ * session on a host that is too old for them gives ENOTSUP.
+ *
+ * In their generic form (vaccel_genop) the code is followed by: for text_begin the model's id, an int64_t, a struct
+ * vaccel_text_params, and two strings for each message, of which an empty role is none; for text_next the
+ * generation's id, a uint64_t, and wait_ms, a uint32_t; for text_end its id; for text_embed the model's and the text. It
+ * writes the id; the text and a struct vaccel_text_status; nothing; the floats and how many they are, a uint64_t.
+ * There text_begin cannot be submitted (ENOTSUP).
  *
  * Threads: all functions may be called from any thread, also at once for one model or one generation:
  * vaccel_text_end() ends a vaccel_text_next() that waits. Of several that wait for one generation at once,

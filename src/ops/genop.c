@@ -14,6 +14,7 @@
 #include "ops/vop.h"
 #include "vaccel/infer.h"
 #include "vaccel/ops/genop.h"
+#include "vaccel/text.h"
 
 /* What has been taken from the arguments so far. */
 struct call {
@@ -98,6 +99,12 @@ static int take_resource(const struct vaccel_arg *arg, union vop_val *val)
 	return ret;
 }
 
+/* An argument's string; NULL: it is none. */
+static const char *string_of(const struct vaccel_arg *arg)
+{
+	return arg->buf && arg->size && !((const char *)arg->buf)[arg->size - 1] ? arg->buf : NULL;
+}
+
 static int take(struct call *call, unsigned int index, const struct vaccel_arg *arg)
 {
 	const struct vop_param *p = &call->desc->params[index];
@@ -113,14 +120,15 @@ static int take(struct call *call, unsigned int index, const struct vaccel_arg *
 	case VOP_RES:
 		return take_resource(arg, val);
 	case VOP_STR:
-		if (!arg->buf || !arg->size || ((const char *)arg->buf)[arg->size - 1])
+		if (!string_of(arg))
 			return VACCEL_EINVAL;
 		val->p = arg->buf;
 		return VACCEL_OK;
 	case VOP_IN:
 	case VOP_OUT:
 	case VOP_INOUT:
-		if (!arg->buf || !arg->size)
+		/* What is read of a struct here must be where the machine can. */
+		if (!arg->buf || !arg->size || (p->elem_size > sizeof(*val) && (uintptr_t)arg->buf % _Alignof(union vop_val)))
 			return VACCEL_EINVAL;
 		val->p = arg->buf;
 		call->sizes[index] = arg->size;
@@ -193,18 +201,51 @@ static void give_tensors(const struct call *call, struct vaccel_arg *write, bool
 	}
 }
 
-static bool has_tensors(const struct vop_desc *desc)
+/* ---- Messages: of each its role, and its content --------------------------------------------- */
+
+/* An empty role is none. */
+static int take_messages(struct call *call, unsigned int index, const struct vaccel_arg *args, size_t nr_args)
+{
+	struct vaccel_text_message *messages;
+
+	if (nr_args % 2 || nr_args / 2 > VACCEL_TEXT_MAX_MESSAGES)
+		return VACCEL_EINVAL;
+	messages = calloc(nr_args / 2 + 1, sizeof(*messages));
+	if (!messages)
+		return VACCEL_ENOMEM;
+	call->vals[index].p = messages;
+	call->sizes[index] = nr_args / 2;
+	call->given[index] = true;
+	for (size_t i = 0; i < nr_args / 2; i++) {
+		const char *role = string_of(&args[2 * i]);
+
+		messages[i].content = string_of(&args[2 * i + 1]);
+		if (!role || !messages[i].content)
+			return VACCEL_EINVAL;
+		messages[i].role = *role ? role : NULL;
+	}
+	return VACCEL_OK;
+}
+
+/* ---- Arrays of the call's own ---------------------------------------------------------------- */
+
+static bool is_own_array(const struct vop_param *p)
+{
+	return p->kind == VOP_INFER_IN || p->kind == VOP_INFER_OUT || p->kind == VOP_MESSAGES;
+}
+
+static bool has_own_arrays(const struct vop_desc *desc)
 {
 	for (unsigned int i = 0; i < desc->nr_params; i++)
-		if (desc->params[i].kind == VOP_INFER_IN || desc->params[i].kind == VOP_INFER_OUT)
+		if (is_own_array(&desc->params[i]))
 			return true;
 	return false;
 }
 
-static void free_tensors(const struct call *call)
+static void free_own_arrays(const struct call *call)
 {
 	for (unsigned int i = 0; i < call->desc->nr_params; i++)
-		if (call->desc->params[i].kind == VOP_INFER_IN || call->desc->params[i].kind == VOP_INFER_OUT)
+		if (is_own_array(&call->desc->params[i]))
 			free(call->vals[i].p);
 }
 
@@ -248,6 +289,12 @@ static int take_list(struct call *call, const char *names, struct vaccel_arg *ar
 				return ret;
 			used = nr_args;
 			continue;
+		case VOP_MESSAGES:
+			ret = take_messages(call, (unsigned int)index, args + used, nr_args - used);
+			if (ret)
+				return ret;
+			used = nr_args;
+			continue;
 		default:
 			if (used == nr_args)
 				return VACCEL_EINVAL;
@@ -265,8 +312,7 @@ static int elements(const struct call *call, unsigned int index, uint64_t *count
 {
 	const struct vop_param *p = &call->desc->params[index];
 
-	if (p->kind == VOP_ARGS_IN || p->kind == VOP_ARGS_INOUT || p->kind == VOP_INFER_IN ||
-	    p->kind == VOP_INFER_OUT) {
+	if (p->kind == VOP_ARGS_IN || p->kind == VOP_ARGS_INOUT || is_own_array(p)) {
 		*count = call->sizes[index];
 		return VACCEL_OK;
 	}
@@ -356,7 +402,7 @@ int vaccel_genop(struct vaccel_session *sess, struct vaccel_arg *read, int nr_re
 	}
 
 	/* The call's own array of them would be gone before it is done. */
-	if (has_tensors(call.desc) && async_wanted()) {
+	if (has_own_arrays(call.desc) && async_wanted()) {
 		vaccel_error("genop: %s cannot be submitted: call it by its name", call.desc->name);
 		return VACCEL_ENOTSUP;
 	}
@@ -370,12 +416,12 @@ int vaccel_genop(struct vaccel_session *sess, struct vaccel_arg *read, int nr_re
 		ret = check(&call);
 	if (ret) {
 		vaccel_error("genop: the arguments do not fit %s (%d)", call.desc->name, ret);
-		free_tensors(&call);
+		free_own_arrays(&call);
 		return ret;
 	}
 
 	ret = op_call(sess, (vaccel_op_type_t)call.desc->code, call.vals);
 	give_tensors(&call, write, !ret);
-	free_tensors(&call);
+	free_own_arrays(&call);
 	return ret;
 }

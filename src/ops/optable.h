@@ -76,10 +76,11 @@
 	X(INFER_METADATA, 58, vaccel_infer_metadata, "infer_metadata",                    \
 	  "model", "info descs")                                                          \
 	X(INFER_RUN, 59, vaccel_infer_run, "infer_run", "model inputs", "outputs")                  \
-	X(TEXT_BEGIN, 60, vaccel_text_begin, "text_begin", "", "")                        \
-	X(TEXT_NEXT, 61, vaccel_text_next, "text_next", "", "")                           \
-	X(TEXT_END, 62, vaccel_text_end, "text_end", "", "")                              \
-	X(TEXT_EMBED, 63, vaccel_text_embed, "text_embed", "", "")
+	X(TEXT_BEGIN, 60, vaccel_text_begin, "text_begin",                                 \
+	  "model params messages", "id")                                                  \
+	X(TEXT_NEXT, 61, vaccel_text_next, "text_next", "id wait_ms", "buf status")       \
+	X(TEXT_END, 62, vaccel_text_end, "text_end", "id", "")                            \
+	X(TEXT_EMBED, 63, vaccel_text_embed, "text_embed", "model text", "out nr")
 
 #define CONTROL_OPS(X)                                                                            \
 	X(SESSION_INIT, VIRTIO_ACCEL_OP_SESSION_INIT)                                             \

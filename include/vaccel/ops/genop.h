@@ -16,7 +16,7 @@ extern "C" {
  *
  * EINVAL: sess NULL or not live, no or unknown code, NOOP, arguments that do not fit the
  * operation. ENOENT: unknown resource. ENOTSUP: operation that has no generic form (TF, TFLite,
- * Torch), infer_run where it is to be submitted, or an operation that the session's plugin does not
+ * Torch), infer_run and text_begin where they are to be submitted, or an operation that the session's plugin does not
  * implement. Otherwise the result of the operation.
  * Threads: any; calls on one session may run at the same time.
  */

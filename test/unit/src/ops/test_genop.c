@@ -349,6 +349,69 @@ static void bad_inference(void **state)
 	inference_end(&f);
 }
 
+#define ARG(what) {.buf = &(what), .size = sizeof(what)}
+
+/* A chat, the text that noop makes of it, its end, and an embedding */
+static void text(void **state)
+{
+	static char system[] = "system", brief[] = "Be brief.", user[] = "user", hello[] = "hello", none[] = "";
+	struct vaccel_text_params params = {.max_tokens = 9}, twice[2] = {{0}};
+	struct vaccel_text_status status = {0};
+	struct vaccel_resource model;
+	uint8_t code = VACCEL_OP_TEXT_BEGIN;
+	uint32_t wait_ms = VACCEL_TEXT_MAX_WAIT_MS;
+	uint64_t id = 0, nr = 0;
+	int64_t model_id;
+	float out[8];
+	char buf[64], got[64] = "";
+	struct vaccel_arg begin[] = {{.buf = &code, .size = 1, .type = VACCEL_ARG_UINT8}, ARG(model_id), ARG(params),
+				     ARG(system), ARG(brief), ARG(user), ARG(hello)};
+	struct vaccel_arg next[] = {begin[0], ARG(id), ARG(wait_ms)}, embed[] = {begin[0], ARG(model_id), ARG(hello)};
+	struct vaccel_arg given = ARG(id), piece[] = {ARG(buf), ARG(status)}, floats[] = {ARG(out), ARG(nr)};
+	struct vaccel_async *queue;
+
+	(void)state;
+	assert_int_equal(vaccel_resource_init_from_buf(&model, "model", 6, VACCEL_RESOURCE_MODEL, "m", true), 0);
+	assert_int_equal(vaccel_resource_register(&model, &sess), 0);
+	model_id = model.id;
+	assert_int_equal(vaccel_genop(&sess, begin, 7, &given, 1), 0);
+	code = VACCEL_OP_TEXT_NEXT;
+	while (!status.finished) {
+		assert_int_equal(vaccel_genop(&sess, next, 3, piece, 2), 0);
+		strncat(got, buf, status.len);
+	}
+	assert_string_equal(got, "hello");
+	code = VACCEL_OP_TEXT_END;
+	assert_int_equal(vaccel_genop(&sess, next, 2, NULL, 0), 0);
+	code = VACCEL_OP_TEXT_EMBED;
+	assert_int_equal(vaccel_genop(&sess, embed, 3, floats, 2), 0);
+	assert_int_equal(nr, 8);
+	assert_true(out[0] == 'h');
+
+	/* A prompt has an empty role; half a message, and texts and a size that are none, are refused. */
+	code = VACCEL_OP_TEXT_BEGIN;
+	assert_int_equal(vaccel_genop(&sess, begin, 6, &given, 1), VACCEL_EINVAL);
+	begin[3] = (struct vaccel_arg)ARG(none);
+	assert_int_equal(vaccel_genop(&sess, begin, 5, &given, 1), 0);
+	begin[4].size--;
+	assert_int_equal(vaccel_genop(&sess, begin, 5, &given, 1), VACCEL_EINVAL);
+	begin[4].size++;
+	begin[3].size = 0;
+	assert_int_equal(vaccel_genop(&sess, begin, 5, &given, 1), VACCEL_EINVAL);
+	begin[3].size = 1;
+	begin[2].size--;
+	assert_int_equal(vaccel_genop(&sess, begin, 5, &given, 1), VACCEL_EINVAL);
+	begin[2].size++;
+	begin[2].buf = (char *)&twice + 1;
+	assert_int_equal(vaccel_genop(&sess, begin, 5, &given, 1), VACCEL_EINVAL);
+	begin[2].buf = &params;
+	assert_int_equal(vaccel_async_new(&queue, 1), 0);
+	assert_int_equal(VACCEL_ASYNC(queue, NULL, vaccel_genop(&sess, begin, 5, &given, 1)), VACCEL_ENOTSUP);
+	assert_int_equal(vaccel_async_delete(queue), 0);
+	assert_int_equal(vaccel_resource_unregister(&model, &sess), 0);
+	assert_int_equal(vaccel_resource_release(&model), 0);
+}
+
 static void inference_is_not_submitted(void **state)
 {
 	struct vaccel_async *queue;
@@ -479,6 +542,7 @@ int main(void)
 		cmocka_unit_test(inference),
 		cmocka_unit_test(bad_inference),
 		cmocka_unit_test(inference_is_not_submitted),
+		cmocka_unit_test(text),
 		cmocka_unit_test(huge_matrix),
 		cmocka_unit_test(op_code),
 		cmocka_unit_test(missing_things),
