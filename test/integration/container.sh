@@ -15,6 +15,8 @@ info=$1 library=$2 plugins=$3 page=$4
 work=$(mktemp -d) || exit 1
 daemons=()
 trap 'kill "${daemons[@]}" 2>/dev/null; rm -rf "$work"' EXIT
+# Tests that start libvaccel themselves set it to 0; here the library starts itself.
+export VACCEL_BOOTSTRAP_ENABLED=1
 own=()
 [ "$(id -u)" = 0 ] || own=(--user --map-root-user)
 if ! unshare "${own[@]}" --mount --pid --net --fork --mount-proc true 2>"$work/err"; then
