@@ -18,6 +18,7 @@
 
 #include "ops/vop.h"
 #include "trace_file.h"
+#include "transport/clock.h"
 #include "vaccel/log.h"
 
 atomic_bool trace_on;
@@ -158,7 +159,12 @@ uint64_t vaccel_trace_start(void)
 	if (!atomic_load_explicit(&trace_on, memory_order_relaxed))
 		return 0;
 	/* Of two spans that begin at once a viewer would not know which one is within the other. */
-	return start ? start + 1 : now_ns();
+	return start ? start + 1 : trace_now();
+}
+
+uint64_t vaccel_trace_now(void)
+{
+	return trace_now();
 }
 
 void vaccel_trace_host_clock(int64_t offset_ns, uint64_t error_ns)
@@ -168,7 +174,7 @@ void vaccel_trace_host_clock(int64_t offset_ns, uint64_t error_ns)
 	if (!enter())
 		return;
 	r = add(TRACE_CLOCK, NULL);
-	r->times[0] = now_ns();
+	r->times[0] = trace_now();
 	r->times[1] = (uint64_t)offset_ns;
 	r->times[2] = error_ns;
 	file.has_clock = true;
@@ -285,6 +291,7 @@ static struct trace_record *make_ring(void)
 /* The lock is held. */
 static void begin(const char *name)
 {
+	trace_clock_begin();
 	path = path ? path : strdup(name);
 	ring = path ? make_ring() : NULL;
 	if (!ring)

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "transport/clock.h"
+#include "trace_clock.h"
 #include "vaccel/op.h"
 #include "vaccel/trace.h"
 
@@ -33,14 +33,14 @@ static inline uint64_t trace_start(void)
 {
 	if (__builtin_expect(!atomic_load_explicit(&trace_on, memory_order_relaxed), 1))
 		return 0;
-	trace_thread.op_started = trace_thread.op_runs = now_ns();
+	trace_thread.op_started = trace_thread.op_runs = trace_now();
 	return trace_thread.op_started;
 }
 
 /* When an operation that began at start has ended, if that is now. @forwarded: it consists of a call to a host */
 static inline uint64_t trace_end(uint64_t start, bool forwarded)
 {
-	return forwarded && trace_thread.call_ended > start ? trace_thread.call_ended + 1 : now_ns();
+	return forwarded && trace_thread.call_ended > start ? trace_thread.call_ended + 1 : trace_now();
 }
 
 /*

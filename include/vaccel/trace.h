@@ -6,10 +6,10 @@
  * spent its time with, to FILE: JSON in the Trace Event Format, which https://ui.perfetto.dev and
  * chrome://tracing show; or OTLP/JSON of OpenTelemetry, a request in each line, where FILE ends in ".jsonl". Plugins add what they do, and programs can add spans of their own:
  *
- *	struct vaccel_trace_span span = { .name = "resize", .start = now() };
+ *	struct vaccel_trace_span span = { .name = "resize", .start = vaccel_trace_now() };
  *
  *	resize(picture);
- *	span.end = now();
+ *	span.end = vaccel_trace_now();
  *	if (vaccel_trace_enabled())
  *		vaccel_trace_spans(&span, 1);
  *
@@ -73,6 +73,12 @@ struct vaccel_trace_call {
 
 /* Whether there is a trace, so that nobody needs to measure without one. */
 bool vaccel_trace_enabled(void);
+
+/*
+ * CLOCK_MONOTONIC in nanoseconds, as the library's own spans have it: where there is a trace it is quicker than
+ * clock_gettime(), within 0.1 us of it, and a thread is never told the same time twice.
+ */
+uint64_t vaccel_trace_now(void);
 
 /* Adds nr spans, copied. Without a trace nothing happens. */
 void vaccel_trace_spans(const struct vaccel_trace_span *spans, size_t nr);

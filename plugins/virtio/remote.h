@@ -184,7 +184,7 @@ void remote_trace_end(struct remote_call *c, int result);
 /** remote_trace_time() - the time now for the spans of a call; 0 where it has none */
 static inline uint64_t remote_trace_time(const struct remote_call *c)
 {
-	return c->trace.begun ? now_ns() : 0;
+	return c->trace.begun ? vaccel_trace_now() : 0;
 }
 
 /*

@@ -76,11 +76,11 @@ void remote_trace_session(struct vaccel_session *sess)
 	if (!vaccel_trace_enabled())
 		return;
 	for (int i = 0; i < QUESTIONS; i++) {
-		uint64_t now = 0, sent = now_ns();
+		uint64_t now = 0, sent = vaccel_trace_now();
 		int ret = remote_SESSION_CLOCK(sess, &now);
 
 		if (!ret) {
-			measure(rs, sent, now, now, now_ns(), &clock);
+			measure(rs, sent, now, now, vaccel_trace_now(), &clock);
 		} else {
 			if (ret == VACCEL_ENOTSUP && !atomic_exchange(&told, true))
 				vaccel_warn("[virtio] The host is too old to tell its times: the trace has only "
@@ -133,7 +133,7 @@ static bool get_host_times(struct remote_call *c, struct vop_times *on_ours)
 void remote_trace_end(struct remote_call *c, int result)
 {
 	const struct remote_trace *t = &c->trace;
-	const uint64_t now = now_ns();
+	const uint64_t now = vaccel_trace_now();
 	struct vop_times host = { 0 };
 
 	if (t->has_times && t->answered && !get_host_times(c, &host))

@@ -9,6 +9,7 @@
 
 #include "trace.h"
 #include "trace_file.h"
+#include "transport/clock.h"
 #include "vaccel.h"
 
 static char dir[] = "/tmp/test-trace-XXXXXX";
@@ -164,6 +165,31 @@ static void test_spans(void **state)
 	/* The check can fail. */
 	assert_false(is_right(file, "--calls NOOP=5"));
 	assert_false(is_right(file, "--host"));
+}
+
+/* Its clock is the kernel's, on whatever it is read. */
+static void look_at_clock(void)
+{
+	uint64_t before, now, after, last = 0;
+
+	start(file);
+	for (int i = 0; i < 200000; i++) {
+		before = now_ns();
+		now = vaccel_trace_now();
+		after = now_ns();
+		assert_true(now + 1000 >= before && now <= after + 1000);
+		assert_true(now > last);
+		last = now;
+		/* Gaps of all lengths */
+		if (i % 1000 == 0)
+			usleep((useconds_t)(i / 200));
+	}
+}
+
+static void test_clock(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child("look_at_clock", file), 0);
 }
 
 static void make_too_many(void)
@@ -511,7 +537,7 @@ static int run_part(const char *name)
 		const char *name;
 		void (*run)(void);
 	} parts[] = {
-		PART(make_spans), PART(make_op_calls), PART(make_otlp), PART(make_too_many), PART(make_nothing), PART(make_calls), PART(use_bad_path),
+		PART(make_spans), PART(make_op_calls), PART(look_at_clock), PART(make_otlp), PART(make_too_many), PART(make_nothing), PART(make_calls), PART(use_bad_path),
 		PART(fill_disk), PART(close_all), PART(be_parent), PART(leave_orphan), PART(run_another),
 	};
 
@@ -528,7 +554,7 @@ int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, remove_files)
 	const struct CMUnitTest tests[] = {
-		TEST(test_escape), TEST(test_spans), TEST(test_bound), TEST(test_none), TEST(test_calls), TEST(test_op_calls),
+		TEST(test_escape), TEST(test_spans), TEST(test_bound), TEST(test_none), TEST(test_calls), TEST(test_op_calls), TEST(test_clock),
 		TEST(test_otlp),
 		TEST(test_bad_paths), TEST(test_full_disk), TEST(test_closed), TEST(test_fork), TEST(test_orphan), TEST(test_locked),
 	};
