@@ -52,3 +52,39 @@ fetch() {
 	mv -T "$dir.$$" "$dir" 2>/dev/null || rm -rf "$dir.$$" # somebody else was faster
 	[ -d "$dir" ]
 }
+
+# fetch_source PACKAGE VERSION SUM DIRECTORY TO: unpacks a directory of a package's source archive. Status and why as
+# fetch. pip asks the package's build system for its name, after it has checked the sum: here that is one which knows
+# nothing else, so that nothing of the package is run.
+fetch_source() {
+	local backend=$work/backend requires=$work/$1-source.txt
+	find_pip || {
+		echo "pip is missing: install python3-pip, or python3-venv" >"$work/why"
+		return 1
+	}
+	mkdir -p "$backend/scikit_build_core" "$work/$1-source" || return
+	echo "$1==$2 --hash=sha256:$3" >"$requires"
+	cat >"$backend/scikit_build_core/build.py" <<-END
+		import os
+		def prepare_metadata_for_build_wheel(directory, settings=None):
+		    name = '${1//-/_}-$2.dist-info'
+		    os.mkdir(os.path.join(directory, name))
+		    with open(os.path.join(directory, name, 'METADATA'), 'w') as out:
+		        out.write('Metadata-Version: 2.1\nName: $1\nVersion: $2\n')
+		    return name
+	END
+	touch "$backend/scikit_build_core/__init__.py"
+	echo "# fetching the source of $1 $2"
+	PYTHONPATH=$backend timeout 900 "${pip[@]}" --disable-pip-version-check --timeout 30 --retries 2 download --quiet \
+		--no-deps --require-hashes --no-build-isolation --no-binary=:all: -d "$work/$1-source" -r "$requires" \
+		>"$work/log" 2>&1 || {
+		echo "the source of $1 $2 could not be fetched: $(grep -v '^WARNING' "$work/log" | tail -n 1)" >"$work/why"
+		grep -q 'DO NOT MATCH THE HASHES' "$work/log" || return 1
+		cat "$work/log"
+		echo "the source of $1 $2 is not what it was" >"$work/why"
+		return 2
+	}
+	mkdir -p "$5" && tar -x -z -f "$work/$1-source/${1//-/_}-$2.tar.gz" -C "$5" --strip-components="$(
+		tr -dc / <<<"$4" | wc -c | awk '{ print $1 + 2 }'
+	)" "${1//-/_}-$2/$4"
+}
