@@ -61,6 +61,7 @@ struct engine {
 	const char *name; /* as in "[onnx] ..." */
 	const char *platform; /* of its models, in the words of the Open Inference Protocol */
 	const struct vaccel_infer_ops *infer; /* what it offers of infer.h, or NULL; see infer_ops.h */
+	const struct vaccel_text_ops *text;   /* the same of text.h; see text_gen.h */
 	const char *file; /* what a model is: "an ONNX file" */
 	const char *const *suffixes; /* of names of models, the likeliest first; NULL ends the list */
 	const char *env_model;	     /* environment variable with a model for sessions that have none, or NULL */

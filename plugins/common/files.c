@@ -47,6 +47,11 @@ static int read_all(int fd, char *data, size_t size)
 	return 0;
 }
 
+bool file_is_constant(int fd)
+{
+	return is_sealed(fd) || is_immutable(fd);
+}
+
 int bytes_of_file(const char *path, struct bytes *bytes)
 {
 	struct stat st;
@@ -68,7 +73,7 @@ int bytes_of_file(const char *path, struct bytes *bytes)
 	if ((uint64_t)st.st_size > FILE_MAX_SIZE)
 		goto fail;
 	ret = ENOMEM;
-	if (is_sealed(fd) || is_immutable(fd)) {
+	if (file_is_constant(fd)) {
 		void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 
 		if (map == MAP_FAILED)

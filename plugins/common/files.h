@@ -31,6 +31,9 @@ struct bytes {
  */
 int bytes_of_file(const char *path, struct bytes *bytes);
 
+/** file_is_constant() - whether it is such a file, and may be mapped: nobody can change it or make it shorter */
+bool file_is_constant(int fd);
+
 /** The bytes of a blob, which stays as it is: several threads may read it. Return: as above. */
 int bytes_of_blob(const struct vaccel_blob *blob, struct bytes *bytes);
 

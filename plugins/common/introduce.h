@@ -30,6 +30,7 @@ __attribute__((format(printf, 1, 2))) static int introduce(const char *format, .
 	va_end(args);
 #ifdef PLUGINS_COMMON_ENGINE_H
 	ext.infer = engine.infer;
+	ext.text = engine.text;
 #endif
 	return vaccel_plugin_register_ext(&vaccel_this_plugin, &ext);
 }
