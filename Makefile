@@ -161,7 +161,7 @@ help:
 	@echo '              show each engine with one answer'
 	@echo 'make check    build and run all tests; ends with "N passed, N failed"'
 	@echo 'make check-engines'
-	@echo '              fetch TensorFlow, OpenVINO and public models, and test them with the plugins'
+	@echo '              fetch TensorFlow, OpenVINO, llama.cpp and public models, and test them with the plugins'
 	@echo 'make check-all'
 	@echo '              both, with one sum'
 	@echo 'make models   fetch public models, and print where they are and their licences'

@@ -3,6 +3,7 @@
  * Runs the operations of which the answer is numbers, and prints their bytes, and whether they are right:
  *
  *   answers OPERATION                             fpga_vectoradd, blas_sgemm, ...
+ *   answers text                                  loads, asks and unloads the model of text_model.h
  *   answers tf|tflite|torch|infer MODEL EXPECTED  loads, runs and unloads the network of examples/models/shapes
  *
  * EXPECTED is expected.txt. Needs nothing but libvaccel, since it also runs in a VM: see answers.sh.
@@ -14,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <vaccel.h>
+
+#include "text_model.h"
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
@@ -255,6 +258,54 @@ static int infer(const char *name, struct vaccel_resource *model, const char *ex
 					       is_expected_of(side == SIDE ? 0 : 1, expected, out.data));
 }
 
+/* ---- Text ------------------------------------------------------------------------------------ */
+
+/* What a model says, into text, which has room for it */
+static size_t say(struct vaccel_resource *model, const struct vaccel_text_params *params, const char *role,
+		  const char *content, char *text, size_t room)
+{
+	struct vaccel_text_message message = {role, content};
+	struct vaccel_text_status status = {0};
+	size_t len = 0;
+	uint64_t id;
+
+	check(vaccel_text_begin(&sess, model, params, &message, 1, &id), "text_begin");
+	while (!status.finished) {
+		check(vaccel_text_next(&sess, id, text + len, room - len, VACCEL_TEXT_MAX_WAIT_MS, &status), "text_next");
+		len += status.len;
+	}
+	check((int)status.code, "text_next");
+	check(vaccel_text_end(&sess, id), "text_end");
+	return len;
+}
+
+static int text(const char *name)
+{
+	const struct vaccel_text_params random = {.max_tokens = 100, .temperature = 1, .top_k = 2, .seed = 5};
+	float embedding[TEXT_MODEL_WIDTH];
+	struct vaccel_infer_model info;
+	struct vaccel_resource *model;
+	char said[3][1024] = {""};
+	uint64_t nr;
+	size_t size;
+	uint8_t *file = text_model(4096, &size);
+
+	check(file ? VACCEL_OK : VACCEL_ENOMEM, "memory");
+	check(vaccel_resource_from_buf(&model, file, size, VACCEL_RESOURCE_MODEL, "hand.gguf", true), "resource");
+	check(vaccel_resource_register(model, &sess), "resource");
+	check(vaccel_infer_load(&sess, model), "infer_load");
+	check(vaccel_infer_metadata(&sess, model, &info, NULL, 0), "infer_metadata");
+	say(model, NULL, NULL, "What?", said[0], sizeof(said[0]) - 1);
+	say(model, NULL, "user", "What?", said[1], sizeof(said[1]) - 1);
+	say(model, &random, NULL, "!", said[2], sizeof(said[2]) - 1);
+	check(vaccel_text_embed(&sess, model, "?", embedding, TEXT_MODEL_WIDTH, &nr), "text_embed");
+	check(vaccel_infer_unload(&sess, model), "infer_unload");
+	printf("%s: %s:%s;%s;%s\n", name, info.platform, said[0], said[1], said[2]);
+	return print(name, embedding, sizeof(embedding),
+		     !strcmp(said[0], TEXT_MODEL_ANSWER) && !strcmp(said[1], TEXT_MODEL_HELLO) && strstr(said[2], "li") &&
+			     nr == TEXT_MODEL_WIDTH && fabsf(embedding[0] - TEXT_MODEL_MEAN) < 1e-3F);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -267,7 +318,7 @@ int main(int argc, char **argv)
 		{"fpga_parallel", fpga_parallel, NULL}, {"fpga_vectoradd", fpga_vectoradd, NULL},
 		{"minmax", minmax, NULL},	      {"tf", NULL, tf},
 		{"tflite", NULL, tflite},	      {"torch", NULL, torch},
-		{"infer", NULL, infer},
+		{"infer", NULL, infer},		      {"text", text, NULL},
 	};
 	struct vaccel_resource *model;
 

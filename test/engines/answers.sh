@@ -132,6 +132,10 @@ torch)
 opencl) numbers blas_sgemm fpga_arraycopy fpga_mmult fpga_parallel fpga_vectoradd minmax ;;
 opencv) answer opencv '^[0-9]+ x [0-9]+ pixels, [1-9][0-9]* of them on edges$' picture "$programs/edges" "$images/square.png" ;;
 blas) numbers blas_sgemm ;;
+llama)
+	answer 'infer_load infer_metadata infer_unload text_begin text_next text_end text_embed' '^text: right$' \
+		"$answers" text
+	;;
 exec)
 	answer exec '^output: 20$' outputs "$programs/exec" "$HOST_LIB"
 	answer exec_with_resource '^output2: 20$' outputs "$programs/exec_with_resource" "$lib"

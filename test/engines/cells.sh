@@ -27,7 +27,7 @@ answers() {
 	tail -n +1 "${files[@]}"
 }
 
-for engine in onnx tflite tf openvino torch opencl opencv blas exec; do
+for engine in onnx tflite tf openvino torch llama opencl opencv blas exec; do
 	has_plugin $engine || continue
 	if ! VACCEL_PLUGINS=$plugins/libvaccel-$engine.so "$info" >"$work/info" 2>&1; then
 		echo "skipped: $engine: $(head -n 1 "$work/info")"

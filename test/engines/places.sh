@@ -15,6 +15,7 @@ has_plugin() {
 	case $1 in
 	tf) [ -n "${VACCEL_TF_LIBRARY-}" ] || return ;;
 	openvino) [ -n "${VACCEL_OPENVINO_LIBRARY-}" ] || return ;;
+	llama) [ -n "${VACCEL_LLAMA_LIBRARY-}" ] || return ;;
 	esac
 	[ -e "$plugins/libvaccel-$1.so" ]
 }
