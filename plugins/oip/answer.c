@@ -258,6 +258,8 @@ static int take_shape(struct vaccel_infer_tensor *t, struct json_object *list)
 struct bytes {
 	const uint8_t *at;
 	size_t left;
+	bool ahead; /* they are not there yet */
+	bool needed; /* but they would have to be */
 };
 
 static int take_bytes(struct vaccel_infer_tensor *t, struct json_object *size, struct bytes *bytes)
@@ -268,7 +270,7 @@ static int take_bytes(struct vaccel_infer_tensor *t, struct json_object *size, s
 		return bad("there are not as many bytes as it says", t->name);
 	t->data = (void *)(uintptr_t)bytes->at;
 	t->size = (size_t)value;
-	bytes->at += value;
+	bytes->at += bytes->ahead ? 0 : value;
 	bytes->left -= (size_t)value;
 	return VACCEL_OK;
 }
@@ -291,6 +293,9 @@ static int take_output(struct vaccel_infer_tensor *t, struct json_object *from, 
 	    json_object_is_type(parameters, json_type_object))
 		json_object_object_get_ex(parameters, "binary_data_size", &size);
 	list = list_of(from, "data");
+	bytes->needed = bytes->ahead && (list || !vaccel_infer_datatype_size(t->datatype));
+	if (bytes->needed)
+		return VACCEL_OK;
 	if (size && !list)
 		ret = take_bytes(t, size, bytes);
 	else if (list && !size)
@@ -312,32 +317,70 @@ static int take_outputs(struct answer *a, struct json_object *list, struct bytes
 	a->outputs = calloc(nr + 1, sizeof(*a->outputs));
 	if (!a->outputs)
 		return VACCEL_ENOMEM;
-	for (size_t i = 0; i < nr && !ret; i++) {
+	for (size_t i = 0; i < nr && !ret && !bytes->needed; i++) {
 		a->nr++;
 		ret = take_output(&a->outputs[i], json_object_array_get_idx(list, i), bytes);
 	}
-	if (!ret && bytes->left)
+	if (!ret && bytes->left && !bytes->needed)
 		return bad("it has more bytes than its outputs", NULL);
 	return ret;
 }
 
+static int read_text(struct answer *a, const uint8_t *text, size_t text_size, struct bytes *bytes)
+{
+	*a = (struct answer){.nr = 0};
+	if (text_size > ANSWER_MAX_TEXT)
+		return bad("its text is too long: more than 8 MiB; a server that gives tensors as bytes can give more",
+			   NULL);
+	a->text = parse(text, text_size);
+	a->text_size = text_size;
+	if (!a->text)
+		return bad("it is no JSON object", NULL);
+	return take_outputs(a, list_of(a->text, "outputs"), bytes);
+}
+
 int answer_read(struct answer *a, const uint8_t *data, size_t size, size_t text_size)
 {
-	struct bytes bytes = {NULL, 0};
+	struct bytes bytes = {.ahead = false};
 
 	*a = (struct answer){.nr = 0};
 	if (text_size > size)
 		return bad("its text is longer than all of it", NULL);
-	if (text_size > ANSWER_MAX_TEXT)
-		return bad("its text is too long: more than 8 MiB; a server that gives tensors as bytes can give more",
-			   NULL);
-	a->text = parse(data, text_size);
-	a->text_size = text_size;
-	if (!a->text)
-		return bad("it is no JSON object", NULL);
 	bytes.at = data + text_size;
 	bytes.left = size - text_size;
-	return take_outputs(a, list_of(a->text, "outputs"), &bytes);
+	return read_text(a, data, text_size, &bytes);
+}
+
+/* Names become the answer's own, and the text can go. */
+static int settle(struct answer *a)
+{
+	size_t size = 1;
+	char *at;
+
+	for (uint32_t i = 0; i < a->nr; i++)
+		size += strlen(a->outputs[i].name) + 1;
+	at = a->names = malloc(size);
+	if (!at)
+		return VACCEL_ENOMEM;
+	for (uint32_t i = 0; i < a->nr; i++) {
+		a->outputs[i].data = NULL;
+		size = strlen(a->outputs[i].name) + 1;
+		a->outputs[i].name = memcpy(at, a->outputs[i].name, size);
+		at += size;
+	}
+	discard(a->text, a->text_size);
+	a->text = NULL;
+	return VACCEL_OK;
+}
+
+int answer_read_ahead(struct answer *a, const uint8_t *text, size_t text_size, size_t size)
+{
+	struct bytes bytes = {.at = text, .left = size, .ahead = true};
+	int ret = read_text(a, text, text_size, &bytes);
+
+	if (!ret && bytes.needed)
+		ret = VACCEL_ENOTSUP;
+	return ret ? ret : settle(a);
 }
 
 void answer_free(struct answer *a)
@@ -346,6 +389,7 @@ void answer_free(struct answer *a)
 		if (a->outputs[i].owned)
 			free(a->outputs[i].data);
 	free(a->outputs);
+	free(a->names);
 	discard(a->text, a->text_size);
 	*a = (struct answer){.nr = 0};
 }

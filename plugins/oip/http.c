@@ -23,6 +23,7 @@
 #define FIRST_ROOM  (64u << 10) /* where an answer does not say how long it is */
 #define MAX_AT_ONCE (64u << 20) /* of one that does, before it has come */
 #define MAX_IDLE    64 /* handles of a server */
+#define BUFFER	    (256L << 10) /* bytes that are sent or received at once */
 #define CONNECT_MS  5000
 
 #define TEXT_LENGTH "Inference-Header-Content-Length"
@@ -36,7 +37,13 @@ struct handle {
 	struct reply *reply;
 	size_t headers; /* bytes that have come */
 	size_t piece, sent; /* what is sent next, and how much of that is */
+	size_t target, landed; /* the same of what comes */
+	enum { KEEPS, READS_TEXT, LANDS } body; /* what becomes of the answer's bytes */
 	int failed; /* VACCEL_*: why we have ended it */
+	/* headers, of the last request: those of a next one are mostly the same */
+	struct curl_slist *list;
+	bool list_binary;
+	size_t list_text_size;
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -84,21 +91,30 @@ static size_t on_header(char *line, size_t one, size_t size, void *arg)
 	return size;
 }
 
+/* How many bytes the answer says that it has; -1: it does not */
+static curl_off_t announced(struct handle *h)
+{
+	curl_off_t size = -1;
+
+	curl_easy_getinfo(h->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &size);
+	return size;
+}
+
 /* Makes room for more bytes, and for a byte behind them. */
 static size_t make_room(struct handle *h, size_t more)
 {
 	struct reply *r = h->reply;
 	size_t room = r->room ? r->room : FIRST_ROOM, needed = r->size + more + 1;
-	curl_off_t announced = -1;
+	curl_off_t size;
 	uint8_t *data;
 
 	if (needed > h->rq->max_size + 1)
 		return give_up(h, VACCEL_EBACKEND, "its answer is too long");
 	if (needed <= r->room)
 		return 1;
-	curl_easy_getinfo(h->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
-	if (!r->room && announced > 0 && announced < MAX_AT_ONCE)
-		room = (size_t)announced + 1;
+	size = h->body == READS_TEXT ? (curl_off_t)r->text_size : announced(h);
+	if (size > 0 && size < MAX_AT_ONCE)
+		room = (size_t)size + 1;
 	while (room < needed)
 		room *= 2;
 	if (room > h->rq->max_size + 1)
@@ -115,17 +131,91 @@ static size_t make_room(struct handle *h, size_t more)
 	return 1;
 }
 
+/* What is to come next. NULL: nothing. */
+static const struct target *next_target(struct handle *h)
+{
+	const struct landing *l = h->rq->landing;
+
+	while (h->target < l->nr_targets && h->landed == l->targets[h->target].size) {
+		h->target++;
+		h->landed = 0;
+	}
+	return h->target < l->nr_targets ? &l->targets[h->target] : NULL;
+}
+
+/* Into the program's buffers. Return: how many of the bytes. */
+static size_t land(struct handle *h, const char *data, size_t size)
+{
+	const struct target *t = next_target(h);
+	size_t part;
+
+	if (!t)
+		return give_up(h, VACCEL_EBACKEND, "its answer is longer than it says");
+	part = t->size - h->landed < size ? t->size - h->landed : size;
+	if (t->to)
+		memcpy(t->to + h->landed, data, part);
+	h->landed += part;
+	return part;
+}
+
+/* The text is there. Return: whether it goes on. */
+static bool place(struct handle *h)
+{
+	struct reply *r = h->reply;
+	int ret = landing_place(h->rq->landing, r->data, r->size, (size_t)announced(h) - r->size);
+
+	h->body = ret ? KEEPS : LANDS;
+	h->target = h->landed = 0;
+	if (ret && ret != VACCEL_ENOTSUP)
+		give_up(h, ret, ret == VACCEL_ENOMEM ? "there is no memory for its answer" : "its answer is none");
+	return !ret || ret == VACCEL_ENOTSUP;
+}
+
+/* Return: how many of the bytes are where they belong; 0: it does not go on. */
+static size_t take(struct handle *h, const char *data, size_t size)
+{
+	struct reply *r = h->reply;
+
+	if (h->body == LANDS)
+		return land(h, data, size);
+	if (h->body == READS_TEXT && size > r->text_size - r->size)
+		size = r->text_size - r->size;
+	if (!make_room(h, size))
+		return 0;
+	memcpy(r->data + r->size, data, size);
+	r->size += size;
+	if (h->body == READS_TEXT && r->size == r->text_size && !place(h))
+		return 0;
+	return size;
+}
+
+/* What is known when the headers are there: whether a text comes first, and as many bytes as are announced. */
+static void look_at_headers(struct handle *h)
+{
+	const size_t text_size = h->reply->text_size;
+	const curl_off_t size = announced(h);
+	long status = 0;
+
+	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (h->rq->landing && status == 200 && text_size && text_size <= ANSWER_MAX_TEXT &&
+	    size > (curl_off_t)text_size && (uint64_t)size <= h->rq->max_size)
+		h->body = READS_TEXT;
+}
+
 static size_t on_body(char *data, size_t one, size_t size, void *arg)
 {
 	struct handle *h = arg;
+	size_t done = 0, part;
 
 	(void)one;
-	if (size && !make_room(h, size))
-		return 0;
-	if (size)
-		memcpy(h->reply->data + h->reply->size, data, size);
-	h->reply->size += size;
-	return size;
+	if (size && !h->reply->size && h->body == KEEPS)
+		look_at_headers(h);
+	for (; done < size; done += part) {
+		part = take(h, data + done, size - done);
+		if (!part)
+			return 0;
+	}
+	return done;
 }
 
 static size_t on_read(char *to, size_t one, size_t room, void *arg)
@@ -199,6 +289,7 @@ static void delete_handle(struct handle *h)
 {
 	if (h->curl)
 		curl_easy_cleanup(h->curl);
+	curl_slist_free_all(h->list);
 	free(h);
 }
 
@@ -223,7 +314,8 @@ static struct handle *new_handle(struct http *http)
 	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 64L << 10);
+	curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, BUFFER);
+	curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, h->error);
 	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(curl, CURLOPT_HEADERDATA, h);
@@ -352,30 +444,47 @@ static int add_header(struct curl_slist **list, const char *line)
 	return VACCEL_OK;
 }
 
-static int make_headers(const struct question *q, struct curl_slist **list, struct reply *r)
+static int add_token(struct handle *h, const char *path)
 {
-	const char *token = getenv(ENV_TOKEN_FILE);
 	char line[MAX_TOKEN + 32];
-	int ret = VACCEL_OK;
+	int err = read_token(path, line);
 
-	if (token && *token) {
-		int err = read_token(token, line);
+	if (!err)
+		return add_header(&h->list, line);
+	snprintf(h->reply->why, sizeof(h->reply->why), ENV_TOKEN_FILE "=%s: %s", path, strerror(-err));
+	return VACCEL_EREMOTEIO;
+}
 
-		if (err) {
-			snprintf(r->why, sizeof(r->why), ENV_TOKEN_FILE "=%s: %s", token, strerror(-err));
-			return VACCEL_EREMOTEIO;
-		}
-		ret = add_header(list, line);
-	}
+static int make_headers(struct handle *h)
+{
+	const struct question *q = h->rq->question;
+	const char *token = getenv(ENV_TOKEN_FILE);
+	char line[sizeof(TEXT_LENGTH) + 24];
+	bool has_token = token && *token;
+	int ret;
+
+	if (q && h->list && !has_token && h->list_binary == q->binary && h->list_text_size == q->text_size)
+		return VACCEL_OK;
+	curl_slist_free_all(h->list);
+	h->list = NULL;
+	ret = has_token ? add_token(h, token) : VACCEL_OK;
 	if (!q || ret)
 		return ret;
+	h->list_binary = q->binary;
+	h->list_text_size = q->text_size;
 	/* The other side is not asked whether it wants what is long. */
-	ret = add_header(list, "Expect:");
+	ret = add_header(&h->list, "Expect:");
 	if (!ret)
-		ret = add_header(list, q->binary ? "Content-Type: application/octet-stream" :
-						   "Content-Type: application/json");
+		ret = add_header(&h->list, q->binary ? "Content-Type: application/octet-stream" :
+						       "Content-Type: application/json");
 	snprintf(line, sizeof(line), TEXT_LENGTH ": %zu", q->text_size);
-	return ret || !q->binary ? ret : add_header(list, line);
+	if (!ret && q->binary)
+		ret = add_header(&h->list, line);
+	if (!ret)
+		return ret;
+	curl_slist_free_all(h->list);
+	h->list = NULL;
+	return ret;
 }
 
 /* What there is to say of a code of libcurl, unless something was said */
@@ -407,7 +516,7 @@ static void set_body(CURL *curl, const struct question *q)
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->size);
 }
 
-static int perform(struct handle *h, struct curl_slist *headers)
+static int perform(struct handle *h)
 {
 	const struct request *rq = h->rq;
 	uint64_t now = now_ms(), left = rq->deadline_ms > now ? rq->deadline_ms - now : 1;
@@ -417,16 +526,19 @@ static int perform(struct handle *h, struct curl_slist *headers)
 	if (snprintf(url, sizeof(url), "%s/%s", h->http->url, rq->path) >= (int)sizeof(url))
 		return VACCEL_ENAMETOOLONG;
 	curl_easy_setopt(h->curl, CURLOPT_URL, url);
-	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, h->list);
 	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT_MS, (long)left);
 	curl_easy_setopt(h->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(left < CONNECT_MS ? left : CONNECT_MS));
 	set_body(h->curl, rq->question);
 	code = curl_easy_perform(h->curl);
-	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, NULL);
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &h->reply->status);
 	if (code) {
 		explain(h, code);
 		return h->failed ? h->failed : VACCEL_EREMOTEIO;
+	}
+	if (h->body == LANDS && next_target(h)) {
+		snprintf(h->reply->why, sizeof(h->reply->why), "its answer is shorter than it says");
+		return VACCEL_EBACKEND;
 	}
 	if (h->reply->text_size == 0)
 		h->reply->text_size = h->reply->size;
@@ -435,25 +547,22 @@ static int perform(struct handle *h, struct curl_slist *headers)
 
 int http_ask(struct http *http, const struct request *rq, struct reply *r)
 {
-	struct curl_slist *headers = NULL;
-	struct handle *h;
-	int ret;
+	struct handle *h = take_handle(http);
+	int ret = VACCEL_ENOMEM;
 
 	*r = (struct reply){.begun = false};
-	ret = make_headers(rq->question, &headers, r);
-	h = ret ? NULL : take_handle(http);
-	if (!ret && !h)
-		ret = VACCEL_ENOMEM;
-	if (!ret) {
+	if (h) {
 		h->rq = rq;
 		h->reply = r;
 		h->headers = h->piece = h->sent = 0;
+		h->body = KEEPS;
 		h->failed = 0;
 		*h->error = '\0';
-		ret = perform(h, headers);
+		ret = make_headers(h);
+		if (!ret)
+			ret = perform(h);
 		put_handle(http, h);
 	}
-	curl_slist_free_all(headers);
 	if (ret == VACCEL_ENOMEM && !*r->why)
 		snprintf(r->why, sizeof(r->why), "there is not enough memory");
 	return ret;

@@ -103,6 +103,7 @@ struct asking {
 	uint32_t nr_inputs, nr_outputs;
 	struct question question;
 	bool made;
+	struct landing *landing;
 };
 
 static int prepare(struct asking *a, const struct server *s)
@@ -126,6 +127,7 @@ static int ask_one(struct server *s, struct model *m, struct request *rq, struct
 	if (ret)
 		return ret;
 	rq->question = a ? &a->question : NULL;
+	rq->landing = a ? a->landing : NULL;
 	ret = http_ask(server_http(s), rq, r);
 	*again = may_go_on(s, m, ret, r);
 	if (ret)
@@ -184,6 +186,7 @@ int models_open(const char *path, struct model **out)
 	if (!m)
 		return VACCEL_ENOMEM;
 	atomic_init(&m->users, 1);
+	last_answer_init(&m->last);
 	m->name = strdup(path + strlen(SCHEME));
 	ret = m->name ? set_path(m, m->name) : VACCEL_ENOMEM;
 	servers_start();
@@ -204,6 +207,7 @@ void models_put(struct model *m)
 {
 	if (atomic_fetch_sub(&m->users, 1) > 1)
 		return;
+	last_answer_free(&m->last);
 	free(m->says.descs);
 	free((char *)m->name);
 	free(m);
@@ -281,51 +285,20 @@ static int check_outputs(const struct model *m, struct vaccel_infer_tensor *outp
 	return VACCEL_OK;
 }
 
-static int give(const struct answer *a, struct vaccel_infer_tensor *out, const char *name, uint32_t place)
-{
-	uint32_t k = name ? 0 : place;
-	int ret;
-
-	while (name && k < a->nr && strcmp(a->outputs[k].name, name))
-		k++;
-	if (k >= a->nr) {
-		oip_error("The server gave no output %s", name ? name : "of this place");
-		return VACCEL_EBACKEND;
-	}
-	ret = vaccel_infer_output(out, &a->outputs[k]);
-	if (ret == VACCEL_ERANGE)
-		oip_error("Output %s has %zu bytes, and its buffer %zu", a->outputs[k].name, out->size, out->room);
-	return ret;
-}
-
-/* names: of the outputs, where they are known */
-static int give_all(const struct reply *r, struct vaccel_infer_tensor *outputs, uint32_t nr,
-		    const struct vaccel_infer_tensor *names)
-{
-	struct answer a;
-	int ret = answer_read(&a, r->data ? r->data : (const uint8_t *)"", r->size, r->text_size);
-
-	for (uint32_t i = 0; i < nr && (!ret || ret == VACCEL_ERANGE); i++) {
-		int failed = give(&a, &outputs[i], names[i].name, i);
-
-		/* Of each buffer that is too small the program is to know. */
-		ret = failed ? failed : ret;
-	}
-	answer_free(&a);
-	return ret;
-}
-
 static int run(struct model *m, struct asking *a, struct vaccel_infer_tensor *outputs)
 {
+	struct landing l = {.outputs = outputs, .named = a->outputs, .nr = a->nr_outputs, .last = &m->last};
 	char path[sizeof(m->path) + 16];
 	struct reply r = {.size = 0};
 	int ret;
 
 	snprintf(path, sizeof(path), "%s/infer", m->path);
+	a->landing = &l;
 	ret = ask(m, path, a, &r);
 	if (!ret)
-		ret = give_all(&r, outputs, a->nr_outputs, a->outputs);
+		ret = landing_end(&l, r.data ? r.data : (const uint8_t *)"", r.size, r.text_size);
 	reply_free(&r);
+	landing_free(&l);
 	question_free(&a->question);
 	return ret;
 }

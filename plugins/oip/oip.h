@@ -9,6 +9,7 @@
 #ifndef PLUGINS_OIP_H
 #define PLUGINS_OIP_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -78,6 +79,7 @@ struct answer {
 	uint32_t nr;
 	void *text; /* private */
 	size_t text_size;
+	char *names; /* private */
 };
 
 /**
@@ -90,6 +92,16 @@ struct answer {
  */
 int answer_read(struct answer *a, const uint8_t *data, size_t size, size_t text_size);
 void answer_free(struct answer *a);
+
+/**
+ * answer_read_ahead() - reads the text of an answer whose tensors' bytes are still to come
+ * @text: text_size bytes, which need not stay
+ * @size: of the bytes to come
+ *
+ * Each output is bytes, one behind the other in this order; their data is NULL, and all else is checked. ENOTSUP, and
+ * nothing is logged: some are text, or can only be checked when they are there. Else as answer_read().
+ */
+int answer_read_ahead(struct answer *a, const uint8_t *text, size_t text_size, size_t size);
 
 /** What a server says of a model. */
 struct description {
@@ -106,6 +118,44 @@ bool answer_has_binary(const uint8_t *data, size_t size);
 /** answer_error() - what a server says is wrong, as one line in to, of OIP_TEXT_SIZE bytes. Return: to */
 const char *answer_error(char *to, const uint8_t *data, size_t size);
 
+/* ---- Where tensors' bytes go (landing.c) ----------------------------------------------------- */
+
+/** The last answer of a model: that of a next one is mostly the same, but for its tensors' bytes. All zero: none. */
+struct last_answer {
+	pthread_mutex_t lock;
+	struct known *known;
+};
+
+void last_answer_init(struct last_answer *l);
+void last_answer_free(struct last_answer *l);
+
+/** Bytes of an answer that go to one place; NULL: nowhere. */
+struct target {
+	uint8_t *to;
+	size_t size;
+};
+
+/** The outputs of a run, into whose buffers an answer's bytes come straight from the connection. */
+struct landing {
+	struct vaccel_infer_tensor *outputs; /* the program's */
+	const struct vaccel_infer_tensor *named; /* the same, with the names that are known */
+	uint32_t nr;
+	struct last_answer *last;
+	/* private */
+	struct known *known; /* the answer; NULL: it did not come so */
+	struct target *targets;
+	uint32_t nr_targets;
+	size_t taken; /* of the budget */
+};
+
+/** landing_place() - see struct request */
+int landing_place(struct landing *l, const uint8_t *text, size_t text_size, size_t size);
+
+/** landing_end() - gives the outputs what the answer says of them: when it is all there, however it came */
+int landing_end(struct landing *l, const uint8_t *data, size_t size, size_t text_size);
+
+void landing_free(struct landing *l);
+
 /* ---- Servers (servers.c) --------------------------------------------------------------------- */
 
 #define MAX_SERVERS 64
@@ -118,12 +168,17 @@ struct request {
 	const struct question *question; /* NULL: GET */
 	uint64_t deadline_ms; /* as now_ms() */
 	size_t max_size; /* of the answer */
+	/*
+	 * NULL, or where the bytes behind the text go, of an answer with status 200. landing_place() is called once, when
+	 * the text is there; ENOTSUP: they are kept in the reply, behind the text.
+	 */
+	struct landing *landing;
 };
 
 /** An answer. All zero: nothing. */
 struct reply {
 	long status; /* HTTP's */
-	uint8_t *data; /* size bytes, and room for one more */
+	uint8_t *data; /* size bytes, and room for one more: without those that went elsewhere */
 	size_t size, room;
 	size_t text_size; /* how many of them are text */
 	bool begun; /* the server may have begun to do something */
@@ -199,6 +254,7 @@ struct model {
 	char path[600]; /* "v2/models/NAME" and so on */
 	const char *name; /* what the program calls it */
 	struct description says;
+	struct last_answer last;
 	atomic_uint users;
 	atomic_uint_least64_t missing_until[MAX_SERVERS]; /* servers that did not have it, as now_ms() */
 };

@@ -12,7 +12,7 @@
 
 #include "decimal.h"
 
-#define SMALL (256u << 10) /* tensors of a question together */
+#define SMALL (4u << 10) /* tensors of a question together that are worth a copy */
 
 /* ---- Text ------------------------------------------------------------------------------------ */
 
@@ -63,8 +63,8 @@ static void add_word(struct question *q, const char *word)
 	add(q, word, strlen(word));
 }
 
-/* A string with its quotes */
-static void add_string(struct question *q, const char *text, size_t size)
+/* A string with its quotes, whatever is in it */
+static void add_escaped(struct question *q, const char *text, size_t size)
 {
 	struct json_object *string = size > INT_MAX ? NULL : json_object_new_string_len(text, (int)size);
 	size_t length = 0;
@@ -75,6 +75,27 @@ static void add_string(struct question *q, const char *text, size_t size)
 	if (quoted)
 		add(q, quoted, length);
 	json_object_put(string);
+}
+
+/* Whether a string needs nothing but quotes, like nearly all names */
+static bool is_plain(const char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (text[i] < ' ' || text[i] > '~' || text[i] == '"' || text[i] == '\\')
+			return false;
+	return true;
+}
+
+/* A string with its quotes */
+static void add_string(struct question *q, const char *text, size_t size)
+{
+	if (is_plain(text, size)) {
+		add_word(q, "\"");
+		add(q, text, size);
+		add_word(q, "\"");
+		return;
+	}
+	add_escaped(q, text, size);
 }
 
 /* ---- Elements -------------------------------------------------------------------------------- */

@@ -5,8 +5,9 @@
  *   compare URL SIZE THREADS ROUNDS
  *
  * SIZE bytes in and out, of the model echo. The two take turns, in rounds of 0.3 s. Prints, for each, the median over the rounds
- * of calls in a second, and of the time of a call in microseconds, as
- * "curl CALLS MICROSECONDS" and "oip CALLS MICROSECONDS". VACCEL_PLUGINS says how the library gets there.
+ * of calls in a second, of the time of a call in microseconds, and of the processor's time that a call takes of the thread that
+ * makes it, which hardly depends on what else the machine does, as "curl CALLS MICROSECONDS MICROSECONDS" and "oip CALLS
+ * MICROSECONDS MICROSECONDS". VACCEL_PLUGINS says how the library gets there.
  */
 #include <curl/curl.h>
 #include <pthread.h>
@@ -36,7 +37,12 @@ struct client {
 	struct vaccel_resource *model;
 	struct vaccel_infer_tensor x, y;
 
-	uint64_t calls, took_ns;
+	uint64_t calls, took_ns, busy_ns;
+};
+
+/* A round, or the median of them */
+struct figures {
+	double rate, busy_us;
 };
 
 static size_t size;
@@ -122,10 +128,18 @@ static void call(struct client *c)
 		die("curl", ret ? ret : (int)status);
 }
 
+static uint64_t busy_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
 static void *run(void *arg)
 {
 	struct client *c = arg;
-	uint64_t begin = now_ns();
+	uint64_t begin = now_ns(), busy = busy_ns();
 
 	c->calls = 0;
 	do {
@@ -133,12 +147,14 @@ static void *run(void *arg)
 		c->calls++;
 	} while (now_ms() < end_ms);
 	c->took_ns = now_ns() - begin;
+	c->busy_ns = busy_ns() - busy;
 	return NULL;
 }
 
-/* One round of clients. Return: calls in a second of all. */
-static double take_round(struct client *clients, int nr)
+/* One round of clients: calls in a second of all. */
+static struct figures take_round(struct client *clients, int nr)
 {
+	uint64_t calls = 0, busy = 0;
 	double rate = 0;
 
 	end_ms = now_ms() + ROUND_MS;
@@ -148,8 +164,10 @@ static double take_round(struct client *clients, int nr)
 	for (int i = 0; i < nr; i++) {
 		pthread_join(clients[i].thread, NULL);
 		rate += (double)clients[i].calls * 1e9 / (double)clients[i].took_ns;
+		calls += clients[i].calls;
+		busy += clients[i].busy_ns;
 	}
-	return rate;
+	return (struct figures){rate, (double)busy / 1e3 / (double)calls};
 }
 
 static int by_value(const void *a, const void *b)
@@ -159,16 +177,23 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void report(const char *name, double *rates, int nr, int threads)
+static void report(const char *name, const struct figures *rounds, int nr, int threads)
 {
+	double rates[MAX_ROUNDS], busy[MAX_ROUNDS];
+
+	for (int i = 0; i < nr; i++) {
+		rates[i] = rounds[i].rate;
+		busy[i] = rounds[i].busy_us;
+	}
 	qsort(rates, (size_t)nr, sizeof(*rates), by_value);
-	printf("%s %.0f %.1f\n", name, rates[nr / 2], threads * 1e6 / rates[nr / 2]);
+	qsort(busy, (size_t)nr, sizeof(*busy), by_value);
+	printf("%s %.0f %.1f %.1f\n", name, rates[nr / 2], threads * 1e6 / rates[nr / 2], busy[nr / 2]);
 }
 
 int main(int argc, char **argv)
 {
 	static struct client clients[2][MAX_THREADS];
-	static double rates[2][MAX_ROUNDS];
+	static struct figures figures[2][MAX_ROUNDS];
 	int threads = argc == 5 ? atoi(argv[3]) : 0, rounds = argc == 5 ? atoi(argv[4]) : 0;
 
 	if (threads < 1 || threads > MAX_THREADS || rounds < 1 || rounds > MAX_ROUNDS) {
@@ -183,12 +208,12 @@ int main(int argc, char **argv)
 	}
 	for (int round = -1; round < rounds; round++)
 		for (int k = 0; k < 2; k++) {
-			double rate = take_round(clients[k], threads);
+			struct figures f = take_round(clients[k], threads);
 
 			if (round >= 0)
-				rates[k][round] = rate;
+				figures[k][round] = f;
 		}
-	report("curl", rates[0], rounds, threads);
-	report("oip", rates[1], rounds, threads);
+	report("curl", figures[0], rounds, threads);
+	report("oip", figures[1], rounds, threads);
 	return 0;
 }

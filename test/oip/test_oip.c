@@ -177,6 +177,43 @@ static void several(void **state)
 	}
 }
 
+/* Bytes go straight into the buffers: also of an output that is asked for twice, and of shapes that change from call to call. */
+static void buffers(void **state)
+{
+	static float got[3][12];
+	struct vaccel_resource *model;
+
+	(void)state;
+	server_start(&server, OIP_SERVER, NULL, NULL, NULL);
+	begin_with(&e, &server);
+	model = loaded("model://sums");
+	for (int i = 0; i < 4 * NR_PLACES; i++) {
+		const int64_t rows = 1 + i % 2 * 3;
+		const size_t size = (size_t)rows * 3 * sizeof(float);
+		struct vaccel_infer_tensor in[2] = {floats("b", b_values), floats("a", a_values)};
+		struct vaccel_infer_tensor out[4] = {{.name = "product", .data = got[0], .room = sizeof(got[0])},
+						     {.name = "sum", .data = got[1], .room = size - 1},
+						     {.name = "product", .data = got[2], .room = size},
+						     {.name = "sum"}};
+		const bool small = i / NR_PLACES % 2;
+
+		in[0].shape[0] = in[1].shape[0] = rows;
+		in[0].size = in[1].size = size;
+		out[1].room += small ? 0 : 1;
+		memset(got, 0, sizeof(got));
+		assert_int_equal(vaccel_infer_run(&e.sess[i % NR_PLACES], model, in, 2, out, 4),
+				 small ? VACCEL_ERANGE : 0);
+		for (int k = 0; k < 3 + !small; k++) {
+			assert_int_equal(out[k].size, size);
+			for (int j = 0; j < rows * 3 && !small; j++)
+				assert_true(((float *)out[k].data)[j] == (k % 2 ? a_values[j] + b_values[j] :
+										  a_values[j] * b_values[j]));
+		}
+		vaccel_infer_tensor_release(&out[3]);
+	}
+	vaccel_resource_delete(model);
+}
+
 /* ---- What does not fit ----------------------------------------------------------------------- */
 
 static void expect_refused(struct vaccel_resource *model, struct vaccel_infer_tensor *in, uint32_t nr,
@@ -532,7 +569,7 @@ static void encrypted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(variables), TEST(binary_answers), TEST(text_answers), TEST(several), TEST(misfits),
+		cmocka_unit_test(variables), TEST(binary_answers), TEST(text_answers), TEST(several), TEST(buffers), TEST(misfits),
 		TEST(models), TEST(statuses), TEST(failover), TEST(not_ready), TEST(late), TEST(op_timeout), TEST(parallel), TEST(tokens),
 		TEST(encrypted),
 	};
