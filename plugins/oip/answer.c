@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What servers answer. Nothing of it is believed: each size is checked against what is there. */
+#include "json.h"
 #include "oip.h"
 
 #include <inttypes.h>
@@ -9,19 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DEPTH (VACCEL_INFER_MAX_DIMS + 8) /* of lists within lists */
-
-const char *oip_text(char *to, const void *text, size_t size)
-{
-	const uint8_t *from = text;
-	size_t at = 0;
-
-	for (size_t i = 0; i < size && at < OIP_TEXT_SIZE - 1; i++)
-		to[at++] = from[i] < ' ' || from[i] > '~' ? ' ' : (char)from[i];
-	to[at] = '\0';
-	return to;
-}
-
 /* What is wrong with an answer, as one line */
 static int bad(const char *what, const char *name)
 {
@@ -30,66 +18,6 @@ static int bad(const char *what, const char *name)
 	oip_error("The server's answer is none: %s%s%s", name ? oip_text(line, name, strlen(name)) : "",
 		  name ? ": " : "", what);
 	return VACCEL_EBACKEND;
-}
-
-/* Frees an object of parse(), with the size of its text. */
-static void discard(struct json_object *object, size_t size)
-{
-	json_object_put(object);
-	if (object)
-		budget_give(size * ANSWER_EXPANDS);
-}
-
-static bool is_blank(const uint8_t *data, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		if (!strchr(" \t\r\n", data[i]) || !data[i])
-			return false;
-	return true;
-}
-
-/* Return: the text's object; NULL: it is none, or there is no room for it. Pair with discard(). */
-static struct json_object *parse(const uint8_t *data, size_t size)
-{
-	struct json_tokener *tokener = NULL;
-	struct json_object *object = NULL;
-
-	if (!size || size > ANSWER_MAX_TEXT || !budget_take(size * ANSWER_EXPANDS))
-		return NULL;
-	tokener = json_tokener_new_ex(MAX_DEPTH);
-	if (tokener) {
-		json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
-		object = json_tokener_parse_ex(tokener, (const char *)data, (int)size);
-	}
-	if (object && json_object_is_type(object, json_type_object) &&
-	    is_blank(data + json_tokener_get_parse_end(tokener), size - json_tokener_get_parse_end(tokener))) {
-		json_tokener_free(tokener);
-		return object;
-	}
-	json_object_put(object);
-	if (tokener)
-		json_tokener_free(tokener);
-	budget_give(size * ANSWER_EXPANDS);
-	return NULL;
-}
-
-static const char *text_of(struct json_object *object, const char *key)
-{
-	struct json_object *value;
-
-	if (!json_object_object_get_ex(object, key, &value) || !json_object_is_type(value, json_type_string))
-		return NULL;
-	return json_object_get_string(value);
-}
-
-/* Return: the list, NULL: there is none. */
-static struct json_object *list_of(struct json_object *object, const char *key)
-{
-	struct json_object *value;
-
-	if (!json_object_object_get_ex(object, key, &value) || !json_object_is_type(value, json_type_array))
-		return NULL;
-	return value;
 }
 
 /* ---- Elements that are text ------------------------------------------------------------------ */
@@ -282,17 +210,17 @@ static int take_output(struct vaccel_infer_tensor *t, struct json_object *from, 
 
 	if (!json_object_is_type(from, json_type_object))
 		return bad("an output is no object", NULL);
-	t->name = text_of(from, "name");
-	t->datatype = vaccel_infer_datatype_find(text_of(from, "datatype"));
+	t->name = oip_string(from, "name");
+	t->datatype = vaccel_infer_datatype_find(oip_string(from, "datatype"));
 	if (!t->name || !t->datatype)
 		return bad("an output has no name, or no datatype of the protocol", t->name);
-	ret = take_shape(t, list_of(from, "shape"));
+	ret = take_shape(t, oip_list(from, "shape"));
 	if (ret)
 		return ret;
 	if (json_object_object_get_ex(from, "parameters", &parameters) &&
 	    json_object_is_type(parameters, json_type_object))
 		json_object_object_get_ex(parameters, "binary_data_size", &size);
-	list = list_of(from, "data");
+	list = oip_list(from, "data");
 	bytes->needed = bytes->ahead && (list || !vaccel_infer_datatype_size(t->datatype));
 	if (bytes->needed)
 		return VACCEL_OK;
@@ -332,11 +260,11 @@ static int read_text(struct answer *a, const uint8_t *text, size_t text_size, st
 	if (text_size > ANSWER_MAX_TEXT)
 		return bad("its text is too long: more than 8 MiB; a server that gives tensors as bytes can give more",
 			   NULL);
-	a->text = parse(text, text_size);
+	a->text = oip_parse(text, text_size);
 	a->text_size = text_size;
 	if (!a->text)
 		return bad("it is no JSON object", NULL);
-	return take_outputs(a, list_of(a->text, "outputs"), bytes);
+	return take_outputs(a, oip_list(a->text, "outputs"), bytes);
 }
 
 int answer_read(struct answer *a, const uint8_t *data, size_t size, size_t text_size)
@@ -368,7 +296,7 @@ static int settle(struct answer *a)
 		a->outputs[i].name = memcpy(at, a->outputs[i].name, size);
 		at += size;
 	}
-	discard(a->text, a->text_size);
+	oip_discard(a->text, a->text_size);
 	a->text = NULL;
 	return VACCEL_OK;
 }
@@ -390,7 +318,7 @@ void answer_free(struct answer *a)
 			free(a->outputs[i].data);
 	free(a->outputs);
 	free(a->names);
-	discard(a->text, a->text_size);
+	oip_discard(a->text, a->text_size);
 	*a = (struct answer){.nr = 0};
 }
 
@@ -398,8 +326,8 @@ void answer_free(struct answer *a)
 
 static int describe(struct vaccel_infer_desc *d, struct json_object *from)
 {
-	const char *name = text_of(from, "name");
-	struct json_object *shape = list_of(from, "shape");
+	const char *name = oip_string(from, "name");
+	struct json_object *shape = oip_list(from, "shape");
 	size_t nr = shape ? json_object_array_length(shape) : SIZE_MAX;
 
 	if (!name)
@@ -408,7 +336,7 @@ static int describe(struct vaccel_infer_desc *d, struct json_object *from)
 		oip_error("The name of an input or output has more than %d bytes", VACCEL_INFER_NAME_SIZE - 1);
 		return VACCEL_ENAMETOOLONG;
 	}
-	d->datatype = vaccel_infer_datatype_find(text_of(from, "datatype"));
+	d->datatype = vaccel_infer_datatype_find(oip_string(from, "datatype"));
 	d->nr_dims = nr > VACCEL_INFER_MAX_DIMS ? UINT32_MAX : (uint32_t)nr;
 	for (size_t i = 0; i < nr && nr <= VACCEL_INFER_MAX_DIMS; i++) {
 		struct json_object *dim = json_object_array_get_idx(shape, i);
@@ -440,7 +368,7 @@ static void set_text(char *to, size_t size, const char *text)
 /* The last one is the newest. */
 static const char *version_of(struct json_object *object)
 {
-	struct json_object *list = list_of(object, "versions");
+	struct json_object *list = oip_list(object, "versions");
 	size_t nr = list ? json_object_array_length(list) : 0;
 	struct json_object *last = nr ? json_object_array_get_idx(list, nr - 1) : NULL;
 
@@ -449,15 +377,15 @@ static const char *version_of(struct json_object *object)
 
 static int read_description(struct description *d, struct json_object *object)
 {
-	struct json_object *in = list_of(object, "inputs"), *out = list_of(object, "outputs");
+	struct json_object *in = oip_list(object, "inputs"), *out = oip_list(object, "outputs");
 	size_t nr_in = in ? json_object_array_length(in) : 0, nr_out = out ? json_object_array_length(out) : 0;
 	int ret;
 
 	if (nr_in > VACCEL_INFER_MAX_TENSORS || nr_out > VACCEL_INFER_MAX_TENSORS)
 		return bad("the model has too many inputs or outputs", NULL);
-	set_text(d->info.name, sizeof(d->info.name), text_of(object, "name"));
+	set_text(d->info.name, sizeof(d->info.name), oip_string(object, "name"));
 	set_text(d->info.version, sizeof(d->info.version), version_of(object));
-	set_text(d->info.platform, sizeof(d->info.platform), text_of(object, "platform"));
+	set_text(d->info.platform, sizeof(d->info.platform), oip_string(object, "platform"));
 	d->info.nr_inputs = (uint32_t)nr_in;
 	d->info.nr_outputs = (uint32_t)nr_out;
 	d->descs = calloc(nr_in + nr_out + 1, sizeof(*d->descs));
@@ -469,14 +397,14 @@ static int read_description(struct description *d, struct json_object *object)
 
 int answer_describes(struct description *d, const uint8_t *data, size_t size)
 {
-	struct json_object *object = parse(data, size);
+	struct json_object *object = oip_parse(data, size);
 	int ret;
 
 	memset(d, 0, sizeof(*d));
 	if (!object)
 		return bad("the description of the model is no JSON object", NULL);
 	ret = read_description(d, object);
-	discard(object, size);
+	oip_discard(object, size);
 	if (ret) {
 		free(d->descs);
 		d->descs = NULL;
@@ -486,7 +414,7 @@ int answer_describes(struct description *d, const uint8_t *data, size_t size)
 
 bool answer_has_binary(const uint8_t *data, size_t size)
 {
-	struct json_object *object = parse(data, size), *list = object ? list_of(object, "extensions") : NULL;
+	struct json_object *object = oip_parse(data, size), *list = object ? oip_list(object, "extensions") : NULL;
 	bool found = false;
 
 	for (size_t i = 0; list && i < json_object_array_length(list) && !found; i++) {
@@ -495,18 +423,21 @@ bool answer_has_binary(const uint8_t *data, size_t size)
 		found = json_object_is_type(name, json_type_string) &&
 			!strcmp(json_object_get_string(name), "binary_tensor_data");
 	}
-	discard(object, size);
+	oip_discard(object, size);
 	return found;
 }
 
 const char *answer_error(char *to, const uint8_t *data, size_t size)
 {
-	struct json_object *object = parse(data, size);
-	const char *text = object ? text_of(object, "error") : NULL;
+	struct json_object *object = oip_parse(data, size), *error = NULL;
+	const char *text = object ? oip_string(object, "error") : NULL;
 
 	if (object && !text)
-		text = text_of(object, "detail");
+		text = oip_string(object, "detail");
+	if (object && !text && json_object_object_get_ex(object, "error", &error) &&
+	    json_object_is_type(error, json_type_object))
+		text = oip_string(error, "message");
 	oip_text(to, text ? (const void *)text : data, text ? strlen(text) : size);
-	discard(object, size);
+	oip_discard(object, size);
 	return to;
 }

@@ -15,9 +15,6 @@
 
 #include "transport/clock.h"
 
-#define ENV_TOKEN_FILE "VACCEL_OIP_TOKEN_FILE"
-#define ENV_CA_FILE    "VACCEL_OIP_CA_FILE"
-
 #define MAX_HEADERS (64u << 10) /* bytes of an answer's */
 #define MAX_TOKEN   8192
 #define FIRST_ROOM  (64u << 10) /* where an answer does not say how long it is */
@@ -25,12 +22,14 @@
 #define MAX_IDLE    64 /* handles of a server */
 #define BUFFER	    (256L << 10) /* bytes that are sent or received at once */
 #define CONNECT_MS  5000
+#define COMPLETE_MS 500 /* for the end of a stream that has said all */
 
 #define TEXT_LENGTH "Inference-Header-Content-Length"
 
 struct handle {
 	struct handle *next;
 	CURL *curl;
+	CURLM *multi; /* NULL until there is a stream */
 	struct http *http;
 	/* of the present request */
 	const struct request *rq;
@@ -38,8 +37,10 @@ struct handle {
 	size_t headers; /* bytes that have come */
 	size_t piece, sent; /* what is sent next, and how much of that is */
 	size_t target, landed; /* the same of what comes */
-	enum { KEEPS, READS_TEXT, LANDS } body; /* what becomes of the answer's bytes */
+	enum { KEEPS, READS_TEXT, LANDS, STREAMS } body; /* what becomes of the answer's bytes */
 	int failed; /* VACCEL_*: why we have ended it */
+	bool enough; /* of a stream: we have ended it, and nothing has failed */
+	uint64_t heard_ms; /* when something has come of it */
 	/* headers, of the last request: those of a next one are mostly the same */
 	struct curl_slist *list;
 	bool list_binary;
@@ -49,6 +50,7 @@ struct handle {
 
 struct http {
 	char *url, *host, *port;
+	const char *token, *ca; /* variables */
 	struct curl_slist *resolve; /* where we do not connect ourselves */
 	pthread_mutex_t lock;
 	struct handle *idle;
@@ -171,6 +173,19 @@ static bool place(struct handle *h)
 	return !ret || ret == VACCEL_ENOTSUP;
 }
 
+/* To whom reads a stream, which may wait there. Return: size; 0: it does not go on. */
+static size_t hand_on(struct handle *h, const char *data, size_t size)
+{
+	struct stream *s = h->rq->stream;
+	int ret = s->put(s->arg, (const uint8_t *)data, size);
+
+	h->heard_ms = now_ms();
+	h->enough = ret == VACCEL_EAGAIN;
+	if (ret && !h->enough)
+		give_up(h, ret, s->why);
+	return ret ? 0 : size;
+}
+
 /* Return: how many of the bytes are where they belong; 0: it does not go on. */
 static size_t take(struct handle *h, const char *data, size_t size)
 {
@@ -178,6 +193,8 @@ static size_t take(struct handle *h, const char *data, size_t size)
 
 	if (h->body == LANDS)
 		return land(h, data, size);
+	if (h->body == STREAMS)
+		return hand_on(h, data, size);
 	if (h->body == READS_TEXT && size > r->text_size - r->size)
 		size = r->text_size - r->size;
 	if (!make_room(h, size))
@@ -197,7 +214,9 @@ static void look_at_headers(struct handle *h)
 	long status = 0;
 
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (h->rq->landing && status == 200 && text_size && text_size <= ANSWER_MAX_TEXT &&
+	if (h->rq->stream && status == 200)
+		h->body = STREAMS;
+	else if (h->rq->landing && status == 200 && text_size && text_size <= ANSWER_MAX_TEXT &&
 	    size > (curl_off_t)text_size && (uint64_t)size <= h->rq->max_size)
 		h->body = READS_TEXT;
 }
@@ -289,6 +308,8 @@ static void delete_handle(struct handle *h)
 {
 	if (h->curl)
 		curl_easy_cleanup(h->curl);
+	if (h->multi)
+		curl_multi_cleanup(h->multi);
 	curl_slist_free_all(h->list);
 	free(h);
 }
@@ -296,7 +317,7 @@ static void delete_handle(struct handle *h)
 static struct handle *new_handle(struct http *http)
 {
 	struct handle *h = calloc(1, sizeof(*h));
-	const char *ca = getenv(ENV_CA_FILE);
+	const char *ca = getenv(http->ca);
 	CURL *curl = h ? curl_easy_init() : NULL;
 
 	if (!curl) {
@@ -377,13 +398,15 @@ static bool set_resolve(struct http *http)
 	return http->resolve;
 }
 
-struct http *http_new(const char *url, const char *host, const char *port)
+struct http *http_new(const char *url, const char *host, const char *port, const char *token, const char *ca)
 {
 	struct http *http = calloc(1, sizeof(*http));
 
 	if (!http)
 		return NULL;
 	pthread_mutex_init(&http->lock, NULL);
+	http->token = token;
+	http->ca = ca;
 	http->url = strdup(url);
 	http->host = strdup(host);
 	http->port = strdup(port);
@@ -451,14 +474,14 @@ static int add_token(struct handle *h, const char *path)
 
 	if (!err)
 		return add_header(&h->list, line);
-	snprintf(h->reply->why, sizeof(h->reply->why), ENV_TOKEN_FILE "=%s: %s", path, strerror(-err));
+	snprintf(h->reply->why, sizeof(h->reply->why), "%s=%s: %s", h->http->token, path, strerror(-err));
 	return VACCEL_EREMOTEIO;
 }
 
 static int make_headers(struct handle *h)
 {
 	const struct question *q = h->rq->question;
-	const char *token = getenv(ENV_TOKEN_FILE);
+	const char *token = getenv(h->http->token);
 	char line[sizeof(TEXT_LENGTH) + 24];
 	bool has_token = token && *token;
 	int ret;
@@ -516,6 +539,88 @@ static void set_body(CURL *curl, const struct question *q)
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->size);
 }
 
+void stream_init(struct stream *s)
+{
+	pthread_mutex_init(&s->lock, NULL);
+}
+
+void stream_free(struct stream *s)
+{
+	pthread_mutex_destroy(&s->lock);
+}
+
+static void stream_set(struct stream *s, CURLM *multi)
+{
+	pthread_mutex_lock(&s->lock);
+	s->multi = multi;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void stream_wake(struct stream *s)
+{
+	pthread_mutex_lock(&s->lock);
+	if (s->multi)
+		curl_multi_wakeup(s->multi);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* How long a stream may still be silent, in ms; 0: it was for too long */
+static int silence_left(const struct handle *h)
+{
+	const struct stream *s = h->rq->stream;
+	uint64_t until = h->heard_ms + (s->complete ? COMPLETE_MS : s->silence_ms), now = now_ms();
+
+	return now >= until ? 0 : until - now < 1000 ? (int)(until - now) : 1000;
+}
+
+/* Until it has ended, nobody wants the rest, or it is silent for too long */
+static CURLcode follow(struct handle *h)
+{
+	const struct stream *s = h->rq->stream;
+	int running = 1, left;
+	struct CURLMsg *msg;
+
+	h->heard_ms = now_ms();
+	while (!curl_multi_perform(h->multi, &running) && running) {
+		left = silence_left(h);
+		h->enough = s->is_enough(s->arg);
+		if (!left || h->enough)
+			return CURLE_OPERATION_TIMEDOUT;
+		curl_multi_poll(h->multi, NULL, 0, left, NULL);
+	}
+	msg = curl_multi_info_read(h->multi, &left);
+	return running || !msg ? CURLE_OUT_OF_MEMORY : msg->data.result;
+}
+
+/* What is not at its end when it leaves has its connection closed. */
+static CURLcode perform_stream(struct handle *h)
+{
+	CURLcode code = CURLE_OUT_OF_MEMORY;
+
+	if (!h->multi)
+		h->multi = curl_multi_init();
+	if (!h->multi || curl_multi_add_handle(h->multi, h->curl))
+		return code;
+	stream_set(h->rq->stream, h->multi);
+	code = follow(h);
+	stream_set(h->rq->stream, NULL);
+	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &h->reply->status);
+	curl_multi_remove_handle(h->multi, h->curl);
+	h->rq->stream->ended = h->enough;
+	if (!h->enough && !h->rq->stream->complete)
+		return code;
+	h->reply->status = 200;
+	return CURLE_OK;
+}
+
+static CURLcode perform_whole(struct handle *h)
+{
+	CURLcode code = curl_easy_perform(h->curl);
+
+	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &h->reply->status);
+	return code;
+}
+
 static int perform(struct handle *h)
 {
 	const struct request *rq = h->rq;
@@ -527,11 +632,10 @@ static int perform(struct handle *h)
 		return VACCEL_ENAMETOOLONG;
 	curl_easy_setopt(h->curl, CURLOPT_URL, url);
 	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, h->list);
-	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT_MS, (long)left);
+	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT_MS, rq->stream ? 0L : (long)left);
 	curl_easy_setopt(h->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(left < CONNECT_MS ? left : CONNECT_MS));
 	set_body(h->curl, rq->question);
-	code = curl_easy_perform(h->curl);
-	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &h->reply->status);
+	code = rq->stream ? perform_stream(h) : perform_whole(h);
 	if (code) {
 		explain(h, code);
 		return h->failed ? h->failed : VACCEL_EREMOTEIO;
@@ -557,6 +661,7 @@ int http_ask(struct http *http, const struct request *rq, struct reply *r)
 		h->headers = h->piece = h->sent = 0;
 		h->body = KEEPS;
 		h->failed = 0;
+		h->enough = false;
 		*h->error = '\0';
 		ret = make_headers(h);
 		if (!ret)
@@ -568,8 +673,7 @@ int http_ask(struct http *http, const struct request *rq, struct reply *r)
 	return ret;
 }
 
-/* Return: whether it is no file that can be read. */
-static bool is_unreadable(const char *variable)
+bool http_is_unreadable(const char *variable)
 {
 	const char *path = getenv(variable);
 
@@ -581,7 +685,5 @@ static bool is_unreadable(const char *variable)
 
 int http_init(void)
 {
-	if (is_unreadable(ENV_TOKEN_FILE) || is_unreadable(ENV_CA_FILE))
-		return VACCEL_EINVAL;
 	return curl_global_init(CURL_GLOBAL_DEFAULT) ? VACCEL_ENOMEM : VACCEL_OK;
 }

@@ -1,163 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Models that servers have, and runs of them. */
+/* Models that servers have, and runs of those that take tensors. */
 #include "oip.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "transport/clock.h"
-
-#define ENV_TIMEOUT   "VACCEL_OIP_TIMEOUT"
-#define ENV_MAX_BYTES "VACCEL_OIP_MAX_BYTES"
-/* Of vhost-user-accel, which kills its worker then: the call is to end before */
-#define ENV_OP_TIMEOUT "VACCEL_OP_TIMEOUT"
-
-#define SCHEME	   "model://"
-#define MISSING_MS 10000 /* how long a server that lacks a model is not asked for it */
-
-static uint64_t timeout_ms, max_bytes;
-
-int models_init(void)
-{
-	uint64_t seconds, operation;
-
-	if (!oip_number(ENV_TIMEOUT, 300, 1, 1000000, &seconds) ||
-	    !oip_number(ENV_OP_TIMEOUT, 0, 0, 1000000, &operation) ||
-	    !oip_number(ENV_MAX_BYTES, UINT64_C(1) << 30, 1 << 20, SIZE_MAX / 4, &max_bytes))
-		return VACCEL_EINVAL;
-	timeout_ms = seconds * 1000;
-	if (operation && operation * 900 < timeout_ms)
-		timeout_ms = operation * 900;
-	budget_set((size_t)max_bytes);
-	return VACCEL_OK;
-}
-
-/* ---- Asking ---------------------------------------------------------------------------------- */
-
-/* What an answer that is no result means, which it is logged with. */
-static int refusal(const struct server *s, const struct model *m, const struct reply *r)
-{
-	char why[OIP_TEXT_SIZE];
-	int ret;
-
-	answer_error(why, r->data ? r->data : (const uint8_t *)"", r->size);
-	switch (r->status) {
-	case 400:
-	case 413:
-	case 422:
-		ret = VACCEL_EINVAL;
-		break;
-	case 401:
-	case 403:
-		ret = VACCEL_EPERM;
-		break;
-	case 404:
-		ret = VACCEL_ENOENT;
-		break;
-	case 429:
-	case 503:
-		ret = VACCEL_EAGAIN;
-		break;
-	default:
-		ret = VACCEL_EBACKEND;
-	}
-	if (r->status >= 300 && r->status < 400)
-		snprintf(why, sizeof(why), "it sends us elsewhere, and it is the operator who names servers");
-	oip_error("Server %s answers %ld for %s: %s", s ? server_name(s) : "", r->status, m->name, why);
-	return ret;
-}
-
-/* Whether another server may be asked: this one has begun nothing. */
-static bool may_go_on(struct server *s, struct model *m, int ret, const struct reply *r)
-{
-	if (ret) {
-		if (!r->begun && ret == VACCEL_EREMOTEIO)
-			server_failed(s);
-		return !r->begun && ret == VACCEL_EREMOTEIO;
-	}
-	if (r->status == 404)
-		atomic_store(&m->missing_until[server_number(s)], now_ms() + MISSING_MS);
-	if (r->status == 503)
-		server_failed(s);
-	return r->status == 404 || r->status == 429 || r->status == 503;
-}
-
-/* Servers that have said that they lack it */
-static uint64_t lacking(const struct model *m)
-{
-	uint64_t now = now_ms(), bits = 0;
-
-	for (unsigned int i = 0; i < MAX_SERVERS; i++)
-		if (atomic_load(&m->missing_until[i]) > now)
-			bits |= UINT64_C(1) << i;
-	return bits;
-}
-
-/* Makes the question for a server that takes it so; the last one that was made is used again if it fits. */
-struct asking {
-	const struct vaccel_infer_tensor *inputs, *outputs;
-	uint32_t nr_inputs, nr_outputs;
-	struct question question;
-	bool made;
-	struct landing *landing;
-};
-
-static int prepare(struct asking *a, const struct server *s)
-{
-	bool binary = server_takes_binary(s);
-
-	if (a->made && a->question.binary == binary)
-		return VACCEL_OK;
-	question_free(&a->question);
-	a->made = true;
-	return question_make(&a->question, a->inputs, a->nr_inputs, a->outputs, a->nr_outputs, binary);
-}
-
-/* Return: the code; *again: another server may do better. */
-static int ask_one(struct server *s, struct model *m, struct request *rq, struct asking *a, struct reply *r,
-		   bool *again)
-{
-	int ret = a ? prepare(a, s) : VACCEL_OK;
-
-	*again = false;
-	if (ret)
-		return ret;
-	rq->question = a ? &a->question : NULL;
-	rq->landing = a ? a->landing : NULL;
-	ret = http_ask(server_http(s), rq, r);
-	*again = may_go_on(s, m, ret, r);
-	if (ret)
-		oip_error("Server %s: %s", server_name(s), r->why);
-	else if (r->status != 200)
-		ret = refusal(s, m, r);
-	return ret;
-}
-
-/* Asks servers until one has begun. Each is asked once. */
-static int ask(struct model *m, const char *path, struct asking *a, struct reply *r)
-{
-	struct request rq = {.path = path, .deadline_ms = now_ms() + timeout_ms, .max_size = max_bytes};
-	uint64_t tried = lacking(m);
-	int ret = tried ? VACCEL_ENOENT : VACCEL_EAGAIN;
-	bool again = true, none = true;
-	struct server *s;
-
-	while (again && (s = servers_pick(tried))) {
-		none = false;
-		tried |= UINT64_C(1) << server_number(s);
-		ret = ask_one(s, m, &rq, a, r, &again);
-		server_done(s);
-		if (ret)
-			reply_free(r);
-	}
-	if (none)
-		oip_error("No server that may have %s is ready", m->name);
-	return ret;
-}
+#define SCHEME "model://"
 
 /* ---- Models ---------------------------------------------------------------------------------- */
 
@@ -172,9 +23,43 @@ static int set_path(struct model *m, const char *name)
 	return len >= (int)sizeof(m->path) - 16 ? VACCEL_ENAMETOOLONG : VACCEL_OK;
 }
 
+static int open_infer(struct model *m)
+{
+	struct asking a = {.path = m->path};
+	struct reply r = {.size = 0};
+	int ret = set_path(m, m->name);
+
+	if (!ret)
+		ret = ask(m, &a, &r);
+	if (!ret)
+		ret = answer_describes(&m->says, r.data, r.size);
+	reply_free(&r);
+	return ret;
+}
+
+/* Servers of text say little of a model: that they have it. */
+static int open_text(struct model *m)
+{
+	m->kind = SERVER_TEXT;
+	m->says.descs = calloc(1, sizeof(*m->says.descs));
+	snprintf(m->says.info.name, sizeof(m->says.info.name), "%s", m->name);
+	snprintf(m->says.info.platform, sizeof(m->says.info.platform), "openai");
+	return m->says.descs ? VACCEL_OK : VACCEL_ENOMEM;
+}
+
+static int find_model(struct model *m)
+{
+	servers_start();
+	if (servers_have(SERVER_TEXT) && ask_who_has(m))
+		return open_text(m);
+	if (servers_have(SERVER_INFER))
+		return open_infer(m);
+	oip_error("No server that is ready lists %s among its models", m->name);
+	return VACCEL_ENOENT;
+}
+
 int models_open(const char *path, struct model **out)
 {
-	struct reply r = {.size = 0};
 	struct model *m;
 	int ret;
 
@@ -188,13 +73,7 @@ int models_open(const char *path, struct model **out)
 	atomic_init(&m->users, 1);
 	last_answer_init(&m->last);
 	m->name = strdup(path + strlen(SCHEME));
-	ret = m->name ? set_path(m, m->name) : VACCEL_ENOMEM;
-	servers_start();
-	if (!ret)
-		ret = ask(m, m->path, NULL, &r);
-	if (!ret)
-		ret = answer_describes(&m->says, r.data, r.size);
-	reply_free(&r);
+	ret = m->name ? find_model(m) : VACCEL_ENOMEM;
 	if (ret) {
 		models_put(m);
 		return ret;
@@ -293,8 +172,10 @@ static int run(struct model *m, struct asking *a, struct vaccel_infer_tensor *ou
 	int ret;
 
 	snprintf(path, sizeof(path), "%s/infer", m->path);
+	a->path = path;
+	a->is_question = true;
 	a->landing = &l;
-	ret = ask(m, path, a, &r);
+	ret = ask(m, a, &r);
 	if (!ret)
 		ret = landing_end(&l, r.data ? r.data : (const uint8_t *)"", r.size, r.text_size);
 	reply_free(&r);
@@ -310,6 +191,11 @@ int models_run(struct model *m, const struct vaccel_infer_tensor *inputs, uint32
 	struct asking a = {.inputs = named, .nr_inputs = nr_inputs, .nr_outputs = nr_outputs};
 	int ret;
 
+	if (m->kind != SERVER_INFER) {
+		oip_error("%s is a model for text: ask it with the calls of vaccel/text.h", m->name);
+		free(named);
+		return VACCEL_ENOTSUP;
+	}
 	if (!named)
 		return VACCEL_ENOMEM;
 	a.outputs = named + nr_inputs;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The oip plugin: inference by servers of the Open Inference Protocol. */
+/* The oip plugin: inference by servers of the Open Inference Protocol, and text by servers that speak as OpenAI's do. */
 #include "oip.h"
 
 #include <errno.h>
@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "text_gen.h"
 
 #define INTRODUCTION_SIZE sizeof(((struct vaccel_plugin_desc *)0)->engine)
 
@@ -169,10 +171,44 @@ static int op_run(struct vaccel_session *sess, struct vaccel_resource *res,
 	return ret;
 }
 
+static int op_text_begin(struct vaccel_session *sess, struct vaccel_resource *res,
+			 const struct vaccel_text_params *params, const struct vaccel_text_message *messages,
+			 uint32_t nr_messages, uint64_t *id)
+{
+	struct model *model;
+	int ret;
+
+	if (!sess || !res || !messages || !nr_messages || !id)
+		return VACCEL_EINVAL;
+	model = get(sess, res);
+	if (!model)
+		return VACCEL_EINVAL;
+	ret = text_model_begin(model, sess, res, params, messages, nr_messages, id);
+	models_put(model);
+	return ret;
+}
+
+static int op_text_embed(struct vaccel_session *sess, struct vaccel_resource *res, const char *text, float *out,
+			 size_t room, uint64_t *nr)
+{
+	struct model *model;
+	int ret;
+
+	if (!sess || !res || !text || !nr)
+		return VACCEL_EINVAL;
+	model = get(sess, res);
+	if (!model)
+		return VACCEL_EINVAL;
+	ret = text_model_embed(model, text, out, room, nr);
+	models_put(model);
+	return ret;
+}
+
 static int forget_resource(struct vaccel_resource *res, struct vaccel_session *sess)
 {
 	struct model *model = take_out(sess, res);
 
+	text_forget(sess, res);
 	if (model)
 		models_put(model);
 	return VACCEL_OK;
@@ -187,18 +223,26 @@ static const struct vaccel_infer_ops infer = {
 	.run = op_run,
 };
 
+static const struct vaccel_text_ops text = {
+	.begin = op_text_begin,
+	.next = text_next,
+	.end = text_end,
+	.embed = op_text_embed,
+};
+
 static const char *engine(void)
 {
-	static char text[INTRODUCTION_SIZE];
+	static char words[INTRODUCTION_SIZE];
 
-	snprintf(text, sizeof(text), "Open Inference Protocol; %s", servers_text());
-	return text;
+	snprintf(words, sizeof(words), "Open Inference Protocol, OpenAI; %s", servers_text());
+	return words;
 }
 
 static const struct vaccel_plugin_ext extension = {
 	.size = sizeof(extension),
 	.engine = engine,
 	.infer = &infer,
+	.text = &text,
 };
 
 static int init(void)
@@ -206,7 +250,7 @@ static int init(void)
 	int ret = http_init();
 
 	if (!ret)
-		ret = models_init();
+		ret = ask_init();
 	if (!ret)
 		ret = servers_init();
 	return ret ? ret : vaccel_plugin_register_ext(&vaccel_this_plugin, &extension);
@@ -216,6 +260,7 @@ static int fini(void)
 {
 	struct loaded *next;
 
+	text_clear();
 	for (struct loaded *l = list; l; l = next) {
 		next = l->next;
 		models_put(l->model);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Parts of the oip plugin, which forwards inference to servers of the Open Inference Protocol (version 2) over
- * HTTP. The operator names the servers; programs, which may be guests that nobody trusts, name models. Servers are not
+ * Parts of the oip plugin, which forwards inference to servers of the Open Inference Protocol (version 2), and text to
+ * servers that speak as OpenAI's do, over HTTP. The operator names the servers; programs, which may be guests that nobody trusts, name models. Servers are not
  * trusted either: what they answer is bounded, and checked.
  *
  * Functions returning int give VACCEL_OK or a code, and log what is wrong as one line.
@@ -118,6 +118,54 @@ bool answer_has_binary(const uint8_t *data, size_t size);
 /** answer_error() - what a server says is wrong, as one line in to, of OIP_TEXT_SIZE bytes. Return: to */
 const char *answer_error(char *to, const uint8_t *data, size_t size);
 
+/** answer_lists() - whether a list of a text server's models has this one */
+bool answer_lists(const uint8_t *data, size_t size, const char *name);
+
+/** answer_embedding() - reads numbers, to be freed by the caller; EBACKEND, which was logged; ENOMEM */
+int answer_embedding(const uint8_t *data, size_t size, float **values, uint64_t *nr);
+
+/** answer_is_too_long() - whether what a text server says is wrong is that the prompt is longer than the context */
+bool answer_is_too_long(const char *error);
+
+/* ---- Answers that come bit by bit (events.c) ------------------------------------------------- */
+
+#define EVENTS_MAX (256u << 10) /* bytes of an event */
+
+/** A stream of server-sent events, of which the last one has not come to its end. All zero: nothing has come. */
+struct events {
+	char *text; /* the event's lines, and behind them the line that is coming */
+	size_t event_size, size, room;
+	bool after_cr;
+};
+
+/**
+ * events_put() - takes bytes of it
+ * @on_event: called with the data of each event, with a zero behind; what it returns but VACCEL_OK ends this
+ *
+ * EBACKEND: an event is longer than EVENTS_MAX. ENOMEM. What on_event returned.
+ */
+int events_put(struct events *e, const uint8_t *bytes, size_t size,
+	       int (*on_event)(void *arg, const char *data, size_t size), void *arg);
+void events_free(struct events *e);
+
+/** What an event says of a text. */
+struct chunk {
+	const char *text; /* size bytes, of UTF-8; NULL: none */
+	size_t size;
+	bool is_last; /* nothing comes after it */
+	vaccel_text_finished_t finished; /* the text has come to its end, and nothing but counts may follow */
+	bool has_counts;
+	uint64_t prompt_tokens, tokens;
+	bool has_error;
+	char error[OIP_TEXT_SIZE]; /* of the server */
+	void *object; /* private */
+	size_t object_size;
+};
+
+/** chunk_read() - EBACKEND: it is none. Pair with chunk_free(), also after a failure. */
+int chunk_read(struct chunk *c, const char *data, size_t size);
+void chunk_free(struct chunk *c);
+
 /* ---- Where tensors' bytes go (landing.c) ----------------------------------------------------- */
 
 /** The last answer of a model: that of a next one is mostly the same, but for its tensors' bytes. All zero: none. */
@@ -162,6 +210,36 @@ void landing_free(struct landing *l);
 
 struct server;
 
+/** What servers are asked for. */
+enum server_kind {
+	SERVER_INFER, /* the Open Inference Protocol */
+	SERVER_TEXT, /* what OpenAI's do */
+};
+
+#define SERVER_TEXT_MODELS "v1/models" /* path of the list of models */
+
+/** An answer that comes bit by bit. */
+struct stream {
+	/* VACCEL_OK: go on; EAGAIN: that is enough; else: it is wrong, and why says in which way. May wait. */
+	int (*put)(void *arg, const uint8_t *data, size_t size);
+	/* Whether nobody wants the rest; asked again after stream_wake() */
+	bool (*is_enough)(void *arg);
+	void *arg;
+	uint64_t silence_ms; /* how long the server may be silent */
+	bool ended; /* because it was enough */
+	bool complete; /* set by put: all has been said, and if the connection breaks now nothing is lost */
+	char why[OIP_TEXT_SIZE];
+	/* private */
+	pthread_mutex_t lock;
+	void *multi;
+};
+
+void stream_init(struct stream *s);
+void stream_free(struct stream *s);
+
+/** stream_wake() - from any thread */
+void stream_wake(struct stream *s);
+
 /** A request to servers. */
 struct request {
 	const char *path; /* behind the server's URL, "v2/..." */
@@ -173,6 +251,8 @@ struct request {
 	 * the text is there; ENOTSUP: they are kept in the reply, behind the text.
 	 */
 	struct landing *landing;
+	/* NULL, or who gets the body of an answer with status 200. Then its deadline is one of silence. */
+	struct stream *stream;
 };
 
 /** An answer. All zero: nothing. */
@@ -190,6 +270,9 @@ void reply_free(struct reply *r);
 /** servers_init() - reads the operator's variables. ENOENT: no server is named; EINVAL: a variable is wrong. */
 int servers_init(void);
 
+/** servers_have() - whether there are servers of a kind */
+bool servers_have(enum server_kind kind);
+
 /** servers_start() - looks which servers are ready, and keeps looking; again and again does nothing */
 void servers_start(void);
 
@@ -199,8 +282,8 @@ void servers_stop(void);
 /** servers_text() - "2 servers: http://a:1, ..." */
 const char *servers_text(void);
 
-/** servers_pick() - the ready server with the least to do, but those in a set of bits. NULL: there is none */
-struct server *servers_pick(uint64_t but);
+/** servers_pick() - the ready server of a kind with the least to do, but those in a set of bits. NULL: there is none */
+struct server *servers_pick(enum server_kind kind, uint64_t but);
 unsigned int server_number(const struct server *s);
 bool server_takes_binary(const struct server *s);
 const char *server_name(const struct server *s);
@@ -221,10 +304,11 @@ struct http;
  * http_new() - for a server
  * @url:   "http://host:port/path", without a slash at the end; copied
  * @host, @port: of it
+ * @token, @ca: variables that name a file with a token, and one with certificates; not copied
  *
  * Return: NULL when out of memory.
  */
-struct http *http_new(const char *url, const char *host, const char *port);
+struct http *http_new(const char *url, const char *host, const char *port, const char *token, const char *ca);
 void http_delete(struct http *http);
 
 /** http_forget() - in a child of fork(): connections are the parent's */
@@ -238,8 +322,11 @@ void http_forget(struct http *http);
  */
 int http_ask(struct http *http, const struct request *rq, struct reply *r);
 
-/** http_init() - reads the operator's variables: a file with a token, one with certificates. EINVAL. */
+/** http_init() - ENOMEM */
 int http_init(void);
+
+/** http_is_unreadable() - whether a variable is set and names no file that can be read, which is logged */
+bool http_is_unreadable(const char *variable);
 
 /** connect_needed() - whether this process has no network, and gets connections from the connector */
 bool connect_needed(void);
@@ -251,16 +338,15 @@ int connect_ask(const char *host, const char *port);
 
 /** A model that sessions have loaded. */
 struct model {
-	char path[600]; /* "v2/models/NAME" and so on */
+	enum server_kind kind;
+	char path[600]; /* "v2/models/NAME" and so on; of text: none */
 	const char *name; /* what the program calls it */
 	struct description says;
 	struct last_answer last;
 	atomic_uint users;
 	atomic_uint_least64_t missing_until[MAX_SERVERS]; /* servers that did not have it, as now_ms() */
+	atomic_uint_least64_t has; /* of text: a bit for each server that lists it */
 };
-
-/** models_init() - reads the operator's variables. EINVAL. */
-int models_init(void);
 
 /** models_run() - runs a model: see vaccel_infer_run() */
 int models_run(struct model *m, const struct vaccel_infer_tensor *inputs, uint32_t nr_inputs,
@@ -269,6 +355,49 @@ int models_run(struct model *m, const struct vaccel_infer_tensor *inputs, uint32
 /** models_open() - makes a model of a path model://NAME; ENOENT: no server has it. Pair with models_put(). */
 int models_open(const char *path, struct model **out);
 void models_put(struct model *m);
+
+/* ---- Text (text.c) --------------------------------------------------------------------------- */
+
+/** text_model_begin() - see vaccel_text_begin(); the model is loaded, and stays the caller's */
+int text_model_begin(struct model *m, struct vaccel_session *sess, struct vaccel_resource *res,
+		     const struct vaccel_text_params *params, const struct vaccel_text_message *messages,
+		     uint32_t nr_messages, uint64_t *id);
+
+/** text_model_embed() - see vaccel_text_embed() */
+int text_model_embed(struct model *m, const char *text, float *out, size_t room, uint64_t *nr);
+
+/* ---- Asking (ask.c) -------------------------------------------------------------------------- */
+
+/** What a model's servers are asked. The question is made for a server that takes it so, and used again if it fits. */
+struct asking {
+	const char *path;
+	/* The question is made of these, unless there is one */
+	const struct vaccel_infer_tensor *inputs, *outputs;
+	uint32_t nr_inputs, nr_outputs;
+	bool is_question; /* else it is only asked for what is there */
+	struct question question;
+	bool made;
+	struct landing *landing;
+	struct stream *stream;
+};
+
+/** ask_init() - reads the operator's variables. EINVAL. */
+int ask_init(void);
+
+/** ask_ms() - how long a call may take */
+uint64_t ask_ms(void);
+
+/**
+ * ask() - asks servers until one has begun. Each is asked once.
+ *
+ * VACCEL_OK: its answer has status 200. Else what is wrong was logged, and there is no reply. EAGAIN: no server that may have the
+ * model is ready, or all have too much to do; ENOENT; ERANGE: it is text, and longer than the model's context. The caller frees
+ * the question.
+ */
+int ask(struct model *m, struct asking *a, struct reply *r);
+
+/** ask_who_has() - looks which text servers list a model. Return: whether any does. */
+bool ask_who_has(struct model *m);
 
 /** oip_number() - a variable of the operator's, or its default. Return: whether it is one from min to max */
 bool oip_number(const char *variable, uint64_t fallback, uint64_t min, uint64_t max, uint64_t *value);

@@ -14,7 +14,14 @@
 #include "transport/clock.h"
 #include "transport/server_url.h"
 
-#define ENV_URL "VACCEL_OIP_URL"
+static const struct {
+	const char *url, *token, *ca; /* variables */
+	const char *ready; /* where it says so with status 200 */
+} kinds[] = {
+	[SERVER_INFER] = {"VACCEL_OIP_URL", "VACCEL_OIP_TOKEN_FILE", "VACCEL_OIP_CA_FILE", "v2/health/ready"},
+	[SERVER_TEXT] = {"VACCEL_OPENAI_URL", "VACCEL_OPENAI_TOKEN_FILE", "VACCEL_OPENAI_CA_FILE", SERVER_TEXT_MODELS},
+};
+#define NR_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 #define READY_MS    5000 /* between looks at a server that is ready */
 #define NOT_READY_MS 500 /* at one that is not */
@@ -23,6 +30,7 @@
 
 struct server {
 	struct http *http;
+	enum server_kind kind;
 	char name[SERVER_HOST_SIZE + 16];
 	unsigned int number;
 	atomic_bool ready, binary;
@@ -44,7 +52,17 @@ static atomic_bool ending;
 
 /* ---- Which there are ------------------------------------------------------------------------- */
 
-static int add_server(const char *given)
+/* "https://host/v1" is what programs are given for servers of text; what is behind it we know. */
+static int path_len(enum server_kind kind, const struct server_url *url)
+{
+	size_t len = url->path_len;
+
+	if (kind == SERVER_TEXT && len >= 3 && !memcmp(url->path + len - 3, "/v1", 3))
+		len -= 3;
+	return (int)len;
+}
+
+static int add_server(enum server_kind kind, const char *given)
 {
 	struct server *s = &servers[nr_servers];
 	struct server_url url;
@@ -53,18 +71,34 @@ static int add_server(const char *given)
 	char base[1024];
 
 	if (!why && snprintf(base, sizeof(base), "%s://%s%s%s:%s%.*s", url.tls ? "https" : "http", brackets ? "[" : "",
-			     url.host, brackets ? "]" : "", url.port, (int)url.path_len, url.path) >= (int)sizeof(base))
+			     url.host, brackets ? "]" : "", url.port, path_len(kind, &url), url.path) >= (int)sizeof(base))
 		why = "it is too long";
 	if (why) {
-		oip_error(ENV_URL ": %s: %s", given, why);
+		oip_error("%s: %s: %s", kinds[kind].url, given, why);
 		return VACCEL_EINVAL;
 	}
-	s->http = http_new(base, url.host, url.port);
+	s->http = http_new(base, url.host, url.port, kinds[kind].token, kinds[kind].ca);
 	if (!s->http)
 		return VACCEL_ENOMEM;
 	snprintf(s->name, sizeof(s->name), "%s:%s", url.host, url.port);
+	s->kind = kind;
 	s->number = nr_servers++;
 	return VACCEL_OK;
+}
+
+static int add_servers(enum server_kind kind)
+{
+	const char *list = getenv(kinds[kind].url);
+	char *copy = strdup(list ? list : ""), *save;
+	int ret = VACCEL_OK;
+
+	if (!copy)
+		return VACCEL_ENOMEM;
+	for (char *url = strtok_r(copy, SERVER_URL_SEPARATORS, &save); url && !ret;
+	     url = strtok_r(NULL, SERVER_URL_SEPARATORS, &save))
+		ret = add_server(kind, url);
+	free(copy);
+	return ret;
 }
 
 static void delete_all(void)
@@ -99,26 +133,31 @@ static void make_text(void)
 int servers_init(void)
 {
 	static bool told;
-	const char *list = getenv(ENV_URL);
-	char *copy, *save;
 	int ret = VACCEL_OK;
 
 	delete_all(); /* of a parent, in a child of fork() */
-	copy = strdup(list ? list : "");
-	if (!copy)
-		return VACCEL_ENOMEM;
-	for (char *url = strtok_r(copy, SERVER_URL_SEPARATORS, &save); url && !ret;
-	     url = strtok_r(NULL, SERVER_URL_SEPARATORS, &save))
-		ret = add_server(url);
-	free(copy);
+	for (size_t kind = 0; kind < NR_KINDS && !ret; kind++)
+		if (http_is_unreadable(kinds[kind].token) || http_is_unreadable(kinds[kind].ca))
+			ret = VACCEL_EINVAL;
+	for (size_t kind = 0; kind < NR_KINDS && !ret; kind++)
+		ret = add_servers((enum server_kind)kind);
 	if (!ret && !nr_servers) {
-		oip_error("There are no servers to ask: set " ENV_URL " to their URLs, such as http://host:8000");
+		oip_error("There are no servers to ask: set %s or %s to their URLs, such as http://host:8000",
+			  kinds[SERVER_INFER].url, kinds[SERVER_TEXT].url);
 		ret = VACCEL_ENOENT;
 	}
 	if (!told)
 		told = pthread_atfork(NULL, NULL, forget) == 0;
 	make_text();
 	return ret;
+}
+
+bool servers_have(enum server_kind kind)
+{
+	for (unsigned int i = 0; i < nr_servers; i++)
+		if (servers[i].kind == kind)
+			return true;
+	return false;
 }
 
 const char *servers_text(void)
@@ -141,12 +180,13 @@ static void look(struct server *s)
 	bool was = atomic_load(&s->ready), ready;
 	struct reply r;
 
-	ready = look_at(s, "v2/health/ready", &r);
+	ready = look_at(s, kinds[s->kind].ready, &r);
 	if (!ready && (was || !s->look_at_ms))
 		oip_warn("Server %s is not ready: %s", s->name, *r.why ? r.why : "it says so");
 	reply_free(&r);
 	if (ready && !was) {
-		atomic_store(&s->binary, look_at(s, "v2", &r) && answer_has_binary(r.data, r.size));
+		atomic_store(&s->binary, s->kind == SERVER_INFER && look_at(s, "v2", &r) &&
+						 answer_has_binary(r.data, r.size));
 		reply_free(&r);
 		oip_debug("Server %s is ready", s->name);
 	}
@@ -218,7 +258,7 @@ void servers_stop(void)
 
 /* ---- Which one is asked ---------------------------------------------------------------------- */
 
-struct server *servers_pick(uint64_t but)
+struct server *servers_pick(enum server_kind kind, uint64_t but)
 {
 	unsigned int first = nr_servers ? atomic_fetch_add(&turn, 1) % nr_servers : 0;
 	struct server *best = NULL;
@@ -226,7 +266,7 @@ struct server *servers_pick(uint64_t but)
 	for (unsigned int i = 0; i < nr_servers; i++) {
 		struct server *s = &servers[(first + i) % nr_servers];
 
-		if (but >> s->number & 1 || !atomic_load(&s->ready))
+		if (s->kind != kind || but >> s->number & 1 || !atomic_load(&s->ready))
 			continue;
 		if (!best || atomic_load(&s->busy) < atomic_load(&best->busy))
 			best = s;

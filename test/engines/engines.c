@@ -22,7 +22,8 @@ static int library_start(const char *plugins)
 
 int engines_start(struct engines *e, const char *plugin)
 {
-	static const char *const args[] = { "--sandbox=strict", "--models=echo,sums,sums/2,slow,b*,wrong", NULL };
+	static const char *const args[] = { "--sandbox=strict",
+		"--models=echo,sums,sums/2,slow,b*,wrong,parrot,fine/2,thinker,small,full,ill,mute", NULL };
 	char plugins[1024];
 	int ret;
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What servers of the Open Inference Protocol answer, as the plugin oip reads it, and what it asks them: a question as text
- * means the same when it is read as an answer. Input: a byte that says what to do, and what that needs.
+ * What servers of the Open Inference Protocol and servers of text answer, as the plugin oip reads it, and what it asks them: a
+ * question as text means the same when it is read as an answer, and events are the same however they are cut. Input: a byte that says what to do, and what that needs.
  */
 #include "input.h"
 
 #include "../../plugins/oip/oip.h"
 
-enum action { ANSWER, DESCRIPTION, EXTENSIONS, ERROR, QUESTION, NR_ACTIONS };
+enum action { ANSWER, DESCRIPTION, EXTENSIONS, ERROR, QUESTION, EVENTS, LISTS, NR_ACTIONS };
 
 static volatile uint8_t sink;
 
@@ -97,7 +97,7 @@ static void make_bools(uint8_t *data, size_t size)
 		data[i] &= 1;
 }
 
-static void ask(const uint8_t *data, size_t size)
+static void ask_question(const uint8_t *data, size_t size)
 {
 	struct vaccel_infer_tensor x = {.name = "x\"\n", .nr_dims = 1}, y = {.name = "y"};
 	size_t element;
@@ -125,6 +125,66 @@ static void ask(const uint8_t *data, size_t size)
 	free(x.data);
 }
 
+/* ---- Text ------------------------------------------------------------------------------------ */
+
+struct seen {
+	uint64_t sum;
+	unsigned int nr;
+};
+
+static int on_event(void *arg, const char *data, size_t size)
+{
+	struct seen *seen = arg;
+	struct chunk c;
+
+	if (data[size])
+		abort();
+	for (size_t i = 0; i < size; i++)
+		seen->sum = seen->sum * 31 + (uint8_t)data[i];
+	seen->nr++;
+	if (!chunk_read(&c, data, size)) {
+		for (size_t i = 0; i < c.size; i++)
+			sink ^= (uint8_t)c.text[i];
+		sink ^= (uint8_t)(strlen(c.error) + c.tokens + c.prompt_tokens + c.finished);
+	}
+	chunk_free(&c);
+	return seen->nr == 1000 ? VACCEL_EAGAIN : VACCEL_OK;
+}
+
+/* All at once, and in pieces of a size that the input says */
+static void read_events(const uint8_t *data, size_t size)
+{
+	struct events whole = {.text = NULL}, cut = {.text = NULL};
+	struct seen seen[2] = {{.nr = 0}, {.nr = 0}};
+	int ret[2] = {0, 0};
+	size_t piece;
+
+	if (!size)
+		return;
+	piece = (size_t)data[0] % 7 + 1;
+	data++;
+	size--;
+	ret[0] = events_put(&whole, data, size, on_event, &seen[0]);
+	for (size_t at = 0; at < size && !ret[1]; at += piece)
+		ret[1] = events_put(&cut, data + at, size - at < piece ? size - at : piece, on_event, &seen[1]);
+	if (ret[0] != ret[1] || seen[0].nr != seen[1].nr || seen[0].sum != seen[1].sum)
+		abort();
+	events_free(&whole);
+	events_free(&cut);
+}
+
+static void read_lists(const uint8_t *data, size_t size)
+{
+	float *values;
+	uint64_t nr;
+
+	sink ^= answer_lists(data, size, "m");
+	if (!answer_embedding(data, size, &values, &nr))
+		for (uint64_t i = 0; i < nr; i++)
+			sink ^= values[i] > 0;
+	free(values);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char text[OIP_TEXT_SIZE];
@@ -145,8 +205,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case ERROR:
 		sink ^= (uint8_t)strlen(answer_error(text, data + 1, size - 1));
 		break;
+	case EVENTS:
+		read_events(data + 1, size - 1);
+		break;
+	case LISTS:
+		read_lists(data + 1, size - 1);
+		break;
 	default:
-		ask(data + 1, size - 1);
+		ask_question(data + 1, size - 1);
 	}
 	return 0;
 }

@@ -120,10 +120,98 @@ static void drip(int fd)
 		usleep(100000);
 }
 
+/* ---- Texts ----------------------------------------------------------------------------------- */
+
+#define TOKEN "data: {\"choices\":[{\"delta\":{\"content\":\"word \"},\"text\":\"word \"}]}\n\n"
+#define STOP  "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+
+/* Streams of events that are wrong; then the connection is closed. Those that begin with "+" are right, though unusual. */
+static const struct {
+	const char *kind, *body;
+} streams[] = {
+	{"cut-event", TOKEN "data: {\"choices\":[{\"text\":\"w"},
+	{"cut-between", TOKEN TOKEN},
+	{"no-events", "{\"choices\":[{\"text\":\"all at once\"}]}"},
+	{"event-no-json", TOKEN "data: {\"choices\":\n\n" STOP},
+	{"event-array", TOKEN "data: [1]\n\n" STOP},
+	{"event-utf8", TOKEN "data: {\"choices\":[{\"text\":\"\377\376\"}]}\n\n" STOP},
+	{"event-error", TOKEN "data: {\"error\":{\"message\":\"it has failed\"}}\n\n"},
+	{"event-error-text", TOKEN "event: error\ndata: {\"error\":\"it has failed\"}\n\n"},
+	{"event-context", "data: {\"error\":{\"message\":\"the request exceeds the available context size\"}}\n\n"},
+	{"event-empty", ""},
+	{"+no-done", TOKEN STOP},
+	{"+done-only", TOKEN "data: [DONE]\n\n"},
+	{"+lines", ": hello\r\n\r\nevent: message\r\nid: 1\r\ndata:{\"choices\":\r\ndata: [{\"text\":\"word \","
+		   "\"delta\":{\"content\":\"word \"}}]}\r\n\r\n\n\n" STOP},
+	{"+nulls", "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":null},\"text\":\"\","
+		   "\"finish_reason\":null}],\"usage\":null,\"error\":null}\n\n" TOKEN STOP "data: [DONE]\n\n"},
+	{"+kinds", "data: {\"choices\":7,\"usage\":[]}\n\ndata: {\"choices\":[8]}\n\n"
+		   "data: {\"choices\":[{\"text\":1,\"delta\":{\"content\":2},\"finish_reason\":3}]}\n\n" TOKEN STOP},
+};
+
+static void begin_stream(int fd)
+{
+	say(fd, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n");
+}
+
+/* An event that never ends */
+static void say_line(int fd)
+{
+	char part[4096];
+
+	memset(part, 'x', sizeof(part));
+	begin_stream(fd);
+	say(fd, "data: {\"choices\":[{\"text\":\"");
+	for (int i = 0; i < 64 * 1024; i++)
+		if (write(fd, part, sizeof(part)) != sizeof(part))
+			return;
+}
+
+/* Events without text, or with: as many as are taken */
+static void say_again(int fd, const char *event)
+{
+	begin_stream(fd);
+	while (write(fd, event, strlen(event)) == (ssize_t)strlen(event))
+		;
+}
+
+/* Return: whether it is one of these. */
+static bool misbehave_in_text(int fd)
+{
+	for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
+		if (strcmp(kind, streams[i].kind))
+			continue;
+		begin_stream(fd);
+		say(fd, streams[i].body);
+		return true;
+	}
+	if (!strcmp(kind, "event-long")) {
+		say_line(fd);
+	} else if (!strcmp(kind, "event-silent")) {
+		say_again(fd, ": nothing\n\ndata: {\"choices\":[]}\n\n");
+	} else if (!strcmp(kind, "+endless")) {
+		say_again(fd, TOKEN);
+	} else if (!strcmp(kind, "event-hangs")) {
+		begin_stream(fd);
+		say(fd, TOKEN);
+		sleep(600);
+	} else if (!strcmp(kind, "+done-hangs")) {
+		begin_stream(fd);
+		say(fd, TOKEN STOP "data: [DONE]\n\n");
+		sleep(600);
+	} else {
+		return false;
+	}
+	return true;
+}
+
 /* Return: whether the connection goes on. */
 static bool misbehave(int fd)
 {
 	char text[128];
+
+	if (misbehave_in_text(fd))
+		return false;
 
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
 		if (strcmp(kind, bodies[i].kind))
@@ -196,6 +284,8 @@ static void *serve(void *arg)
 	while (on && read_request(fd, head, sizeof(head))) {
 		if (!strncmp(head, "POST", 4))
 			on = misbehave(fd);
+		else if (strstr(head, "/v1/models"))
+			say_json(fd, "{\"data\":[{\"id\":\"echo\"}]}");
 		else if (strstr(head, "/health/"))
 			say_json(fd, "");
 		else if (strstr(head, "/models/"))

@@ -12,6 +12,8 @@
  *   slow    as echo, after 20 seconds
  *   busy, broken, wrong
  *           as echo, but answer with status 503, 500 and 400
+ *
+ * It has models of text, too: see server_text.h.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,6 +28,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "server_text.h"
+
 #define MAX_TENSORS 8
 #define LENGTH	    "Inference-Header-Content-Length"
 
@@ -33,12 +37,6 @@ static bool text_only, has_tls;
 static const char *token;
 static volatile sig_atomic_t ready = 1;
 static atomic_uint runs;
-
-/* What has come of a request */
-struct body {
-	char *data;
-	size_t size;
-};
 
 /* A tensor of a request, or of its answer */
 struct tensor {
@@ -49,7 +47,7 @@ struct tensor {
 	float *own;
 };
 
-static enum MHD_Result answer(struct MHD_Connection *c, unsigned int status, const char *text)
+enum MHD_Result answer(struct MHD_Connection *c, unsigned int status, const char *text)
 {
 	struct MHD_Response *r = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
 								 MHD_RESPMEM_MUST_COPY);
@@ -308,7 +306,13 @@ static enum MHD_Result respond(struct MHD_Connection *c, const char *path, const
 						  "{\"name\":\"test\",\"version\":\"1\",\"extensions\":[\"other\","
 						  "\"binary_tensor_data\"]}");
 	if (!strcmp(path, "/count")) {
-		snprintf(text, sizeof(text), "%u", atomic_load(&runs));
+		snprintf(text, sizeof(text), "%u", atomic_load(&runs) + texts_begun());
+		return answer(c, 200, text);
+	}
+	if (!strncmp(path, "/v1/", 4))
+		return about_text(c, path + 4, b);
+	if (!strcmp(path, "/cancelled") || !strcmp(path, "/tokens")) {
+		snprintf(text, sizeof(text), "%u", path[1] == 'c' ? texts_cancelled() : texts_tokens());
 		return answer(c, 200, text);
 	}
 	if (!strncmp(path, "/v2/models/", 11))
@@ -331,6 +335,7 @@ static enum MHD_Result on_request(void *unused, struct MHD_Connection *c, const 
 		b->data = realloc(b->data, b->size + *size + 1);
 		memcpy(b->data + b->size, data, *size);
 		b->size += *size;
+		b->data[b->size] = '\0';
 		*size = 0;
 		return MHD_YES;
 	}

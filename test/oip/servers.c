@@ -48,24 +48,29 @@ void server_toggle(const struct test_server *s)
 	kill(s->pid, SIGUSR1);
 }
 
-int server_runs(const struct test_server *s)
+int server_number(const struct test_server *s, const char *path)
 {
-	static const char question[] = "GET /count HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)s->port),
 				.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	char text[4096];
 	size_t used = 0;
 	ssize_t n;
+	int len = snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path);
 
 	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	assert_int_equal(write(fd, question, sizeof(question) - 1), sizeof(question) - 1);
+	assert_int_equal(write(fd, text, (size_t)len), len);
 	while ((n = read(fd, text + used, sizeof(text) - 1 - used)) > 0)
 		used += (size_t)n;
 	close(fd);
 	text[used] = '\0';
 	assert_non_null(strstr(text, "\r\n\r\n"));
 	return atoi(strstr(text, "\r\n\r\n") + 4);
+}
+
+int server_runs(const struct test_server *s)
+{
+	return server_number(s, "/count");
 }
 
 void begin(struct engines *e, const char *urls)

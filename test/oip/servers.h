@@ -17,6 +17,9 @@ void server_stop(struct test_server *s);
 /** server_toggle() - ready or not */
 void server_toggle(const struct test_server *s);
 
+/** server_number() - what it counts at a path: "/count", "/cancelled", "/tokens" */
+int server_number(const struct test_server *s, const char *path);
+
 /** server_runs() - how many runs it was asked for */
 int server_runs(const struct test_server *s);
 
