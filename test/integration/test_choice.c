@@ -51,13 +51,21 @@ static void test_stand_in(void **state)
 /* A host that has nobody for it, as one that is too old */
 static void expect_no_infer(struct vaccel_session *sess)
 {
+	const struct vaccel_text_message prompt = { .content = "go" };
+	struct vaccel_text_status status;
 	struct vaccel_resource res;
+	uint64_t id, nr;
+	char buf[8];
 
 	assert_int_equal(vaccel_resource_init_from_buf(&res, "model", 6, VACCEL_RESOURCE_MODEL, "m", true),
 			 VACCEL_OK);
 	assert_int_equal(vaccel_resource_register(&res, sess), VACCEL_OK);
 	assert_int_equal(vaccel_infer_load(sess, &res), VACCEL_ENOTSUP);
 	assert_int_equal(vaccel_infer_run(sess, &res, NULL, 0, NULL, 0), VACCEL_ENOTSUP);
+	assert_int_equal(vaccel_text_begin(sess, &res, NULL, &prompt, 1, &id), VACCEL_ENOTSUP);
+	assert_int_equal(vaccel_text_next(sess, 1, buf, sizeof(buf), 0, &status), VACCEL_ENOTSUP);
+	assert_int_equal(vaccel_text_end(sess, 1), VACCEL_ENOTSUP);
+	assert_int_equal(vaccel_text_embed(sess, &res, "go", NULL, 0, &nr), VACCEL_ENOTSUP);
 	assert_int_equal(vaccel_resource_release(&res), VACCEL_OK);
 }
 
