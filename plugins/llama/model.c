@@ -16,8 +16,10 @@
 #define MOST_CONTEXT  (1 << 20)
 #define MOST_TEXT     (2 * VACCEL_TEXT_MAX_PROMPT) /* bytes of a prompt: a template adds to messages */
 /* The end of the name of a part of a model: -00001-of-00003.gguf */
-#define PART_FORMAT "-%05u-of-%05u.gguf"
-#define PART_SIZE   20
+#define PART_FORMAT  "-%05u-of-%05u.gguf"
+#define PART_SIZE    20
+#define PART_NUMBER  1 /* where the numbers are in it */
+#define PARTS_NUMBER 10
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
@@ -102,8 +104,10 @@ static unsigned int count_parts(const char *name)
 	unsigned int part, parts;
 	char end[PART_SIZE + 1];
 
-	if (len <= PART_SIZE || sscanf(name + len - PART_SIZE, "-%5u-of-%5u.gguf", &part, &parts) != 2)
+	if (len <= PART_SIZE)
 		return 1;
+	part = (unsigned int)strtoul(name + len - PART_SIZE + PART_NUMBER, NULL, 10);
+	parts = (unsigned int)strtoul(name + len - PART_SIZE + PARTS_NUMBER, NULL, 10);
 	snprintf(end, sizeof(end), PART_FORMAT, part, parts);
 	return parts && !strcmp(end, name + len - PART_SIZE) ? parts : 1;
 }
