@@ -17,6 +17,7 @@
 #include "no_signal.h"
 #include "trace_text.h"
 #include "transport/fd.h"
+#include "utf8.h"
 #include "vaccel.h"
 
 /* What one record takes at most: a call has 8 spans, of two events each if it is asynchronous. */
@@ -28,33 +29,16 @@
 
 /* ---- Names ---------------------------------------------------------------------------------- */
 
-/* Bytes of the UTF-8 character at p, 0 if there is none */
-static size_t utf8_length(const unsigned char *p)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = *p < 0x80 ? 1 : *p >> 5 == 6 ? 2 : *p >> 4 == 14 ? 3 : *p >> 3 == 30 ? 4 : 0;
-	uint32_t code = len == 1 ? *p : len ? *p & (0x7fu >> len) : 0;
-
-	for (size_t i = 1; i < len; i++) {
-		if (p[i] >> 6 != 2)
-			return 0;
-		code = code << 6 | (p[i] & 0x3f);
-	}
-	if (code < least[len] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
-		return 0;
-	return len;
-}
-
 void trace_file_escape(char *to, const char *name)
 {
 	const unsigned char *p = (const unsigned char *)name;
 
 	while (*p) {
-		size_t len = utf8_length(p);
+		int n = utf8_char(p, SIZE_MAX, NULL); /* the end is no part of a character */
+		size_t len = n > 0 ? (size_t)n : 1;
 
-		if (!len) {
+		if (n <= 0) {
 			to = stpcpy(to, "\\ufffd");
-			len = 1;
 		} else if (*p < 0x20 || *p == 0x7f) {
 			to += sprintf(to, "\\u%04x", *p);
 		} else {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "decimal.h"
+#include "utf8.h"
 
 /* ---- Text ------------------------------------------------------------------------------------ */
 
@@ -36,41 +37,14 @@ static void add_text(struct text *t, const char *data)
 	add(t, data, strlen(data));
 }
 
-/* The bytes of a character of UTF-8; 0: it is none. */
-static size_t character(const unsigned char *s)
-{
-	uint32_t code;
-	size_t size;
-
-	if (*s < 0x80)
-		return 1;
-	if (*s >= 0xc2 && *s < 0xe0)
-		size = 2;
-	else if ((*s & 0xf0) == 0xe0)
-		size = 3;
-	else if (*s >= 0xf0 && *s < 0xf5)
-		size = 4;
-	else
-		return 0;
-	code = *s & (0x7fu >> size);
-	for (size_t i = 1; i < size; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (s[i] & 0x3f);
-	}
-	if ((size == 3 && (code < 0x800 || (code >= 0xd800 && code < 0xe000))) ||
-	    (size == 4 && (code < 0x10000 || code > 0x10ffff)))
-		return 0;
-	return size;
-}
-
 static void add_quoted(struct text *t, const char *value)
 {
 	const unsigned char *s = (const unsigned char *)value;
 
 	add_text(t, "\"");
 	while (*s) {
-		size_t size = character(s);
+		int n = utf8_char(s, SIZE_MAX, NULL); /* the end is no part of a character */
+		size_t size = n > 0 ? (size_t)n : 0;
 		char escape[8];
 
 		if (*s < ' ' || *s == '"' || *s == '\\' || *s == 0x7f) {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "decimal.h"
+#include "utf8.h"
 
 #define SMALL (4u << 10) /* tensors of a question together that are worth a copy */
 
@@ -100,29 +101,6 @@ static void add_string(struct question *q, const char *text, size_t size)
 
 /* ---- Elements -------------------------------------------------------------------------------- */
 
-/* Whether bytes are UTF-8 as Unicode defines it */
-static bool is_utf8(const uint8_t *s, size_t size)
-{
-	for (size_t i = 0; i < size;) {
-		uint32_t code = s[i], least;
-		size_t more = code < 0x80 ? 0 : code < 0xc2 ? 4 : code < 0xe0 ? 1 : code < 0xf0 ? 2 : code < 0xf5 ? 3 : 4;
-
-		if (more == 4 || more > size - i - 1)
-			return false;
-		least = more == 1 ? 0x80 : more == 2 ? 0x800 : 0x10000;
-		code &= more ? 0x3fu >> more : 0x7fu;
-		for (size_t k = 1; k <= more; k++) {
-			if ((s[i + k] & 0xc0) != 0x80)
-				return false;
-			code = code << 6 | (s[i + k] & 0x3fu);
-		}
-		if (more && (code < least || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)))
-			return false;
-		i += more + 1;
-	}
-	return true;
-}
-
 /* Return: whether it has a form in text. */
 static bool add_float(struct question *q, double value, int digits)
 {
@@ -201,7 +179,7 @@ static bool add_bytes(struct question *q, const uint8_t *at, size_t size)
 	for (const uint8_t *end = at + size; at < end; at += len) {
 		len = (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 		at += 4;
-		if (!is_utf8(at, len))
+		if (!utf8_is_valid((const char *)at, len))
 			return false;
 		add_word(q, comma);
 		add_string(q, (const char *)at, len);

@@ -4,32 +4,25 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "utf8.h"
+
 #define CUT "..."
 #define CUT_LEN (sizeof(CUT) - 1)
 
 /* Longest form of one character or byte of the text */
 #define PIECE_MAX 4
 
-/*
- * Length of the UTF-8 character at the start of the text, and its code; 0 when there is none: a wrong
- * or missing byte, a longer form than needed, half of a surrogate, or beyond Unicode.
- */
+/* Length of the UTF-8 character at the start of the text, and its code; 0 when there is none */
 static size_t decode(const unsigned char *s, size_t len, uint32_t *code)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = *s < 0x80 ? 1 : *s >> 5 == 0x6 ? 2 : *s >> 4 == 0xe ? 3 : *s >> 3 == 0x1e ? 4 : 0;
+	int n = utf8_char(s, len, NULL);
 
-	if (!n || n > len)
+	if (n <= 0)
 		return 0;
 	*code = n == 1 ? *s : *s & (0x7fu >> n);
-	for (size_t i = 1; i < n; i++) {
-		if (s[i] >> 6 != 0x2)
-			return 0;
+	for (int i = 1; i < n; i++)
 		*code = *code << 6 | (s[i] & 0x3fu);
-	}
-	if (*code < least[n] || *code >> 11 == 0x1b || *code > 0x10ffff)
-		return 0;
-	return n;
+	return (size_t)n;
 }
 
 /* Characters that are not what they look like */
